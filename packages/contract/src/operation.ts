@@ -1,0 +1,60 @@
+import type { Static, TSchema } from 'typebox'
+import type { ErrorCode } from './errors.ts'
+import type { RateBucket } from './rates.ts'
+import type { Scope } from './scopes.ts'
+
+export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
+/** A method and a path template, such as `GET /v1/auth/keys/{key_id}`. */
+export type HttpRoute = `${HttpMethod} /${string}`
+
+/**
+ * One thing that Nexus does, described once: REST routes, WebSocket calls, OpenAPI, SDK types and CLI commands follow
+ * from it.
+ */
+export interface Operation<Input extends TSchema = TSchema, Output extends TSchema = TSchema> {
+  /** `room.verb`; stable, and the name under which every transport offers it. */
+  id: string
+  summary: string
+  description?: string
+  /** `write` runs in one state transaction; `append` is durable through the ingest log; `read` changes nothing. */
+  effect: 'read' | 'write' | 'append'
+  /** What the caller's key must hold; `null` is open to every valid key. */
+  scope: Scope | null
+  /** The rate-limit bucket that a call spends from. */
+  rate: RateBucket
+  /** The first route is the canonical one. Path parameters are fields of the input. */
+  http: readonly [HttpRoute, ...HttpRoute[]]
+  /** The HTTP status of success. */
+  status: 200 | 201 | 202 | 204
+  /** True for a POST that creates: `Idempotency-Key` is honoured for 24 hours. */
+  idempotent: boolean
+  /** How large a request body may be, in bytes, after decompression. */
+  bodyBytesMax: number
+  /** Media types that the answer can take beside `application/json`. */
+  alternatives?: readonly string[]
+  input: Input
+  output: Output
+  /** What the operation itself may answer, beyond what every operation may (`commonErrors`). */
+  errors: readonly ErrorCode[]
+}
+
+export type InputOf<O extends Operation> = Static<O['input']>
+export type OutputOf<O extends Operation> = Static<O['output']>
+
+type Declared<I extends TSchema, O extends TSchema> = Omit<
+  Operation<I, O>,
+  'http' | 'status' | 'idempotent' | 'errors' | 'bodyBytesMax'
+> & {
+  http: HttpRoute | readonly [HttpRoute, ...HttpRoute[]]
+  status?: Operation['status']
+  idempotent?: boolean
+  errors?: readonly ErrorCode[]
+  bodyBytesMax?: number
+}
+
+/** Declares an operation; what is left out takes the defaults: 200, not idempotent, no errors of its own, 64 KiB. */
+export function operation<const I extends TSchema, const O extends TSchema>(declared: Declared<I, O>): Operation<I, O> {
+  const http = typeof declared.http === 'string' ? ([declared.http] as const) : declared.http
+  return { status: 200, idempotent: false, errors: [], bodyBytesMax: 64 * 1024, ...declared, http }
+}

@@ -1,0 +1,37 @@
+import { keysCreate, keysGet, keysList, keysRevoke, keysRotate, keysUpdate } from './auth.ts'
+import type { InputOf, Operation, OutputOf } from './operation.ts'
+import {
+  framesBatch,
+  framesSend,
+  retentionGet,
+  retentionPut,
+  telemetryDelete,
+  telemetryLatest,
+  telemetryMetrics,
+  telemetryQuery,
+  telemetryTags,
+} from './telemetry.ts'
+
+/** Every operation of Nexus, by id: the single source of routes, documents and clients. */
+export const operations = {
+  'telemetry.frames.send': framesSend,
+  'telemetry.frames.batch': framesBatch,
+  'telemetry.query': telemetryQuery,
+  'telemetry.latest': telemetryLatest,
+  'telemetry.metrics': telemetryMetrics,
+  'telemetry.tags': telemetryTags,
+  'telemetry.data.delete': telemetryDelete,
+  'telemetry.retention.get': retentionGet,
+  'telemetry.retention.put': retentionPut,
+  'auth.keys.create': keysCreate,
+  'auth.keys.list': keysList,
+  'auth.keys.get': keysGet,
+  'auth.keys.update': keysUpdate,
+  'auth.keys.revoke': keysRevoke,
+  'auth.keys.rotate': keysRotate,
+} as const satisfies Record<string, Operation>
+
+export type Operations = typeof operations
+export type OperationId = keyof Operations
+export type Input<Id extends OperationId> = InputOf<Operations[Id]>
+export type Output<Id extends OperationId> = OutputOf<Operations[Id]>

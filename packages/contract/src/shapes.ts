@@ -1,0 +1,19 @@
+import Type from 'typebox'
+
+/** An instant in ISO 8601 with an offset, as in `2025-11-03T01:53:54.518Z`. */
+export const Timestamp = Type.String({ format: 'date-time', maxLength: 40 })
+
+/** An identifier chosen by a client (a device, an agent) or made by Nexus: no blanks, no control characters. */
+export const Id = Type.String({ minLength: 1, maxLength: 128, pattern: '^[^\\s\\x00-\\x1f\\x7f]+$' })
+
+/** Where the next page begins; opaque. */
+export const Cursor = Type.String({ minLength: 1, maxLength: 512 })
+
+export const PageLimit = Type.Integer({ minimum: 1, maximum: 100, default: 50 })
+
+/** A remark beside a success: what was accepted although it looks odd. */
+export const Warning = Type.Object({
+  reason: Type.String({ description: 'Stable, snake_case' }),
+  field: Type.Optional(Type.String()),
+  issue: Type.String(),
+})

@@ -1,0 +1,40 @@
+import type { Scope } from '@nexus/contract'
+
+/** Who calls. A key bound to a device or an agent may only speak as it. */
+export interface Principal {
+  keyId: string
+  scopes: readonly Scope[]
+  deviceId: string | null
+  agentId: string | null
+  /** Requests a minute by bucket, where the key has limits of its own. */
+  rateLimits: Readonly<Record<string, number>>
+}
+
+/** What every verb knows of the call that it serves. */
+export interface Ctx {
+  principal: Principal
+  /** Echoed as `X-Request-Id`. */
+  requestId: string
+  /** W3C trace id, 32 hex digits. */
+  traceId: string
+  /** Milliseconds since the epoch. */
+  now(): number
+  /** Aborted when the caller has gone or the server stops. */
+  signal: AbortSignal
+}
+
+declare const transaction: unique symbol
+
+/** An open state transaction; opaque outside `storage/state`. */
+export interface Tx {
+  readonly [transaction]: true
+}
+
+/** The context of a verb that writes state: everything that it writes commits at once, or nothing does. */
+export interface WriteCtx extends Ctx {
+  tx: Tx
+}
+
+export function holds(principal: Principal, scope: Scope): boolean {
+  return principal.scopes.includes(scope) || principal.scopes.includes('admin')
+}

@@ -1,0 +1,111 @@
+import type { Input, Operation, OperationId, Operations, Output, RateBucket } from '@nexus/contract'
+import { operations } from '@nexus/contract'
+import { type Ctx, holds, type Principal, type Tx, type WriteCtx } from './context.ts'
+import { fail } from './failure.ts'
+import { validator } from './validate.ts'
+
+type CtxOf<Id extends OperationId> = Operations[Id]['effect'] extends 'write' ? WriteCtx : Ctx
+
+/** What a room binds to an operation: input is valid, output is the contract's. */
+export type Handler<Id extends OperationId> = (ctx: CtxOf<Id>, input: Input<Id>) => Promise<Output<Id>>
+export type Handlers = { [Id in OperationId]: Handler<Id> }
+
+/** How a caller stands with a rate limit after a call spent from it. */
+export interface RateStatus {
+  limit: number
+  remaining: number
+  /** Epoch seconds, rounded up. */
+  reset: number
+  exceeded: boolean
+}
+
+export interface Gate {
+  /** Spends one request of the key's bucket; never throws. */
+  spend(principal: Principal, bucket: RateBucket): RateStatus
+  invoke(id: OperationId, ctx: Ctx, input: unknown, options?: InvokeOptions): Promise<Answer>
+}
+
+export interface InvokeOptions {
+  /** The client's `Idempotency-Key`, for operations that honour it. */
+  idempotencyKey?: string
+}
+
+export interface Answer {
+  output: unknown
+  /** The stored answer of an earlier call with the same idempotency key. */
+  replayed: boolean
+}
+
+/** Runs the second and later calls under one idempotency key from the stored answer of the first. */
+export interface Idempotency {
+  begin(key: IdempotentCall): Promise<{ replay: unknown } | undefined>
+  /** Stores the answer in the transaction of the call itself. */
+  complete(tx: Tx, key: IdempotentCall, output: unknown): Promise<void>
+  abandon(key: IdempotentCall): void
+}
+
+export interface IdempotentCall {
+  keyId: string
+  operation: OperationId
+  value: string
+  bodyHash: string
+}
+
+export interface GateDeps {
+  handlers: Handlers
+  write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>
+  spend(principal: Principal, bucket: RateBucket): RateStatus
+  idempotency: Idempotency
+  hashBody(input: unknown): string
+}
+
+/**
+ * The one gate: every transport calls operations through it, and nothing else opens a transaction. It authorises,
+ * validates, and for a write runs the verb in one state transaction. The rate limit is spent by the transport first,
+ * because malformed floods cost too.
+ */
+export function createGate(deps: GateDeps): Gate {
+  const validators = new Map(
+    Object.values(operations).map((op: Operation) => [op.id, validator(op.input, `input of ${op.id}`)]),
+  )
+
+  const run = async (id: OperationId, ctx: Ctx, input: unknown, call: IdempotentCall | undefined): Promise<unknown> => {
+    const handler = deps.handlers[id] as (ctx: Ctx, input: unknown) => Promise<unknown>
+    if (operations[id].effect !== 'write') return handler(ctx, input)
+    return deps.write(async (tx) => {
+      const output = await handler({ ...ctx, tx } as WriteCtx, input)
+      if (call) await deps.idempotency.complete(tx, call, output)
+      return output
+    })
+  }
+
+  const invoke = async (id: OperationId, ctx: Ctx, input: unknown, options: InvokeOptions = {}): Promise<Answer> => {
+    const operation: Operation = operations[id]
+    authorise(operation, ctx.principal)
+    const valid = validators.get(id)!(input)
+    if (options.idempotencyKey === undefined || operation.effect !== 'write' || !operation.idempotent) {
+      return { output: await run(id, ctx, valid, undefined), replayed: false }
+    }
+    const call = {
+      keyId: ctx.principal.keyId,
+      operation: id,
+      value: options.idempotencyKey,
+      bodyHash: deps.hashBody(valid),
+    }
+    const earlier = await deps.idempotency.begin(call)
+    if (earlier) return { output: earlier.replay, replayed: true }
+    try {
+      return { output: await run(id, ctx, valid, call), replayed: false }
+    } finally {
+      deps.idempotency.abandon(call)
+    }
+  }
+
+  return { spend: deps.spend, invoke }
+}
+
+export function authorise(operation: Operation, principal: Principal): void {
+  if (operation.scope !== null && !holds(principal, operation.scope)) {
+    throw fail('FORBIDDEN', { required_scope: operation.scope, issue: `needs the scope ${operation.scope}` })
+  }
+}

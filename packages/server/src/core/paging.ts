@@ -1,0 +1,38 @@
+import { invalid } from './failure.ts'
+
+/** Cursors are opaque to clients; inside, they are the sort key of the last row seen. */
+export function encodeCursor(position: readonly (string | number)[]): string {
+  return Buffer.from(JSON.stringify(position)).toString('base64url')
+}
+
+/** Reads back what `encodeCursor` made; `shape` tells the types of its parts. */
+export function decodeCursor(cursor: string, shape: readonly ('string' | 'number')[]): (string | number)[] {
+  const position = parse(cursor)
+  if (
+    !Array.isArray(position) ||
+    position.length !== shape.length ||
+    !shape.every((type, i) => typeof position[i] === type)
+  ) {
+    throw invalid('cursor', 'is not a cursor that this operation gave out')
+  }
+  return position
+}
+
+function parse(cursor: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(cursor, 'base64url').toString())
+  } catch {
+    return null
+  }
+}
+
+/** Cuts a page of `limit` from rows read with `limit + 1`, with the cursor of the next one. */
+export function page<Row>(
+  rows: Row[],
+  limit: number,
+  position: (row: Row) => (string | number)[],
+): { rows: Row[]; next: string | null } {
+  if (rows.length <= limit) return { rows, next: null }
+  const kept = rows.slice(0, limit)
+  return { rows: kept, next: encodeCursor(position(kept[limit - 1]!)) }
+}
