@@ -42,10 +42,13 @@ export interface Operation<Input extends TSchema = TSchema, Output extends TSche
 export type InputOf<O extends Operation> = Static<O['input']>
 export type OutputOf<O extends Operation> = Static<O['output']>
 
-type Declared<I extends TSchema, O extends TSchema> = Omit<
+type Effect = Operation['effect']
+
+type Declared<I extends TSchema, O extends TSchema, E extends Effect> = Omit<
   Operation<I, O>,
-  'http' | 'status' | 'idempotent' | 'errors' | 'bodyBytesMax'
+  'http' | 'status' | 'idempotent' | 'errors' | 'bodyBytesMax' | 'effect'
 > & {
+  effect: E
   http: HttpRoute | readonly [HttpRoute, ...HttpRoute[]]
   status?: Operation['status']
   idempotent?: boolean
@@ -54,7 +57,9 @@ type Declared<I extends TSchema, O extends TSchema> = Omit<
 }
 
 /** Declares an operation; what is left out takes the defaults: 200, not idempotent, no errors of its own, 64 KiB. */
-export function operation<const I extends TSchema, const O extends TSchema>(declared: Declared<I, O>): Operation<I, O> {
+export function operation<const I extends TSchema, const O extends TSchema, const E extends Effect>(
+  declared: Declared<I, O, E>,
+): Operation<I, O> & { effect: E } {
   const http = typeof declared.http === 'string' ? ([declared.http] as const) : declared.http
   return { status: 200, idempotent: false, errors: [], bodyBytesMax: 64 * 1024, ...declared, http }
 }

@@ -1,0 +1,32 @@
+import type { DatabaseSync } from 'node:sqlite'
+
+/** Each entry brings the file from the version of its index to the next. Entries are never changed, only added. */
+const migrations = [
+  `CREATE TABLE log (
+     id INTEGER PRIMARY KEY AUTOINCREMENT, frames INTEGER NOT NULL, bytes INTEGER NOT NULL,
+     min_at INTEGER NOT NULL, max_at INTEGER NOT NULL, appended_at INTEGER NOT NULL,
+     hours TEXT NOT NULL, tag_sets TEXT NOT NULL, metadata_sets TEXT NOT NULL, lines TEXT NOT NULL);
+   CREATE TABLE batch (one INTEGER PRIMARY KEY CHECK (one = 1), last INTEGER NOT NULL);
+   CREATE TABLE version (value INTEGER NOT NULL);
+   INSERT INTO version VALUES (0);
+   CREATE TABLE seen (key TEXT PRIMARY KEY, body_hash TEXT NOT NULL, answer TEXT NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
+   CREATE INDEX seen_expires ON seen (expires_at);
+   CREATE TABLE dirty (hour INTEGER NOT NULL, device TEXT NOT NULL, PRIMARY KEY (hour, device)) WITHOUT ROWID;`,
+]
+
+/** Makes the log's tables, or brings those of an older version up; refuses those of a newer one. */
+export function migrateIngestLog(db: DatabaseSync): void {
+  // An acknowledged frame must survive a power cut: FULL syncs the write-ahead log at every commit.
+  db.exec(
+    'PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000',
+  )
+  const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number }
+  if (version > migrations.length) {
+    throw new Error(
+      `The ingest log was written by a newer version of Nexus (schema ${version}, this one knows ${migrations.length}). Start that version, or a newer one.`,
+    )
+  }
+  for (const [index, migration] of migrations.entries()) {
+    if (index >= version) db.exec(`BEGIN; ${migration} PRAGMA user_version = ${index + 1}; COMMIT`)
+  }
+}

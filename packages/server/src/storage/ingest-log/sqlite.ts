@@ -1,0 +1,213 @@
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { fail } from '../../core/failure.ts'
+import type { DeviceHour, DrainBatch, IngestLog, LogRecord, SeenAnswer } from '../../telemetry/ports.ts'
+import { migrateIngestLog } from './schema.ts'
+
+export interface IngestLogOptions {
+  file: string
+  /** How much may wait for the drain before `append` refuses. */
+  bytesMax: number
+  now(): number
+}
+
+const seenMs = 24 * 3_600_000
+const retryAfterSeconds = 1
+
+/**
+ * The ingest log in SQLite, one row a commit. Requests that arrive in the same turn of the event loop share one
+ * transaction and one fsync: `append` only collects, `setImmediate` commits, and all of them are answered then.
+ */
+export function openIngestLog(options: IngestLogOptions): IngestLog {
+  const db = new DatabaseSync(options.file)
+  migrateIngestLog(db)
+  const sql = statements(db)
+  const depth = readDepth(db)
+  let group: Group | undefined
+
+  const commit = () => {
+    const current = group!
+    group = undefined
+    try {
+      transaction(db, () => writeGroup(sql, current, options.now()))
+    } catch (cause) {
+      current.reject(fail('SERVICE_UNAVAILABLE', { reason: 'ingest_log_failed' }, { cause, retryAfterSeconds }))
+      return
+    }
+    for (const record of current.records) {
+      depth.frames += record.frames
+      depth.bytes += record.lines.length
+    }
+    depth.oldestAt ??= options.now()
+    current.resolve()
+  }
+
+  return {
+    append(record) {
+      if (depth.bytes + record.lines.length > options.bytesMax) {
+        return Promise.reject(fail('SERVICE_UNAVAILABLE', { reason: 'ingest_log_full' }, { retryAfterSeconds }))
+      }
+      if (!group) {
+        group = openGroup()
+        setImmediate(commit)
+      }
+      group.records.push(record)
+      for (const answer of record.seen) group.seen.set(answer.key, answer)
+      return group.committed
+    },
+    seen: (key) => group?.seen.get(key) ?? (sql.seen.get(key, options.now()) as SeenAnswer | undefined),
+    newestOverlapping: (start, end) => (sql.overlapping.get(end, start) as { id: number }).id,
+    depth: () => ({ ...depth }),
+    openBatch: (bytesMax) => transaction(db, () => openBatch(sql, bytesMax)),
+    finishBatch(batch) {
+      transaction(db, () => {
+        sql.deleteUpTo.run(batch.last)
+        sql.closeBatch.run()
+      })
+      Object.assign(depth, readDepth(db))
+    },
+    lastVersion: () => (sql.lastVersion.get() as { value: number }).value,
+    dirtyHours: () => sql.dirty.all() as unknown as DeviceHour[],
+    markDirty: (hours) => transaction(db, () => runAll(sql.markDirty, hours)),
+    clearDirty: (hours) => transaction(db, () => runAll(sql.clearDirty, hours)),
+    sweepSeen: (now) => void sql.sweepSeen.run(now),
+    close() {
+      if (group) commit()
+      db.close()
+    },
+  }
+}
+
+/** Records that will share a commit, and the one promise that all of their senders wait for. */
+interface Group {
+  records: LogRecord[]
+  seen: Map<string, SeenAnswer>
+  committed: Promise<void>
+  resolve(): void
+  reject(cause: unknown): void
+}
+
+function openGroup(): Group {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  return { records: [], seen: new Map(), committed: promise, resolve, reject }
+}
+
+function writeGroup(sql: Statements, group: Group, now: number): void {
+  const hours = new Map<string, DeviceHour>()
+  let [lines, tagSets, metadataSets] = ['', '', '']
+  let [frames, minAt, maxAt, lastVersion] = [0, Number.POSITIVE_INFINITY, 0, 0]
+  for (const record of group.records) {
+    lines += record.lines
+    tagSets += record.tagSets
+    metadataSets += record.metadataSets
+    frames += record.frames
+    minAt = Math.min(minAt, record.minAt)
+    maxAt = Math.max(maxAt, record.maxAt)
+    lastVersion = Math.max(lastVersion, record.lastVersion)
+    for (const hour of record.hours) hours.set(`${hour.hour} ${hour.device}`, hour)
+  }
+  sql.append.run(
+    frames,
+    lines.length,
+    minAt,
+    maxAt,
+    now,
+    JSON.stringify([...hours.values()]),
+    tagSets,
+    metadataSets,
+    lines,
+  )
+  sql.setVersion.run(lastVersion)
+  for (const { key, bodyHash, answer } of group.seen.values()) sql.see.run(key, bodyHash, answer, now + seenMs)
+}
+
+interface LogRow {
+  id: number
+  frames: number
+  lines: string
+  tag_sets: string
+  metadata_sets: string
+  hours: string
+}
+
+/** The bounds of a batch are committed before it is moved, so that a crash repeats just the same batch. */
+function openBatch(sql: Statements, bytesMax: number): DrainBatch | undefined {
+  const open = sql.openBatch.get() as { last: number } | undefined
+  const rows = (open ? sql.upTo.all(open.last) : takeRows(sql, bytesMax)) as unknown as LogRow[]
+  if (rows.length === 0) return undefined
+
+  const hours = new Map<string, DeviceHour>()
+  for (const row of rows) {
+    for (const hour of JSON.parse(row.hours) as DeviceHour[]) hours.set(`${hour.hour} ${hour.device}`, hour)
+  }
+  const [first, last] = [rows[0]!.id, rows.at(-1)!.id]
+  if (!open) sql.setBatch.run(last)
+  runAll(sql.markDirty, [...hours.values()])
+  return {
+    token: `frames-${first}-${last}`,
+    last,
+    frames: rows.reduce((sum, row) => sum + row.frames, 0),
+    lines: rows.map((row) => row.lines).join(''),
+    tagSets: rows.map((row) => row.tag_sets).join(''),
+    metadataSets: rows.map((row) => row.metadata_sets).join(''),
+    hours: [...hours.values()],
+  }
+}
+
+function takeRows(sql: Statements, bytesMax: number): unknown[] {
+  const last = sql.lastWithin.get(bytesMax) as { id: number | null }
+  return last.id === null ? [] : sql.upTo.all(last.id)
+}
+
+function readDepth(db: DatabaseSync) {
+  const row = db.prepare('SELECT sum(frames) frames, sum(bytes) bytes, min(appended_at) oldest FROM log').get() as {
+    frames: number | null
+    bytes: number | null
+    oldest: number | null
+  }
+  return { frames: row.frames ?? 0, bytes: row.bytes ?? 0, oldestAt: row.oldest ?? undefined }
+}
+
+type Statements = ReturnType<typeof statements>
+
+function statements(db: DatabaseSync) {
+  const prepare = (text: string): StatementSync => db.prepare(text)
+  return {
+    append: prepare(
+      'INSERT INTO log (frames, bytes, min_at, max_at, appended_at, hours, tag_sets, metadata_sets, lines) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    ),
+    setVersion: prepare('UPDATE version SET value = max(value, ?)'),
+    lastVersion: prepare('SELECT value FROM version'),
+    see: prepare('INSERT OR REPLACE INTO seen (key, body_hash, answer, expires_at) VALUES (?, ?, ?, ?)'),
+    seen: prepare('SELECT key, body_hash bodyHash, answer FROM seen WHERE key = ? AND expires_at > ?'),
+    sweepSeen: prepare('DELETE FROM seen WHERE expires_at <= ?'),
+    overlapping: prepare('SELECT coalesce(max(id), 0) id FROM log WHERE min_at < ? AND max_at >= ?'),
+    openBatch: prepare('SELECT last FROM batch'),
+    setBatch: prepare('INSERT INTO batch (one, last) VALUES (1, ?)'),
+    closeBatch: prepare('DELETE FROM batch'),
+    // The rows whose running size stays within the bound, and always the first.
+    lastWithin: prepare(
+      'SELECT max(id) id FROM (SELECT id, sum(bytes) OVER (ORDER BY id) - bytes before FROM (SELECT id, bytes FROM log ORDER BY id LIMIT 20000)) WHERE before <= ?',
+    ),
+    upTo: prepare('SELECT id, frames, lines, tag_sets, metadata_sets, hours FROM log WHERE id <= ? ORDER BY id'),
+    deleteUpTo: prepare('DELETE FROM log WHERE id <= ?'),
+    dirty: prepare('SELECT hour, device FROM dirty'),
+    markDirty: prepare('INSERT OR IGNORE INTO dirty (hour, device) VALUES (:hour, :device)'),
+    clearDirty: prepare('DELETE FROM dirty WHERE hour = :hour AND device = :device'),
+  }
+}
+
+function runAll(statement: StatementSync, hours: readonly DeviceHour[]): void {
+  for (const { hour, device } of hours) statement.run({ hour, device })
+}
+
+function transaction<T>(db: DatabaseSync, fn: () => T): T {
+  db.exec('BEGIN IMMEDIATE')
+  try {
+    const result = fn()
+    db.exec('COMMIT')
+    return result
+  } catch (cause) {
+    if (db.isTransaction) db.exec('ROLLBACK')
+    throw cause
+  }
+}

@@ -1,0 +1,22 @@
+import { createClient } from '@clickhouse/client'
+import { createChdbConnection } from 'chdb/connection'
+import type { ClickHouse } from './clickhouse.ts'
+import { createClickHouse } from './clickhouse.ts'
+
+/**
+ * ClickHouse inside this process. One session answers one query at a time, so readers have a few of their own, and the
+ * writer never waits behind a query. A folder belongs to one process.
+ */
+export function openChdb(options: { path: string; readers: number; queryTimeoutMs: number }): ClickHouse {
+  // chdb's types come from @clickhouse/client-common, the client's from a copy of it: alike, but nominally apart.
+  const connect = () => createChdbConnection({ path: options.path }) as never
+  const open = () => createClient({ connection: connect(), log: { level: silent } })
+  return createClickHouse({
+    writer: open(),
+    readers: Array.from({ length: options.readers }, open),
+    queryTimeoutMs: options.queryTimeoutMs,
+  })
+}
+
+/** `ClickHouseLogLevel.OFF`; the enum cannot be imported as a type-stripped const. */
+const silent = 127

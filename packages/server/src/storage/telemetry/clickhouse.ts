@@ -1,0 +1,79 @@
+import type { ClickHouseClient } from '@clickhouse/client'
+import { fail } from '../../core/failure.ts'
+
+/** What the telemetry store asks of ClickHouse, wherever it runs. */
+export interface ClickHouse {
+  /** Runs a statement on the writer, one at a time, in the order of the calls. */
+  command(sql: string): Promise<void>
+  /** Inserts lines of JSONCompactEachRow; the same token twice inserts once. */
+  insert(table: string, lines: string, token: string): Promise<void>
+  /** Runs a query on the next free reader; throws TIMEOUT when it takes too long. */
+  rows<Row extends unknown[]>(sql: string): Promise<Row[]>
+  close(): Promise<void>
+}
+
+export interface ClickHouseOptions {
+  writer: ClickHouseClient
+  readers: ClickHouseClient[]
+  queryTimeoutMs: number
+}
+
+const waitingMax = 1000
+
+/** See `ClickHouse`. Queries beyond the number of readers wait in line, up to a bound. */
+export function createClickHouse({ writer, readers, queryTimeoutMs }: ClickHouseOptions): ClickHouse {
+  const free = [...readers]
+  const waiting: ((reader: ClickHouseClient) => void)[] = []
+  let writing: Promise<unknown> = Promise.resolve()
+
+  const write = <T>(fn: () => Promise<T>): Promise<T> => {
+    const result = writing.then(fn)
+    writing = result.catch(() => {})
+    return result
+  }
+  const take = (): Promise<ClickHouseClient> | ClickHouseClient => {
+    const reader = free.pop()
+    if (reader) return reader
+    if (waiting.length >= waitingMax)
+      throw fail('SERVICE_UNAVAILABLE', { reason: 'too_many_queries' }, { retryAfterSeconds: 1 })
+    return new Promise((resolve) => waiting.push(resolve))
+  }
+  const give = (reader: ClickHouseClient) => {
+    const next = waiting.shift()
+    if (next) next(reader)
+    else free.push(reader)
+  }
+
+  return {
+    command: (sql) => write(async () => void (await writer.command({ query: sql }))),
+    insert: (table, lines, token) =>
+      write(async () => {
+        await writer.exec({
+          query: `INSERT INTO ${table} SETTINGS insert_deduplicate=1, insert_deduplication_token='${token}', deduplicate_blocks_in_dependent_materialized_views=1 FORMAT JSONCompactEachRow`,
+          values: lines as never,
+        })
+      }),
+    async rows<Row extends unknown[]>(sql: string): Promise<Row[]> {
+      const reader = await take()
+      try {
+        const query = `${sql} SETTINGS max_execution_time=${queryTimeoutMs / 1000}, output_format_json_quote_64bit_integers=0`
+        const result = await reader.query({ query, format: 'JSONCompactEachRow' })
+        return await result.json<Row>()
+      } catch (cause) {
+        throw tookTooLong(cause) ? fail('TIMEOUT', { reason: 'query_too_slow', issue: slowIssue }, { cause }) : cause
+      } finally {
+        give(reader)
+      }
+    },
+    async close() {
+      await writing
+      await Promise.all([writer, ...readers].map((client) => client.close()))
+    },
+  }
+}
+
+const slowIssue = 'took too long: narrow the range, name metrics and devices, or choose a coarser interval'
+
+function tookTooLong(cause: unknown): boolean {
+  return cause instanceof Error && 'type' in cause && cause.type === 'TIMEOUT_EXCEEDED'
+}

@@ -1,0 +1,74 @@
+import type { ClickHouse } from './clickhouse.ts'
+
+const key = 'LowCardinality(String)'
+const instant = "DateTime64(6, 'UTC')"
+// A drained batch leaves the ingest log only once its part is on the disk for good.
+const synced = 'fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1'
+
+const rollUp = (name: string) => `CREATE TABLE ${name} (
+  metric ${key}, device ${key}, t DateTime('UTC') CODEC(DoubleDelta, ZSTD(1)), kind UInt8, tag_set UInt64 CODEC(ZSTD(1)),
+  count UInt64 CODEC(T64, ZSTD(1)), sum Float64 CODEC(ZSTD(1)), min Float64 CODEC(ZSTD(1)), max Float64 CODEC(ZSTD(1)),
+  first Float64 CODEC(ZSTD(1)), first_at ${instant} CODEC(DoubleDelta, ZSTD(1)),
+  last Float64 CODEC(ZSTD(1)), last_at ${instant} CODEC(DoubleDelta, ZSTD(1)),
+  version UInt64 CODEC(DoubleDelta, ZSTD(1)), deleted UInt8 CODEC(ZSTD(1)))
+  ENGINE = ReplacingMergeTree(version, deleted) PARTITION BY toYYYYMM(t)
+  ORDER BY (metric, device, t, kind, tag_set) SETTINGS ${synced}`
+
+/**
+ * Points are narrow: one row a reading, the newest version of (metric, device, ts) counts. Frames come in through
+ * `frames`, which keeps nothing itself: its views spread each frame over `points`, and keep the catalogue `series`.
+ */
+const first = [
+  `CREATE TABLE points (
+     metric ${key}, device ${key}, ts ${instant} CODEC(DoubleDelta, ZSTD(1)), kind UInt8 CODEC(ZSTD(1)),
+     num Float64 CODEC(ZSTD(1)), str String CODEC(ZSTD(1)),
+     tag_set UInt64 CODEC(ZSTD(1)), metadata_set UInt64 CODEC(ZSTD(1)), version UInt64 CODEC(DoubleDelta, ZSTD(1)))
+     ENGINE = ReplacingMergeTree(version) PARTITION BY toYYYYMM(ts) ORDER BY (metric, device, ts)
+     SETTINGS non_replicated_deduplication_window = 1000, ${synced}`,
+  `CREATE TABLE series (
+     metric ${key}, device ${key}, kind UInt8,
+     first_at SimpleAggregateFunction(min, ${instant}), last_at SimpleAggregateFunction(max, ${instant}))
+     ENGINE = AggregatingMergeTree ORDER BY (metric, device, kind)
+     SETTINGS non_replicated_deduplication_window = 1000, ${synced}`,
+  `CREATE TABLE tag_sets (id UInt64, tags Map(String, String)) ENGINE = ReplacingMergeTree ORDER BY id SETTINGS ${synced}`,
+  `CREATE TABLE metadata_sets (id UInt64, metadata String CODEC(ZSTD(1))) ENGINE = ReplacingMergeTree ORDER BY id SETTINGS ${synced}`,
+  'INSERT INTO tag_sets VALUES (0, map())',
+  "INSERT INTO metadata_sets VALUES (0, '{}')",
+  rollUp('rollup_1m'),
+  rollUp('rollup_1h'),
+  `CREATE TABLE frames (
+     device ${key}, ts Int64, tag_set UInt64, metadata_set UInt64, version UInt64,
+     metric Array(${key}), num Array(Float64), kind Array(UInt8), str Array(String)) ENGINE = Null`,
+  `CREATE MATERIALIZED VIEW frames_to_points TO points AS
+     SELECT metric, device, fromUnixTimestamp64Micro(ts, 'UTC') AS ts, kind, num, str, tag_set, metadata_set, version
+     FROM frames ARRAY JOIN metric, num, arrayResize(kind, length(metric), 1) AS kind, arrayResize(str, length(metric)) AS str`,
+  `CREATE MATERIALIZED VIEW frames_to_series TO series AS
+     SELECT metric, device, kind, min(fromUnixTimestamp64Micro(ts, 'UTC')) AS first_at, max(fromUnixTimestamp64Micro(ts, 'UTC')) AS last_at
+     FROM frames ARRAY JOIN metric, arrayResize(kind, length(metric), 1) AS kind GROUP BY metric, device, kind`,
+]
+
+/** Each entry brings the store from the version of its index to the next. Entries are never changed, only added. */
+const migrations = [first]
+
+/** Makes the tables, or brings those of an older version up; refuses those of a newer one. */
+export async function migrateTelemetry(clickhouse: ClickHouse): Promise<void> {
+  await clickhouse.command(
+    'CREATE TABLE IF NOT EXISTS nexus_schema (version UInt32) ENGINE = MergeTree ORDER BY version',
+  )
+  const [[version] = [0]] = await clickhouse.rows<[number]>('SELECT max(version) FROM nexus_schema')
+  if (version > migrations.length) {
+    throw new Error(
+      `The telemetry store was written by a newer version of Nexus (schema ${version}, this one knows ${migrations.length}). Start that version, or a newer one.`,
+    )
+  }
+  for (const [index, statements] of migrations.entries()) {
+    if (index < version) continue
+    // A crash in the middle of a migration leaves tables behind: made anew, they are still empty or complete.
+    for (const statement of statements) await clickhouse.command(repeatable(statement))
+    await clickhouse.command(`INSERT INTO nexus_schema VALUES (${index + 1})`)
+  }
+}
+
+function repeatable(statement: string): string {
+  return statement.replace(/^CREATE (TABLE|MATERIALIZED VIEW) /, 'CREATE $1 IF NOT EXISTS ')
+}

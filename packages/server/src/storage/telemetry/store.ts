@@ -1,0 +1,104 @@
+import type {
+  AggregatePlan,
+  AggregateRow,
+  DrainBatch,
+  LatestRow,
+  RawPlan,
+  RawRow,
+  TelemetryStore,
+} from '../../telemetry/ports.ts'
+import { aggregateSql } from './aggregate-sql.ts'
+import { catalogueOf } from './catalogue.ts'
+import type { ClickHouse } from './clickhouse.ts'
+import { removalsOf } from './removals.ts'
+import { rollUp } from './roll-up.ts'
+import { migrateTelemetry } from './schema.ts'
+import { at, inRange, kindNames, list, quote, selected } from './sql.ts'
+
+/** The telemetry store in ClickHouse's SQL, the same on chDB and on a server. */
+export async function openTelemetryStore(clickhouse: ClickHouse): Promise<TelemetryStore> {
+  await migrateTelemetry(clickhouse)
+  return {
+    insertBatch: (batch) => insertBatch(clickhouse, batch),
+    aggregate: (plan) => aggregate(clickhouse, plan),
+    raw: (plan) => raw(clickhouse, plan),
+    latest: (page) => latest(clickhouse, page),
+    ...catalogueOf(clickhouse),
+    ...removalsOf(clickhouse),
+    rollUp: (hours) => rollUp(clickhouse, hours),
+    close: () => clickhouse.close(),
+  }
+}
+
+/** Sets come before the frames that refer to them: a crash in between leaves nothing dangling. */
+async function insertBatch(clickhouse: ClickHouse, batch: DrainBatch): Promise<void> {
+  if (batch.tagSets) await clickhouse.insert('tag_sets', batch.tagSets, `${batch.token}-tags`)
+  if (batch.metadataSets) await clickhouse.insert('metadata_sets', batch.metadataSets, `${batch.token}-metadata`)
+  await clickhouse.insert('frames', batch.lines, batch.token)
+}
+
+async function aggregate(clickhouse: ClickHouse, plan: AggregatePlan): Promise<AggregateRow[]> {
+  type Row = [
+    bucket: number,
+    device: string,
+    tags: (string | null)[],
+    metric: string,
+    kind: number,
+    num: number,
+    str: string,
+  ]
+  const rows = await clickhouse.rows<Row>(aggregateSql(plan))
+  return rows.map(([bucket, device, tags, metric, kind, num, str]) => ({
+    bucket,
+    device: plan.byDevice ? device : undefined,
+    tags,
+    metric,
+    kind: kindNames[kind]!,
+    num,
+    str,
+  }))
+}
+
+async function raw(clickhouse: ClickHouse, plan: RawPlan): Promise<RawRow[]> {
+  const direction = plan.order === 'asc' ? 'ASC' : 'DESC'
+  const after =
+    plan.after &&
+    `AND (ts, device) ${plan.order === 'asc' ? '>' : '<'} (${at(plan.after.at)}, ${quote(plan.after.device)})`
+  const rows = await clickhouse.rows<[number, string, [string, number, number, string][]]>(
+    `SELECT toUnixTimestamp64Micro(ts), device, arraySort(groupArray((metric, kind, num, str)))
+     FROM points FINAL WHERE ${selected(plan)} AND ${inRange('ts', plan.start, plan.end)} ${after ?? ''}
+     GROUP BY ts, device ORDER BY ts ${direction}, device ${direction} LIMIT ${plan.limit}`,
+  )
+  return rows.map(([ts, device, points]) => ({
+    at: ts,
+    device,
+    points: points.map(([metric, kind, num, str]) => ({ metric, kind: kindNames[kind]!, num, str })),
+  }))
+}
+
+/** The catalogue tells when each metric was last seen, so only those points are looked up. */
+async function latest(
+  clickhouse: ClickHouse,
+  { devices, after, limit }: { devices?: string[]; after?: string; limit: number },
+): Promise<LatestRow[]> {
+  type Row = [string, string, number, number, number, string, Record<string, string>, string]
+  const named = devices ? `AND device IN (${list(devices)})` : ''
+  const page = `SELECT device FROM series WHERE device > ${quote(after ?? '')} ${named} GROUP BY device ORDER BY device LIMIT ${limit}`
+  const rows = await clickhouse.rows<Row>(
+    `SELECT device, metric, kind, toUnixTimestamp64Micro(ts), num, str, s.tags, m.metadata
+     FROM (SELECT * FROM points FINAL WHERE (metric, device, ts) IN
+       (SELECT metric, device, max(last_at) FROM series WHERE device IN (${page}) GROUP BY metric, device)) AS p
+     ANY LEFT JOIN tag_sets AS s ON p.tag_set = s.id ANY LEFT JOIN metadata_sets AS m ON p.metadata_set = m.id
+     ORDER BY device, metric`,
+  )
+  return rows.map(([device, metric, kind, ts, num, str, tags, metadata]) => ({
+    device,
+    metric,
+    kind: kindNames[kind]!,
+    at: ts,
+    num,
+    str,
+    tags,
+    metadata: metadata === '' ? '{}' : metadata,
+  }))
+}

@@ -1,0 +1,133 @@
+import { keyPattern, telemetryLimits } from '@nexus/contract'
+import { instantIssue, type Micros, parseInstant } from './instant.ts'
+import { flattenMetric, type Point } from './point.ts'
+import { type Fault, fault, numberIssue, textFault, valueFault } from './value.ts'
+
+/** A frame that passed every check, in the form in which it is kept. */
+export interface ReadFrame {
+  deviceId: string
+  at: Micros
+  points: Point[]
+  tags: Record<string, string> | undefined
+  metadata: Record<string, unknown> | undefined
+  frameId: string | undefined
+}
+
+export function isFault(result: ReadFrame | Fault): result is Fault {
+  return 'issue' in result
+}
+
+const { metricsMax, tagsMax, keyLengthMax } = telemetryLimits
+const idLengthMax = 128
+const key = new RegExp(keyPattern)
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it keeps out
+const id = /^[^\s\x00-\x1f\x7f]{1,128}$/
+const fields = new Set(['device_id', 'timestamp', 'metrics', 'tags', 'metadata', 'frame_id'])
+const keys = new Set<string>()
+const keysKnownMax = 100_000
+
+/**
+ * Checks one frame against the contract and the limits, without throwing: this is the hot path, and in a batch a bad
+ * frame must not cost its neighbours. `receivedAt` stands in for a missing timestamp; `latestAt` is the furthest
+ * instant in the future that is taken.
+ */
+export function readFrame(value: unknown, receivedAt: Micros, latestAt: Micros): ReadFrame | Fault {
+  if (!isRecord(value)) return fault('', 'must be an object')
+  for (const name in value)
+    if (!fields.has(name)) return fault(name, `is not a field of a frame: expected one of ${[...fields].join(', ')}`)
+
+  const { device_id: deviceId, timestamp, metrics, tags, metadata, frame_id: frameId } = value
+  const badId = idFault('device_id', deviceId) ?? (frameId === undefined ? undefined : idFault('frame_id', frameId))
+  if (badId) return badId
+
+  const at = timestamp === undefined ? receivedAt : parseInstant(timestamp)
+  if (at === undefined) return fault('timestamp', instantIssue)
+  if (at > latestAt)
+    return fault('timestamp', `is more than ${Math.round((latestAt - receivedAt) / 1e6)} s in the future`)
+
+  const badTags = tags === undefined ? undefined : tagsFault(tags)
+  if (badTags) return badTags
+  const badMetadata = metadata === undefined ? undefined : metadataFault(metadata)
+  if (badMetadata) return badMetadata
+
+  const points = readMetrics(metrics)
+  if (!Array.isArray(points)) return points
+  return {
+    deviceId: deviceId as string,
+    at,
+    points,
+    tags: tags as ReadFrame['tags'],
+    metadata: metadata as ReadFrame['metadata'],
+    frameId: frameId as string | undefined,
+  }
+}
+
+function readMetrics(metrics: unknown): Point[] | Fault {
+  if (metrics === undefined) return fault('metrics', 'is required')
+  if (!isRecord(metrics)) return fault('metrics', 'must be an object of metric names and values')
+  const points: Point[] = []
+  let count = 0
+  for (const name in metrics) {
+    if (++count > metricsMax) return fault('metrics', `has more than ${metricsMax} metrics`)
+    const badKey = keyFault('metrics', name)
+    if (badKey) return badKey
+    const value = metrics[name]
+    if (typeof value === 'number') {
+      const issue = numberIssue(value)
+      if (issue) return fault(`metrics.${name}`, issue)
+      points.push({ metric: name, kind: 'number', num: value, str: '' })
+    } else {
+      const issue = flattenMetric(points, name, value)
+      if (issue) return fault(issue.field === '' ? `metrics.${name}` : `metrics.${name}.${issue.field}`, issue.issue)
+    }
+  }
+  if (count === 0) return fault('metrics', 'must hold at least one metric')
+  return points
+}
+
+function idFault(field: string, value: unknown): Fault | undefined {
+  if (value === undefined) return fault(field, 'is required')
+  if (typeof value !== 'string') return fault(field, 'must be a string')
+  if (value.length === 0 || value.length > idLengthMax) return fault(field, `must have 1 to ${idLengthMax} characters`)
+  return id.test(value) && value.isWellFormed() ? undefined : fault(field, 'must not hold blanks or control characters')
+}
+
+/** Names repeat from frame to frame, so those that passed are remembered. */
+function keyFault(within: string, name: string): Fault | undefined {
+  if (keys.has(name)) return undefined
+  if (name.length > keyLengthMax)
+    return fault(`${within}.${name.slice(0, 32)}…`, `the name has more than ${keyLengthMax} characters`)
+  if (name === '__proto__') return fault(`${within}.${name}`, 'is a reserved name')
+  if (!key.test(name)) return fault(`${within}.${name}`, `the name must match ${keyPattern}`)
+  if (keys.size >= keysKnownMax) keys.clear()
+  keys.add(name)
+  return undefined
+}
+
+function tagsFault(tags: unknown): Fault | undefined {
+  if (!isRecord(tags)) return fault('tags', 'must be an object of strings')
+  let count = 0
+  for (const name in tags) {
+    if (++count > tagsMax) return fault('tags', `has more than ${tagsMax} tags`)
+    const value = tags[name]
+    if (typeof value !== 'string') return fault(`tags.${name}`, 'must be a string')
+    const bad = keyFault('tags', name) ?? textFault(`tags.${name}`, value)
+    if (bad) return bad
+  }
+  return undefined
+}
+
+function metadataFault(metadata: unknown): Fault | undefined {
+  if (!isRecord(metadata)) return fault('metadata', 'must be an object')
+  let count = 0
+  for (const name in metadata) {
+    if (++count > tagsMax) return fault('metadata', `has more than ${tagsMax} keys`)
+    const bad = keyFault('metadata', name) ?? valueFault(`metadata.${name}`, metadata[name], 1)
+    if (bad) return bad
+  }
+  return undefined
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,26 @@
+import type { Handlers } from '../core/invoke.ts'
+import { type CatalogueDeps, listMetrics, listTags } from './catalogue.ts'
+import { type DeleteDeps, deleteTelemetry } from './delete.ts'
+import { type LatestDeps, latestTelemetry } from './latest.ts'
+import { type QueryDeps, queryTelemetry } from './query.ts'
+import { getRetention, putRetention, type RetentionDeps } from './retention.ts'
+import { type SendDeps, sendFrame } from './send.ts'
+import { sendBatch } from './send-batch.ts'
+
+export type TelemetryDeps = SendDeps & QueryDeps & LatestDeps & CatalogueDeps & DeleteDeps & RetentionDeps
+
+type TelemetryHandlers = { [Id in keyof Handlers as Id extends `telemetry.${string}` ? Id : never]: Handlers[Id] }
+
+export function telemetryHandlers(deps: TelemetryDeps): TelemetryHandlers {
+  return {
+    'telemetry.frames.send': (ctx, input) => sendFrame(deps, ctx, input),
+    'telemetry.frames.batch': (ctx, input) => sendBatch(deps, ctx, input),
+    'telemetry.query': (ctx, input) => queryTelemetry(deps, ctx, input),
+    'telemetry.latest': (ctx, input) => latestTelemetry(deps, ctx, input),
+    'telemetry.metrics': (ctx, input) => listMetrics(deps, ctx, input),
+    'telemetry.tags': (ctx, input) => listTags(deps, ctx, input),
+    'telemetry.data.delete': (ctx, input) => deleteTelemetry(deps, ctx, input),
+    'telemetry.retention.get': (ctx) => getRetention(deps, ctx),
+    'telemetry.retention.put': (ctx, input) => putRetention(deps, ctx, input),
+  }
+}

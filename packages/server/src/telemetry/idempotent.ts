@@ -1,0 +1,19 @@
+import { fail } from '../core/failure.ts'
+import type { IngestLog } from './ports.ts'
+
+/** An ingest request that the client named, so that it can be sent again. */
+export interface Idempotent {
+  key: string
+  bodyHash: string
+}
+
+/** The stored answer of an earlier request of that name, if there is one; CONFLICT if its body was another. */
+export function replayOf(log: IngestLog, { key, bodyHash }: Idempotent): string | undefined {
+  const seen = log.seen(key)
+  if (!seen) return undefined
+  if (seen.bodyHash !== bodyHash) {
+    const issue = 'was used for another body within the last 24 hours'
+    throw fail('CONFLICT', { field: 'Idempotency-Key', issue, reason: 'idempotency_key_reused' })
+  }
+  return seen.answer
+}

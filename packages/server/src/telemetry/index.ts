@@ -1,0 +1,117 @@
+import type { BatchReceipt, FrameReceipt } from '@nexus/contract'
+import type { Ctx } from '../core/context.ts'
+import { createLoop } from '../core/loop.ts'
+import { DirtyHours } from './dirty-hours.ts'
+import { createDrain } from './drain.ts'
+import { telemetryHandlers } from './handlers.ts'
+import type { Idempotent } from './idempotent.ts'
+import { createIntakes } from './intake.ts'
+import { LatestValues } from './latest-values.ts'
+import { createPointQuota } from './point-quota.ts'
+import type { DrainBatch, IngestLog, RetentionStore, TelemetryStore } from './ports.ts'
+import { createExpiry } from './retention.ts'
+import { createRetentionRules } from './retention-rules.ts'
+import { createRoller } from './roller.ts'
+import { sendFrame } from './send.ts'
+import { type BatchInput, sendBatch } from './send-batch.ts'
+
+export type { Idempotent } from './idempotent.ts'
+export type { BatchInput } from './send-batch.ts'
+
+export interface TelemetryOptions {
+  log: IngestLog
+  store: TelemetryStore
+  retention: RetentionStore
+  now(): number
+  futureLimitSeconds: number
+  pointsPerMinute: number
+  rollUpQuietSeconds: number
+  latestSeriesMax: number
+  onDrained(batch: DrainBatch, ms: number): void
+  onError(loop: string, cause: unknown): void
+}
+
+export type Telemetry = Awaited<ReturnType<typeof createTelemetry>>
+
+const sweepMs = 15 * 60_000
+const loadDevices = 1000
+
+/**
+ * The telemetry room: intake, drain, roll-ups, queries. When it resolves it has recovered: what a crash left in the log
+ * is in the store, and last values are in memory.
+ */
+export async function createTelemetry(options: TelemetryOptions) {
+  const { log, store, retention, now } = options
+  const onError = (loop: string) => (cause: unknown) => options.onError(loop, cause)
+  const latest = new LatestValues(options.latestSeriesMax)
+  const dirty = new DirtyHours()
+  const rules = createRetentionRules()
+  const quota = createPointQuota(options.pointsPerMinute)
+
+  const drain = createDrain({ log, store, dirty, now, onBatch: options.onDrained, onError: onError('drain') })
+  const roller = createRoller({
+    log,
+    store,
+    dirty,
+    now,
+    quietMs: options.rollUpQuietSeconds * 1000,
+    onError: onError('roller'),
+  })
+  const expiry = createExpiry({ retention, rules, store, latest, drain, now, onError: onError('expiry') })
+  const sweeper = createLoop({
+    name: 'sweeper',
+    restMs: sweepMs,
+    run: async () => log.sweepSeen(now()),
+    onError: onError('sweeper'),
+  })
+
+  dirty.mark(log.dirtyHours(), now())
+  await drain.settle(0, Number.MAX_SAFE_INTEGER)
+  rules.replace(await retention.get())
+  await loadLatest(store, latest)
+
+  const intake = createIntakes({
+    log,
+    latest,
+    quota,
+    retention: rules,
+    futureLimit: options.futureLimitSeconds * 1_000_000,
+  })
+  const deps = { log, store, drain, dirty, latest, retention, rules, intake }
+  const loops = [drain, roller, expiry, sweeper]
+  return {
+    handlers: telemetryHandlers(deps),
+    /** The ways in that transports call directly, because bodies of frames are checked by the intake itself. */
+    send: (ctx: Ctx, frame: object, ack: 'durable' | 'memory', idempotent?: Idempotent): Promise<FrameReceipt> =>
+      sendFrame(deps, ctx, { ...frame, ack } as never, idempotent),
+    sendBatch: (ctx: Ctx, input: BatchInput, idempotent?: Idempotent): Promise<BatchReceipt> =>
+      sendBatch(deps, ctx, input, idempotent),
+    rollAll: () => drain.settle(0, Number.MAX_SAFE_INTEGER).then(roller.rollAll),
+    expireAll: expiry.expireAll,
+    depth: () => log.depth(),
+    dirtyHours: () => dirty.size,
+    start: () => {
+      for (const loop of loops) loop.start()
+    },
+    /** Moves what is in the log into the store, then ends; whatever does not get through is still in the log. */
+    async stop() {
+      await Promise.all(loops.map((loop) => loop.stop()))
+      await drain.settle(0, Number.MAX_SAFE_INTEGER).catch(onError('drain'))
+    },
+  }
+}
+
+async function loadLatest(store: TelemetryStore, latest: LatestValues): Promise<void> {
+  for (let after: string | undefined; ; ) {
+    const rows = await store.latest({ ...(after === undefined ? {} : { after }), limit: loadDevices })
+    latest.load(rows)
+    after = rows.at(-1)?.device
+    if (after === undefined) break
+  }
+  for (let after: string | undefined; ; ) {
+    const metrics = await store.metrics({ ...(after === undefined ? {} : { after }), limit: loadDevices })
+    for (const { name, kinds } of metrics) latest.learn(name, kinds)
+    after = metrics.at(-1)?.name
+    if (after === undefined) break
+  }
+}

@@ -1,0 +1,123 @@
+import type { FrameReceipt } from '@nexus/contract'
+import { toIso } from '../core/clock.ts'
+import type { Ctx } from '../core/context.ts'
+import { fail } from '../core/failure.ts'
+import { idSequence } from '../core/ids.ts'
+import { isFault, type ReadFrame, readFrame } from './frame.ts'
+import type { Micros } from './instant.ts'
+import type { LatestValues } from './latest-values.ts'
+import { createRecordWriters, type RecordWriter } from './log-record.ts'
+import type { PointQuota } from './point-quota.ts'
+import type { IngestLog, SeenAnswer } from './ports.ts'
+import type { RetentionRules } from './retention-rules.ts'
+import type { Fault } from './value.ts'
+
+export interface IntakeDeps {
+  log: IngestLog
+  latest: LatestValues
+  quota: PointQuota
+  retention: RetentionRules
+  /** How far ahead of the clock a frame may lie. */
+  futureLimit: Micros
+}
+
+export type Refusal = Fault & { code: 'INVALID_REQUEST' | 'FORBIDDEN' }
+
+/** A set of frames on their way into the log: all that one request brought. */
+export interface Intake {
+  /** Checks a frame and adds it; a refused one leaves no trace. */
+  take(value: unknown): FrameReceipt | Refusal
+  /** Keeps an answer to be given again under an idempotency key. */
+  remember(answer: SeenAnswer): void
+  /** Resolves when everything that was taken is durable (`memory`: at once). */
+  commit(ack: 'durable' | 'memory'): Promise<void>
+}
+
+export function isRefusal(result: FrameReceipt | Refusal): result is Refusal {
+  return 'issue' in result
+}
+
+/** Opens intakes. Versions rise with each frame over restarts, so that the last write of a point wins. */
+export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
+  const records = createRecordWriters()
+  const frameId = idSequence('frame')
+  let version = deps.log.lastVersion()
+  const onFailure = () => records.forget()
+
+  return (ctx) => {
+    const now = ctx.now()
+    const receivedAt = now * 1000
+    const answer = { success: true as const, received_at: toIso(now) }
+    const seen: SeenAnswer[] = []
+    let record: RecordWriter | undefined
+
+    const accept = (frame: ReadFrame): FrameReceipt => {
+      version = Math.max(version + 1, receivedAt)
+      record ??= records.open()
+      record.add(frame, version)
+      const changed = deps.latest.update(frame)
+      const receipt: FrameReceipt = { ...answer, frame_id: frame.frameId ?? frameId() }
+      if (changed.length > 0) receipt.warnings = changed.map(typeChanged)
+      if (frame.frameId !== undefined) seen.push(seenFrame(frame, receipt))
+      return receipt
+    }
+
+    return {
+      take(value) {
+        const frame = readFrame(value, receivedAt, receivedAt + deps.futureLimit)
+        if (isFault(frame)) return { code: 'INVALID_REQUEST', ...frame }
+        const refusal = mayNot(ctx, frame) ?? tooOld(deps.retention, frame, receivedAt)
+        if (refusal) return refusal
+        const earlier = frame.frameId === undefined ? undefined : (find(seen, frame) ?? deps.log.seen(frameKey(frame)))
+        if (earlier) return { ...JSON.parse(earlier.answer), duplicate: true }
+        if (!deps.quota.spend(ctx.principal, frame.points.length, now)) throw quotaSpent(deps.quota)
+        return accept(frame)
+      },
+      remember: (kept) => void seen.push(kept),
+      async commit(ack) {
+        if (!record) return
+        const committed = deps.log.append({ ...record.finish(), seen })
+        committed.catch(onFailure)
+        if (ack === 'durable') await committed
+      },
+    }
+  }
+}
+
+function mayNot(ctx: Ctx, frame: ReadFrame): Refusal | undefined {
+  const { deviceId } = ctx.principal
+  if (deviceId === null || deviceId === frame.deviceId) return undefined
+  return { code: 'FORBIDDEN', field: 'device_id', issue: `the key is bound to the device ${deviceId}` }
+}
+
+function tooOld(retention: RetentionRules, frame: ReadFrame, now: Micros): Refusal | undefined {
+  const point = frame.points.find(({ metric }) => frame.at < retention.keptSince(metric, now))
+  if (!point) return undefined
+  return { code: 'INVALID_REQUEST', field: 'timestamp', issue: `is older than the retention of ${point.metric}` }
+}
+
+function quotaSpent(quota: PointQuota) {
+  const details = {
+    reason: 'points_per_minute',
+    limit: quota.perMinute,
+    issue: `takes at most ${quota.perMinute} points a minute`,
+  }
+  return fail('RATE_LIMIT_EXCEEDED', details, { retryAfterSeconds: 60 })
+}
+
+function typeChanged(metric: string) {
+  return { reason: 'type_changed', field: `metrics.${metric}`, issue: 'has another type than before; both are kept' }
+}
+
+function frameKey(frame: ReadFrame): string {
+  return `frame ${frame.deviceId} ${frame.frameId}`
+}
+
+function find(seen: readonly SeenAnswer[], frame: ReadFrame): SeenAnswer | undefined {
+  const key = frameKey(frame)
+  return seen.find((answer) => answer.key === key)
+}
+
+function seenFrame(frame: ReadFrame, receipt: FrameReceipt): SeenAnswer {
+  return { key: frameKey(frame), bodyHash: '', answer: JSON.stringify(receipt) }
+}

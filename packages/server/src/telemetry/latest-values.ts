@@ -1,0 +1,135 @@
+import type { MetricType } from '@nexus/contract'
+import type { ReadFrame } from './frame.ts'
+import type { Micros } from './instant.ts'
+import type { LatestRow } from './ports.ts'
+
+export interface LatestValue {
+  at: Micros
+  kind: MetricType
+  num: number
+  str: string
+}
+
+export interface LatestDevice {
+  /** Of the newest frame. */
+  at: Micros
+  tags: Record<string, string>
+  metadata: Record<string, unknown>
+  metrics: Map<string, LatestValue>
+}
+
+/**
+ * The last value of every metric of every device, in memory, and which types a metric has had. Holds at most
+ * `seriesMax` series: beyond, the devices that came first are let go, and read from the store when asked for.
+ */
+export class LatestValues {
+  readonly devices = new Map<string, LatestDevice>()
+  readonly #kinds = new Map<string, Set<MetricType>>()
+  readonly #seriesMax: number
+  #series = 0
+  #complete = true
+
+  constructor(seriesMax: number) {
+    this.#seriesMax = seriesMax
+  }
+
+  /** False once a device had to be let go. */
+  get complete(): boolean {
+    return this.#complete
+  }
+
+  kindsOf(metric: string): ReadonlySet<MetricType> {
+    return this.#kinds.get(metric) ?? none
+  }
+
+  get metrics(): Iterable<string> {
+    return this.#kinds.keys()
+  }
+
+  /** Takes in a frame; returns the metrics that were of another type before. */
+  update(frame: ReadFrame): string[] {
+    const device = this.#deviceOf(frame.deviceId)
+    if (frame.at >= device.at) {
+      device.at = frame.at
+      device.tags = frame.tags ?? noTags
+      device.metadata = frame.metadata ?? noTags
+    }
+    const changed: string[] = []
+    for (const { metric, kind, num, str } of frame.points) {
+      const value = device.metrics.get(metric)
+      if (!value) this.#add(device, metric, { at: frame.at, kind, num, str })
+      else {
+        if (value.kind !== kind) {
+          changed.push(metric)
+          this.#learn(metric, kind)
+        }
+        if (frame.at >= value.at) {
+          value.at = frame.at
+          value.kind = kind
+          value.num = num
+          value.str = str
+        }
+      }
+    }
+    if (this.#series > this.#seriesMax) this.#letGo()
+    return changed
+  }
+
+  /** Takes in what the store had at start. */
+  load(rows: readonly LatestRow[]): void {
+    for (const row of rows) {
+      const device = this.#deviceOf(row.device)
+      if (row.at >= device.at) {
+        device.at = row.at
+        device.tags = row.tags
+        device.metadata = JSON.parse(row.metadata)
+      }
+      const { at, kind, num, str } = row
+      const value = device.metrics.get(row.metric)
+      if (!value) this.#add(device, row.metric, { at, kind, num, str })
+      else if (at > value.at) Object.assign(value, { at, kind, num, str })
+    }
+    if (this.#series > this.#seriesMax) this.#letGo()
+  }
+
+  /** Learns which types a metric has in the store, beyond those of last values. */
+  learn(metric: string, kinds: readonly MetricType[]): void {
+    for (const kind of kinds) this.#learn(metric, kind)
+  }
+
+  forget(device: string): void {
+    this.#series -= this.devices.get(device)?.metrics.size ?? 0
+    this.devices.delete(device)
+  }
+
+  #deviceOf(id: string): LatestDevice {
+    const known = this.devices.get(id)
+    if (known) return known
+    const device: LatestDevice = { at: 0, tags: noTags, metadata: noTags, metrics: new Map() }
+    this.devices.set(id, device)
+    return device
+  }
+
+  #add(device: LatestDevice, metric: string, value: LatestValue): void {
+    device.metrics.set(metric, value)
+    this.#series++
+    this.#learn(metric, value.kind)
+  }
+
+  #learn(metric: string, kind: MetricType): void {
+    const kinds = this.#kinds.get(metric)
+    if (kinds) kinds.add(kind)
+    else this.#kinds.set(metric, new Set([kind]))
+  }
+
+  #letGo(): void {
+    this.#complete = false
+    for (const id of this.devices.keys()) {
+      if (this.#series <= this.#seriesMax || this.devices.size === 1) return
+      this.forget(id)
+    }
+  }
+}
+
+const none: ReadonlySet<MetricType> = new Set()
+const noTags: Record<string, never> = Object.freeze({})

@@ -1,0 +1,181 @@
+import type { Aggregation, MetricType, Retention } from '@nexus/contract'
+import type { Tx } from '../core/context.ts'
+import type { Micros } from './instant.ts'
+import type { TagCondition } from './tag-filter.ts'
+
+/** A device in one hour of the epoch: the unit in which roll-ups are made, and spoiled by late points. */
+export interface DeviceHour {
+  device: string
+  /** Whole hours since the epoch. */
+  hour: number
+}
+
+/** Frames that were accepted together, ready for the log. */
+export interface LogRecord {
+  frames: number
+  /** One line a frame, in the format of the store's `insertFrames`. */
+  lines: string
+  /** Definitions of tag and metadata sets that the lines refer to and that no earlier record carried. */
+  tagSets: string
+  metadataSets: string
+  hours: DeviceHour[]
+  minAt: Micros
+  maxAt: Micros
+  lastVersion: number
+  /** Answers to give again when the same frame or idempotency key is sent again. */
+  seen: SeenAnswer[]
+}
+
+export interface SeenAnswer {
+  key: string
+  bodyHash: string
+  answer: string
+}
+
+/** What one drain moves from the log to the store. */
+export interface DrainBatch {
+  /** The same for the same records, also after a crash. */
+  token: string
+  last: number
+  frames: number
+  lines: string
+  tagSets: string
+  metadataSets: string
+  hours: DeviceHour[]
+}
+
+/**
+ * Frames that are accepted and not yet in the store. Once `append` resolves they survive `kill -9` and a power cut;
+ * they leave only after the store has them.
+ */
+export interface IngestLog {
+  /** Rejects with SERVICE_UNAVAILABLE, keeping nothing, when the log is full or the disk fails. */
+  append(record: LogRecord): Promise<void>
+  /** The answer under this key within the last 24 hours, also of a record whose commit is still under way. */
+  seen(key: string): SeenAnswer | undefined
+  /** The newest record that holds points of the range; 0 if none does. */
+  newestOverlapping(start: Micros, end: Micros): number
+  depth(): LogDepth
+  /** Fixes what the next drain moves, and marks its hours dirty; after a crash, the batch that was under way. */
+  openBatch(bytesMax: number): DrainBatch | undefined
+  finishBatch(batch: DrainBatch): void
+  /** The highest version that was ever logged. */
+  lastVersion(): number
+  /** Hours whose roll-ups don't tell the truth. */
+  dirtyHours(): DeviceHour[]
+  markDirty(hours: DeviceHour[]): void
+  clearDirty(hours: DeviceHour[]): void
+  /** Forgets answers that are older than 24 hours. */
+  sweepSeen(now: number): void
+  close(): void
+}
+
+export interface LogDepth {
+  frames: number
+  bytes: number
+  /** When the oldest record was appended, in ms since the epoch; `undefined`: the log is empty. */
+  oldestAt: number | undefined
+}
+
+/** From which table a stretch of the answer is read. Stretches of a plan never overlap. */
+export interface Stretch {
+  source: 'raw' | '1m' | '1h'
+  from: Micros
+  to: Micros
+  /** Dirty hours: the only ones read from raw points, the ones left out of roll-ups. */
+  only?: DirtySet
+  except?: DirtySet
+}
+
+export type DirtySet = { pairs: DeviceHour[] } | { hours: number[] }
+
+/** Which points a query is about. */
+export interface Selection {
+  devices: string[] | undefined
+  metrics: string[]
+  tags: TagCondition[] | undefined
+}
+
+export interface AggregatePlan extends Selection {
+  aggregation: Aggregation
+  start: Micros
+  end: Micros
+  /** The fixed width of a bucket, the starts of calendar buckets, or one bucket over the range. */
+  buckets: { width: Micros } | { starts: Micros[] } | 'one'
+  byDevice: boolean
+  byTags: string[]
+  stretches: Stretch[]
+  rowsMax: number
+}
+
+/** One value of one metric in one bucket of one group. */
+export interface AggregateRow {
+  bucket: Micros
+  device: string | undefined
+  tags: (string | null)[]
+  metric: string
+  kind: MetricType
+  num: number
+  str: string
+}
+
+export interface RawPlan extends Selection {
+  start: Micros
+  end: Micros
+  order: 'asc' | 'desc'
+  /** Rows after this one, in the order asked for. */
+  after: { at: Micros; device: string } | undefined
+  limit: number
+}
+
+export interface RawRow {
+  at: Micros
+  device: string
+  points: { metric: string; kind: MetricType; num: number; str: string }[]
+}
+
+/** A metric of a device, with the last point of each. */
+export interface LatestRow {
+  device: string
+  metric: string
+  kind: MetricType
+  at: Micros
+  num: number
+  str: string
+  tags: Record<string, string>
+  metadata: string
+}
+
+export interface MetricSummary {
+  name: string
+  kinds: MetricType[]
+  devices: number
+  firstAt: Micros
+  lastAt: Micros
+}
+
+/** The history of telemetry: points, their tags, and their roll-ups. */
+export interface TelemetryStore {
+  /** Repeating a batch under its token changes nothing. */
+  insertBatch(batch: DrainBatch): Promise<void>
+  aggregate(plan: AggregatePlan): Promise<AggregateRow[]>
+  raw(plan: RawPlan): Promise<RawRow[]>
+  /** The last point of every metric of a page of devices, in the order of their names. */
+  latest(page: { devices?: string[]; after?: string; limit: number }): Promise<LatestRow[]>
+  metrics(filter: { devices?: string[]; prefix?: string; after?: string; limit: number }): Promise<MetricSummary[]>
+  tagKeys(filter: { after?: string; limit: number }): Promise<{ key: string; values: number }[]>
+  tagValues(filter: { key: string; after?: string; limit: number }): Promise<string[]>
+  /** Deletes points, returns how many and the hours that they were in. */
+  delete(range: { device: string; metrics: string[] | undefined; start: Micros; end: Micros }): Promise<number>
+  hoursOf(range: { device: string; start: Micros; end: Micros }): Promise<number[]>
+  /** Deletes points and roll-ups of these metrics before an hour. */
+  expire(metrics: string[], before: Micros): Promise<void>
+  /** Makes the roll-ups of these hours anew from deduplicated points; they replace the older ones at once. */
+  rollUp(hours: DeviceHour[]): Promise<void>
+  close(): Promise<void>
+}
+
+export interface RetentionStore {
+  get(): Promise<Retention>
+  put(tx: Tx, retention: Retention): Promise<void>
+}

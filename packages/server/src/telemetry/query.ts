@@ -1,0 +1,125 @@
+import { type Aggregation, type QueryInput, type QueryOutput, telemetryLimits } from '@nexus/contract'
+import type { Ctx } from '../core/context.ts'
+import { fail, invalid } from '../core/failure.ts'
+import { appliesTo, defaultAggregation, rollsUp } from './aggregation-rules.ts'
+import type { DirtyHours } from './dirty-hours.ts'
+import type { Drain } from './drain.ts'
+import { fillGaps } from './fill.ts'
+import { boundaryGrain } from './interval.ts'
+import type { LatestValues } from './latest-values.ts'
+import { planStretches } from './plan.ts'
+import type { AggregatePlan, AggregateRow, TelemetryStore } from './ports.ts'
+import { queryRaw } from './query-raw.ts'
+import { type Question, readQuestion } from './question.ts'
+import { groupRows, toRows } from './rows.ts'
+
+export interface QueryDeps {
+  store: TelemetryStore
+  drain: Drain
+  dirty: DirtyHours
+  latest: LatestValues
+}
+
+type Warning = NonNullable<QueryOutput['warnings']>[number]
+
+const { metricsMax } = telemetryLimits
+const cellsMax = 2_000_000
+
+/**
+ * Answers a query over [start, end), with everything in it that was acknowledged before the call. Raw points without
+ * aggregation and interval; one row without an interval; else a row a bucket, labelled with its start.
+ * Errors: INVALID_REQUEST, VALIDATION_ERROR (the end is not after the start), TIMEOUT.
+ */
+export async function queryTelemetry(deps: QueryDeps, ctx: Ctx, input: QueryInput): Promise<QueryOutput> {
+  const question = readQuestion(input)
+  await deps.drain.settle(question.start, question.end)
+  const metrics = question.metrics ?? knownMetrics(deps.latest, question)
+  if (question.aggregation === undefined && question.interval === undefined) {
+    return queryRaw(deps, ctx, input, question, metrics)
+  }
+
+  const { asked, warnings } = assign(deps.latest, question, metrics)
+  const rows = (
+    await Promise.all([...asked].map(([aggregation, named]) => aggregate(deps, question, aggregation, named)))
+  ).flat()
+  const groups = groupRows(question, rows)
+  const data = toRows(question, metrics, fillGaps(question, input.fill ?? 'none', groups, metrics))
+  if (input.order === 'desc') data.reverse()
+  return {
+    query: echo(input, question, metrics),
+    data,
+    total_points: data.length,
+    ...(warnings.length > 0 && { warnings }),
+  }
+}
+
+/** All metrics of the devices asked for, or of all devices. */
+function knownMetrics(latest: LatestValues, { devices }: Question): string[] {
+  const known = devices?.every((device) => latest.devices.has(device))
+    ? devices.flatMap((device) => [...latest.devices.get(device)!.metrics.keys()])
+    : [...latest.metrics]
+  const metrics = [...new Set(known)].sort()
+  if (metrics.length > metricsMax) throw invalid('metrics', `must be named: there are more than ${metricsMax}`)
+  return metrics
+}
+
+/** Which aggregation each metric gets, and what its types don't permit. */
+function assign(latest: LatestValues, question: Question, metrics: string[]) {
+  const asked = new Map<Aggregation, string[]>()
+  const warnings: Warning[] = []
+  let applicable = metrics.length === 0
+  for (const metric of metrics) {
+    const kinds = latest.kindsOf(metric)
+    const aggregation = question.aggregation ?? defaultAggregation(kinds)
+    const left = [...kinds].filter((kind) => !appliesTo[aggregation].includes(kind))
+    if (kinds.size === 0)
+      warnings.push({ reason: 'unknown_metric', field: `metrics.${metric}`, issue: 'was never received' })
+    if (left.length > 0) {
+      const issue = `${aggregation} does not apply to readings of the type ${left.join(', ')}: they are left out`
+      warnings.push({ reason: 'type_not_applicable', field: `metrics.${metric}`, issue })
+    }
+    if (kinds.size > 0 && left.length === kinds.size) continue
+    applicable = true
+    asked.set(aggregation, [...(asked.get(aggregation) ?? []), metric])
+  }
+  if (!applicable) throw invalid('aggregation', `${question.aggregation} applies to none of the metrics asked for`)
+  return { asked, warnings }
+}
+
+async function aggregate(
+  deps: QueryDeps,
+  question: Question,
+  aggregation: Aggregation,
+  metrics: string[],
+): Promise<AggregateRow[]> {
+  const { start, end, devices, interval, starts } = question
+  const usable = metrics.every((metric) => rollsUp(aggregation, deps.latest.kindsOf(metric))) && !question.rawOnly
+  const plan: AggregatePlan = {
+    ...question,
+    metrics,
+    aggregation,
+    buckets: !interval ? 'one' : interval.kind === 'fixed' ? { width: interval.width } : { starts },
+    stretches: planStretches(
+      { start, end, devices, grain: interval && boundaryGrain(interval), rollsUp: usable },
+      deps.dirty,
+    ),
+    rowsMax: cellsMax + 1,
+  }
+  const rows = await deps.store.aggregate(plan)
+  if (rows.length > cellsMax) {
+    throw fail('INVALID_REQUEST', {
+      field: 'interval',
+      issue: `the answer has more than ${cellsMax} values: choose a coarser interval, fewer metrics or groups`,
+    })
+  }
+  return rows
+}
+
+/** The query as it was understood: what the client sent, lists as lists, and what was chosen for it. */
+function echo(input: QueryInput, question: Question, metrics: string[]): Record<string, unknown> {
+  return {
+    ...input,
+    metrics,
+    ...(question.interval && { interval: question.interval.text }),
+  }
+}

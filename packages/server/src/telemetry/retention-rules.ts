@@ -1,0 +1,55 @@
+import type { Retention } from '@nexus/contract'
+import { type Micros, microsPerHour } from './instant.ts'
+
+/** How long each metric is kept; the first policy that matches decides, none means for ever. */
+export interface RetentionRules {
+  replace(retention: Retention): void
+  /** Points of the metric before this instant are not kept; whole hours, as roll-ups are. */
+  keptSince(metric: string, now: Micros): Micros
+}
+
+const hoursOf = { h: 1, d: 24, w: 168, mo: 24 * 31, y: 24 * 366 } as const
+const metricsMax = 100_000
+
+export function createRetentionRules(): RetentionRules {
+  let policies: { matches: RegExp; keep: Micros }[] = []
+  const kept = new Map<string, Micros>()
+
+  const keepOf = (metric: string): Micros => {
+    const keep = policies.find(({ matches }) => matches.test(metric))?.keep ?? Number.POSITIVE_INFINITY
+    if (kept.size >= metricsMax) kept.clear()
+    kept.set(metric, keep)
+    return keep
+  }
+
+  return {
+    replace(retention) {
+      policies = retention.policies.map(({ metrics, keep }) => ({
+        matches: globToRegExp(metrics),
+        keep: parseKeep(keep),
+      }))
+      kept.clear()
+    },
+    keptSince(metric, now) {
+      if (policies.length === 0) return 0
+      const keep = kept.get(metric) ?? keepOf(metric)
+      return keep === Number.POSITIVE_INFINITY
+        ? 0
+        : Math.max(0, Math.floor((now - keep) / microsPerHour) * microsPerHour)
+    },
+  }
+}
+
+/** Months count 31 days and years 366, so that nothing goes early. */
+function parseKeep(keep: string): Micros {
+  const [, count, unit] = /^(\d+)(h|d|w|mo|y)$/.exec(keep)!
+  return Number(count) * hoursOf[unit as keyof typeof hoursOf] * microsPerHour
+}
+
+function globToRegExp(glob: string): RegExp {
+  const source = glob
+    .split(/\*+/)
+    .map((part) => part.replace(/[.\-/]/g, '\\$&'))
+    .join('.*')
+  return new RegExp(`^${source}$`)
+}

@@ -1,0 +1,55 @@
+import type { Input, Output } from '@nexus/contract'
+import type { Ctx, WriteCtx } from '../core/context.ts'
+import { createLoop, type Loop } from '../core/loop.ts'
+import type { Drain } from './drain.ts'
+import type { LatestValues } from './latest-values.ts'
+import type { RetentionStore, TelemetryStore } from './ports.ts'
+import type { RetentionRules } from './retention-rules.ts'
+
+export interface RetentionDeps {
+  retention: RetentionStore
+  rules: RetentionRules
+}
+
+export async function getRetention(deps: RetentionDeps, _ctx: Ctx): Promise<Output<'telemetry.retention.get'>> {
+  return deps.retention.get()
+}
+
+/** Takes effect at once for what comes in, and within an hour for what is there. */
+export async function putRetention(
+  deps: RetentionDeps,
+  ctx: WriteCtx,
+  input: Input<'telemetry.retention.put'>,
+): Promise<Output<'telemetry.retention.put'>> {
+  await deps.retention.put(ctx.tx, input)
+  deps.rules.replace(input)
+  return input
+}
+
+export interface ExpiryDeps extends RetentionDeps {
+  store: TelemetryStore
+  latest: LatestValues
+  drain: Drain
+  now(): number
+  onError(cause: unknown): void
+}
+
+export interface Expiry extends Loop {
+  /** Deletes what is past its retention, now. */
+  expireAll(): Promise<void>
+}
+
+const restMs = 3_600_000
+
+/** Deletes, hour by hour, what is past its retention. */
+export function createExpiry(deps: ExpiryDeps): Expiry {
+  const expireAll = async () => {
+    const byCutoff = new Map<number, string[]>()
+    for (const metric of deps.latest.metrics) {
+      const cutoff = deps.rules.keptSince(metric, deps.now() * 1000)
+      if (cutoff > 0) byCutoff.set(cutoff, [...(byCutoff.get(cutoff) ?? []), metric])
+    }
+    for (const [cutoff, metrics] of byCutoff) await deps.drain.exclusively(() => deps.store.expire(metrics, cutoff))
+  }
+  return { ...createLoop({ name: 'expiry', restMs, onError: deps.onError, run: expireAll }), expireAll }
+}

@@ -1,0 +1,71 @@
+import { type QueryOutput, telemetryLimits } from '@nexus/contract'
+import { invalid } from '../core/failure.ts'
+import { formatInstant, type Micros } from './instant.ts'
+import { toValue } from './point.ts'
+import type { AggregateRow } from './ports.ts'
+import type { Question } from './question.ts'
+
+/** The values of one group, by bucket and metric. */
+export interface Group {
+  /** The columns of `group_by`. */
+  columns: Record<string, string | null>
+  buckets: Map<Micros, Map<string, unknown>>
+}
+
+const { queryGroupsMax } = telemetryLimits
+
+export function groupRows(question: Question, rows: readonly AggregateRow[]): Group[] {
+  const groups = new Map<string, Group>()
+  for (const row of rows) {
+    const key = JSON.stringify([row.device, ...row.tags])
+    let group = groups.get(key)
+    if (!group) {
+      if (groups.size === queryGroupsMax) {
+        throw invalid('group_by', `gives more than ${queryGroupsMax} groups: narrow the query by device_id or tags`)
+      }
+      group = { columns: columnsOf(question, row), buckets: new Map() }
+      groups.set(key, group)
+    }
+    let bucket = group.buckets.get(row.bucket)
+    if (!bucket) {
+      bucket = new Map()
+      group.buckets.set(row.bucket, bucket)
+    }
+    bucket.set(row.metric, toValue(row.kind, row.num, row.str))
+  }
+  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group)
+}
+
+function columnsOf(question: Question, row: AggregateRow): Group['columns'] {
+  const columns: Group['columns'] = {}
+  if (question.byDevice) columns.device_id = row.device ?? null
+  for (const [i, key] of question.byTags.entries()) columns[`tag.${key}`] = row.tags[i] ?? null
+  return columns
+}
+
+/** Flat rows, in the order of time and then of groups; a metric without a reading is null. */
+export function toRows(question: Question, metrics: readonly string[], groups: readonly Group[]): QueryOutput['data'] {
+  const names = metrics.map((metric) => [metric, columnName(metric)] as const)
+  const data: QueryOutput['data'] = []
+  for (const at of bucketsOf(question, groups)) {
+    const timestamp = formatInstant(at)
+    for (const { columns, buckets } of groups) {
+      const bucket = buckets.get(at)
+      if (!bucket) continue
+      const row: QueryOutput['data'][number] = { timestamp, ...columns }
+      for (const [metric, name] of names) row[name] = bucket.get(metric) ?? null
+      data.push(row)
+    }
+  }
+  return data
+}
+
+function bucketsOf(question: Question, groups: readonly Group[]): Micros[] {
+  if (!question.interval) return question.starts
+  return [...new Set(groups.flatMap(({ buckets }) => [...buckets.keys()]))].sort((a, b) => a - b)
+}
+
+/** A metric that is named like a column of every row stands behind a prefix. */
+export function columnName(metric: string): string {
+  return metric === 'timestamp' || metric === 'device_id' ? `metrics.${metric}` : metric
+}

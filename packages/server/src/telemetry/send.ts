@@ -1,0 +1,37 @@
+import type { FrameReceipt, Input } from '@nexus/contract'
+import type { Ctx } from '../core/context.ts'
+import { fail } from '../core/failure.ts'
+import { type Idempotent, replayOf } from './idempotent.ts'
+import { type Intake, isRefusal } from './intake.ts'
+import type { IngestLog } from './ports.ts'
+
+export interface SendDeps {
+  log: IngestLog
+  intake(ctx: Ctx): Intake
+}
+
+/**
+ * Accepts one frame. The receipt means durable, unless `ack` is `memory`. A repeat of the client's `frame_id`, or of
+ * its idempotency key, gets the first receipt again, with `duplicate: true`.
+ * Errors: INVALID_REQUEST, FORBIDDEN (a bound key speaks for another device), CONFLICT (the idempotency key was used
+ * for another body), SERVICE_UNAVAILABLE (the log is full or failing).
+ */
+export async function sendFrame(
+  deps: SendDeps,
+  ctx: Ctx,
+  { ack, ...frame }: Input<'telemetry.frames.send'>,
+  idempotent?: Idempotent,
+): Promise<FrameReceipt> {
+  const replay = idempotent && replayOf(deps.log, idempotent)
+  if (replay !== undefined) return { ...(JSON.parse(replay) as FrameReceipt), duplicate: true }
+
+  const intake = deps.intake(ctx)
+  const receipt = intake.take(frame)
+  if (isRefusal(receipt)) {
+    const { code, field, issue } = receipt
+    throw fail(code, { field, issue, errors: [{ field, issue }] }, { message: 'Invalid telemetry frame format' })
+  }
+  if (idempotent) intake.remember({ ...idempotent, answer: JSON.stringify(receipt) })
+  await intake.commit(ack ?? 'durable')
+  return receipt
+}
