@@ -7,8 +7,8 @@ const migrations = [
      min_at INTEGER NOT NULL, max_at INTEGER NOT NULL, appended_at INTEGER NOT NULL,
      hours TEXT NOT NULL, tag_sets TEXT NOT NULL, metadata_sets TEXT NOT NULL, lines TEXT NOT NULL);
    CREATE TABLE batch (one INTEGER PRIMARY KEY CHECK (one = 1), last INTEGER NOT NULL);
-   CREATE TABLE version (value INTEGER NOT NULL);
-   INSERT INTO version VALUES (0);
+   CREATE TABLE version (frame INTEGER NOT NULL, roll_up INTEGER NOT NULL);
+   INSERT INTO version VALUES (0, 0);
    CREATE TABLE seen (key TEXT PRIMARY KEY, body_hash TEXT NOT NULL, answer TEXT NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
    CREATE INDEX seen_expires ON seen (expires_at);
    CREATE TABLE dirty (hour INTEGER NOT NULL, device TEXT NOT NULL, PRIMARY KEY (hour, device)) WITHOUT ROWID;`,
