@@ -7,7 +7,23 @@ import { validator } from './validate.ts'
 type CtxOf<Id extends OperationId> = Operations[Id]['effect'] extends 'write' ? WriteCtx : Ctx
 
 /** What a room binds to an operation: input is valid, output is the contract's. */
-export type Handler<Id extends OperationId> = (ctx: CtxOf<Id>, input: Input<Id>) => Promise<Output<Id>>
+export type Handler<Id extends OperationId> = Verb<Id> | PreparedVerb<Id>
+export type Verb<Id extends OperationId> = (ctx: CtxOf<Id>, input: Input<Id>) => Promise<Output<Id>>
+
+/**
+ * A verb that needs more than state, such as a slow hash or a name that is resolved: `prepare` runs after authorisation
+ * and before the transaction opens, because other writes wait for an open one.
+ */
+export interface PreparedVerb<Id extends OperationId, Prepared = unknown> {
+  prepare(ctx: Ctx, input: Input<Id>): Promise<Prepared>
+  run(ctx: CtxOf<Id>, input: Input<Id>, prepared: Prepared): Promise<Output<Id>>
+}
+
+/** Binds a verb with its preparation; what the one returns, the other takes. */
+export function prepared<Id extends OperationId, Prepared>(verb: PreparedVerb<Id, Prepared>): PreparedVerb<Id> {
+  return verb as PreparedVerb<Id>
+}
+
 export type Handlers = { [Id in OperationId]: Handler<Id> }
 
 /** How a caller stands with a rate limit after a call spent from it. */
@@ -70,10 +86,10 @@ export function createGate(deps: GateDeps): Gate {
   )
 
   const run = async (id: OperationId, ctx: Ctx, input: unknown, call: IdempotentCall | undefined): Promise<unknown> => {
-    const handler = deps.handlers[id] as (ctx: Ctx, input: unknown) => Promise<unknown>
-    if (operations[id].effect !== 'write') return handler(ctx, input)
+    const handler = await bound(deps.handlers[id], ctx, input)
+    if (operations[id].effect !== 'write') return handler(ctx)
     return deps.write(async (tx) => {
-      const output = await handler({ ...ctx, tx } as WriteCtx, input)
+      const output = await handler({ ...ctx, tx })
       if (call) await deps.idempotency.complete(tx, call, output)
       return output
     })
@@ -102,6 +118,18 @@ export function createGate(deps: GateDeps): Gate {
   }
 
   return { spend: deps.spend, invoke }
+}
+
+/** The verb with its input, prepared if it asks for that. */
+async function bound(handler: Handler<OperationId>, ctx: Ctx, input: unknown) {
+  if (typeof handler === 'function') {
+    const verb = handler as (ctx: Ctx, input: unknown) => Promise<unknown>
+    return (within: Ctx | WriteCtx) => verb(within, input)
+  }
+  const verb = handler as unknown as PreparedVerb<'auth.keys.create'>
+  const ready = await verb.prepare(ctx, input as Input<'auth.keys.create'>)
+  return (within: Ctx | WriteCtx) =>
+    verb.run(within as WriteCtx, input as Input<'auth.keys.create'>, ready) as Promise<unknown>
 }
 
 export function authorise(operation: Operation, principal: Principal): void {

@@ -1,0 +1,13 @@
+import type { Clock } from '../core/clock.ts'
+import type { Hasher } from './hasher.ts'
+import type { KeyStore } from './ports.ts'
+
+/** What the verbs on keys need. */
+export interface KeyDeps {
+  store: KeyStore
+  clock: Clock
+  hasher: Hasher
+  pepper: Uint8Array
+  /** Forgets what is remembered of a key, here and on every node. */
+  forget(keyId: string): void
+}

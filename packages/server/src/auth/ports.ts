@@ -1,0 +1,60 @@
+import type { ApiKey } from '@nexus/contract'
+import type { Tx } from '../core/context.ts'
+
+/** How a secret is recognised: `tag` rules out nearly all wrong ones in microseconds, `hash` (bcrypt) decides. */
+export interface SecretMark {
+  hash: string
+  tag: string
+}
+
+/** A key as it is kept. Only `shown` ever leaves the room. */
+export interface KeyRecord {
+  shown: ApiKey
+  current: SecretMark
+  /** The secret before the last rotation, until its grace ends (ms since the epoch). */
+  previous: (SecretMark & { until: number }) | null
+}
+
+export interface KeyStore {
+  write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>
+  /** Runs once the transaction is durable, before its caller hears of it. */
+  afterCommit(tx: Tx, fn: () => void): void
+  /** One transaction at a time changes keys, so that what it read still holds when it writes. */
+  lock(tx: Tx): Promise<void>
+  /** Without `tx`: as committed. */
+  find(keyId: string, tx?: Tx): Promise<KeyRecord | undefined>
+  /** Newest first, revoked ones too, from after the given position. */
+  newest(limit: number, before?: { createdAt: number; keyId: string }): Promise<ApiKey[]>
+  insert(tx: Tx, record: KeyRecord): Promise<void>
+  /** Writes what may change; never the id, the bindings, `created_at` or `last_used_at`. */
+  replace(tx: Tx, record: KeyRecord): Promise<void>
+  /** How many keys with the scope admin are neither revoked nor expired. */
+  usableAdminKeys(now: number, tx?: Tx): Promise<number>
+  /** Sets `last_used_at` (ms), and never turns it back. */
+  noteUses(tx: Tx, uses: readonly (readonly [keyId: string, at: number])[]): Promise<void>
+}
+
+/** One use of an idempotency key: the same value under another operation or API key is another call. */
+export interface StoredCall {
+  keyId: string
+  operation: string
+  value: string
+}
+
+export interface IdempotencyStore {
+  /** As committed; expired ones may still be there. */
+  find(call: StoredCall): Promise<{ bodyHash: string; expiresAt: number; output(): unknown } | undefined>
+  /** False if an answer that hasn't expired is there already. Answers are kept encrypted. */
+  insert(
+    tx: Tx,
+    call: StoredCall,
+    answer: { bodyHash: string; output: unknown; now: number; expiresAt: number },
+  ): Promise<boolean>
+  /** Removes what has expired. */
+  sweep(now: number): Promise<void>
+}
+
+/** Where a room's loops tell of what went wrong; a pino logger fits. */
+export interface Log {
+  error(fields: object, message: string): void
+}

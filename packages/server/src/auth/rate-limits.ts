@@ -1,0 +1,48 @@
+import { type RateBucket, rateBuckets, rateDefaults } from '@nexus/contract'
+import type { Clock } from '../core/clock.ts'
+import type { Principal } from '../core/context.ts'
+import type { RateStatus } from '../core/invoke.ts'
+import { addressGroup } from './cidr.ts'
+import { Windows } from './windows.ts'
+
+export interface RateLimits {
+  /** Spends one request of the key's bucket. Never throws. */
+  spend(principal: Principal, bucket: RateBucket): RateStatus
+  /** The same for a caller without a key, by address. */
+  spendAddress(address: string, bucket: RateBucket): RateStatus
+}
+
+export interface RateLimitOptions {
+  /** Requests a minute; `off` exceeds never, but still counts and reports. */
+  limits: 'default' | 'off' | Partial<Record<RateBucket, number>>
+  clock: Clock
+  /** Windows kept for each bucket. */
+  windowsMax?: number
+}
+
+/** Counts requests in fixed windows, in this process. A key's own limits win over the installation's. */
+export function createRateLimits({ limits, clock, windowsMax = 100_000 }: RateLimitOptions): RateLimits {
+  const limitOf: Readonly<Record<RateBucket, number>> =
+    typeof limits === 'string' ? rateDefaults : { ...rateDefaults, ...limits }
+  const enforced = limits !== 'off'
+  const tables = () =>
+    Object.fromEntries(rateBuckets.map((bucket) => [bucket, new Windows(windowsMax)])) as Record<RateBucket, Windows>
+  const keys = tables()
+  const addresses = tables()
+
+  const spend = (windows: Windows, key: string, limit: number): RateStatus => {
+    const window = windows.at(key, clock.now())
+    window.spent++
+    return {
+      limit,
+      remaining: Math.max(0, limit - window.spent),
+      reset: Math.ceil(window.endsAt / 1000),
+      exceeded: enforced && window.spent > limit,
+    }
+  }
+
+  return {
+    spend: (principal, bucket) => spend(keys[bucket], principal.keyId, principal.rateLimits[bucket] ?? limitOf[bucket]),
+    spendAddress: (address, bucket) => spend(addresses[bucket], addressGroup(address), limitOf[bucket]),
+  }
+}

@@ -1,0 +1,44 @@
+export const windowMs = 60_000
+
+export interface Window {
+  /** Milliseconds since the epoch. */
+  endsAt: number
+  spent: number
+}
+
+/** Fixed 60 s windows, each from its first hit, in a bounded table: expired windows give way first, then the oldest. */
+export class Windows {
+  readonly #max: number
+  /** In the order in which they began, and so in which they end. */
+  readonly #windows = new Map<string, Window>()
+
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  get size(): number {
+    return this.#windows.size
+  }
+
+  /** The window that `now` falls in; a new one if there is none. */
+  at(key: string, now: number): Window {
+    return this.peek(key, now) ?? this.#begin(key, now)
+  }
+
+  peek(key: string, now: number): Window | undefined {
+    const window = this.#windows.get(key)
+    // A clock that was set back would otherwise leave a window that lasts for hours.
+    return window && now < window.endsAt && window.endsAt - now <= windowMs ? window : undefined
+  }
+
+  #begin(key: string, now: number): Window {
+    this.#windows.delete(key)
+    for (const [oldest, { endsAt }] of this.#windows) {
+      if (endsAt > now && this.#windows.size < this.#max) break
+      this.#windows.delete(oldest)
+    }
+    const window = { endsAt: now + windowMs, spent: 0 }
+    this.#windows.set(key, window)
+    return window
+  }
+}

@@ -1,0 +1,120 @@
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
+import type { Tx } from '../../core/context.ts'
+import { Failure, fail } from '../../core/failure.ts'
+import { type StateEngine, waitingWritesMax } from './engine.ts'
+import { type Migrations, migrate } from './migrate.ts'
+import type { StateTables } from './tables.ts'
+import { endTransaction, openTransaction, within } from './transaction.ts'
+
+export interface PostgresOptions {
+  /** Connections of the pool; default 10. */
+  connectionsMax?: number
+}
+
+const attemptsMax = 5
+const int8 = 20
+
+/** SQLSTATE of a serialization failure and of a deadlock: the transaction did nothing, and may succeed when run again. */
+const retryable = new Set(['40001', '40P01'])
+
+/** Opens the state in PostgreSQL. Writes are READ COMMITTED: rules over many rows take `exclusive` first. */
+export async function openPostgres(
+  url: string,
+  migrations: Migrations,
+  options: PostgresOptions = {},
+): Promise<StateEngine> {
+  const pool = openPool(url, options.connectionsMax ?? 10)
+  const db = new Kysely<StateTables>({ dialect: new PostgresDialect({ pool: translated(pool) }) })
+  try {
+    await migrate(db, migrations, `PostgreSQL at ${new URL(url).host}`)
+  } catch (error) {
+    await db.destroy()
+    throw error
+  }
+
+  const running = new Set<Promise<unknown>>()
+  let closed = false
+  const write = <T>(fn: (tx: Tx) => Promise<T>): Promise<T> => {
+    if (closed) return Promise.reject(fail('SERVICE_UNAVAILABLE', { reason: 'state_closed' }))
+    if (running.size >= waitingWritesMax) {
+      return Promise.reject(fail('SERVICE_UNAVAILABLE', { reason: 'state_queue_full' }, { retryAfterSeconds: 1 }))
+    }
+    const done = attempt(db, fn).finally(() => running.delete(done))
+    running.add(done)
+    return done
+  }
+  return {
+    kind: 'postgres',
+    reads: db,
+    write,
+    exclusive: async (tx, rule) => {
+      await sql`select pg_advisory_xact_lock(hashtext(${`nexus:${rule}`}))`.execute(within(tx))
+    },
+    close: async () => {
+      closed = true
+      await Promise.allSettled(running)
+      await db.destroy()
+    },
+  }
+}
+
+async function attempt<T>(db: Kysely<StateTables>, fn: (tx: Tx) => Promise<T>): Promise<T> {
+  for (let attempts = 1; ; attempts++) {
+    try {
+      return await once(db, fn)
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+      if (!retryable.has(code)) throw error
+      if (attempts >= attemptsMax) {
+        throw fail('SERVICE_UNAVAILABLE', { reason: 'state_contention' }, { cause: error, retryAfterSeconds: 1 })
+      }
+    }
+  }
+}
+
+async function once<T>(db: Kysely<StateTables>, fn: (tx: Tx) => Promise<T>): Promise<T> {
+  let committed: readonly (() => void)[] = []
+  const value = await db.transaction().execute(async (transaction) => {
+    const tx = openTransaction(transaction)
+    try {
+      return await fn(tx)
+    } finally {
+      committed = endTransaction(tx)
+    }
+  })
+  for (const run of committed) run()
+  return value
+}
+
+function openPool(url: string, max: number): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max,
+    connectionTimeoutMillis: 5000,
+    idle_in_transaction_session_timeout: 60_000,
+    types: {
+      getTypeParser: ((oid: number, format?: 'text') =>
+        oid === int8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+    },
+  })
+  // Without a listener, a connection that breaks while idle would end the process; the pool replaces it.
+  pool.on('error', () => {})
+  return pool
+}
+
+/** The pool, saying 503 rather than 500 while the database can't be reached. */
+function translated(pool: pg.Pool) {
+  return {
+    options: pool.options,
+    end: () => pool.end(),
+    connect: async () => {
+      try {
+        return await pool.connect()
+      } catch (error) {
+        if (error instanceof Failure) throw error
+        throw fail('SERVICE_UNAVAILABLE', { reason: 'state_unreachable' }, { cause: error, retryAfterSeconds: 1 })
+      }
+    },
+  }
+}

@@ -1,0 +1,54 @@
+import type { ColumnType } from 'kysely'
+
+/** Instants are milliseconds since the epoch; what ends in `_json` is JSON text. */
+export interface StateTables {
+  api_keys: ApiKeysTable
+  data_keys: DataKeysTable
+  idempotency: IdempotencyTable
+  retention: RetentionTable
+}
+
+/** Set when the row is inserted, and never changed. */
+type Fixed<T> = ColumnType<T, T, never>
+
+export interface ApiKeysTable {
+  key_id: Fixed<string>
+  prefix: Fixed<string>
+  hash: string
+  tag: string
+  previous_hash: string | null
+  previous_tag: string | null
+  previous_until: number | null
+  name: string
+  scopes_json: string
+  device_id: Fixed<string | null>
+  agent_id: Fixed<string | null>
+  allowed_cidrs_json: string
+  rate_limits_json: string
+  created_at: Fixed<number>
+  expires_at: number | null
+  last_used_at: number | null
+  revoked_at: number | null
+}
+
+export interface DataKeysTable {
+  id: Fixed<string>
+  /** Sealed by the master key. */
+  wrapped: string
+  created_at: Fixed<number>
+}
+
+export interface IdempotencyTable {
+  key_id: Fixed<string>
+  operation: Fixed<string>
+  value: Fixed<string>
+  body_hash: string
+  /** Sealed JSON: an answer may carry a secret. */
+  answer: string
+  expires_at: number
+}
+
+export interface RetentionTable {
+  id: Fixed<number>
+  policies_json: string
+}
