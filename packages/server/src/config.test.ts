@@ -72,7 +72,12 @@ test('variables of the tests and of the client commands are left alone', () => {
 })
 
 test('what Kubernetes says of a service named nexus is no configuration', () => {
-  const links = { NEXUS_PORT: 'tcp://10.0.0.1:80', NEXUS_SERVICE_HOST: '10.0.0.1', NEXUS_PORT_80_TCP_PROTO: 'tcp' }
+  const links = {
+    NEXUS_PORT: 'tcp://10.0.0.1:80',
+    NEXUS_SERVICE_HOST: '10.0.0.1',
+    NEXUS_PORT_80_TCP: 'tcp://10.0.0.1:80',
+    NEXUS_DB_SERVICE_PORT: '5432',
+  }
   assert.equal(load(links).port, 8420)
 })
 

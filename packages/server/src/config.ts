@@ -82,11 +82,11 @@ function unknownVariables(env: ConfigSources['env']): ConfigFault[] {
 }
 
 /**
- * Kubernetes gives every pod such variables for a service named `nexus`, NEXUS_PORT among them.
+ * Kubernetes gives every pod such variables for services named `nexus` or `nexus-...`, NEXUS_PORT among them.
  * https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
  */
 function isServiceLink(name: string, value = ''): boolean {
-  return /^NEXUS_(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP))/.test(name) || /^(tcp|udp):\/\//.test(value)
+  return /^NEXUS_(\w+_)?(SERVICE_(HOST|PORT)|PORT_\d+_(TCP|UDP))/.test(name) || /^(tcp|udp):\/\//.test(value)
 }
 
 function contradictions(config: Config): ConfigFault[] {
