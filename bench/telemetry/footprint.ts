@@ -32,7 +32,7 @@ export function diskBytesOf(dir: string): number {
 }
 
 /** Waits until a folder has kept its size within 1 % for `quietMs`; says how long that took, at most `withinMs`. */
-export async function untilDiskSettles(dir: string, quietMs = 15_000, withinMs = 300_000): Promise<number> {
+export async function untilDiskSettles(dir: string, quietMs: number, withinMs = 300_000): Promise<number> {
   const begun = Date.now()
   let reference = diskBytesOf(dir)
   let since = begun

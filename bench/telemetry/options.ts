@@ -27,8 +27,8 @@ export type Part = (typeof parts)[number]
 
 const peers: Peer[] = [nexus, influxdb, victoriaMetrics]
 
-const full = { hours: 72, repetitions: 5, window: 10, queries: 200, quiet: 15 }
-const quick = { hours: 2, repetitions: 2, window: 3, queries: 40, quiet: 12 }
+const full = { hours: 72, repetitions: 5, window: 10, queries: 200, quiet: 20 }
+const quick = { hours: 2, repetitions: 2, window: 3, queries: 40, quiet: 15 }
 
 export function benchOptions(args: string[]): BenchOptions {
   const text = { type: 'string' } as const

@@ -12,6 +12,7 @@ export interface Launch {
 
 export interface ServerProcess {
   pid: number
+  hasExited(): boolean
   /** Asks it to end and waits until it has; kills it after 30 s. */
   stop(): Promise<void>
 }
@@ -37,16 +38,17 @@ export function startProcess(launch: Launch, logFile: string): ServerProcess {
     await exited
     clearTimeout(late)
   }
-  return { pid: child.pid!, stop }
+  return { pid: child.pid!, hasExited: () => !running.has(child), stop }
 }
 
-/** Resolves once a GET answers 2xx. */
-export async function untilOk(url: string, withinMs = 60_000): Promise<void> {
+/** Resolves once a GET to the server answers 2xx. */
+export async function untilOk(server: ServerProcess, url: string, withinMs = 60_000): Promise<void> {
   const deadline = Date.now() + withinMs
   for (;;) {
     const answer = await fetch(url).catch(() => undefined)
     await answer?.arrayBuffer()
     if (answer?.ok) return
+    if (server.hasExited()) throw new Error(`the server ended before ${url} was ready`)
     if (Date.now() > deadline) throw new Error(`${url} was not ready within ${withinMs} ms`)
     await sleep(50)
   }

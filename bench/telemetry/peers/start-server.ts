@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { freePort, startProcess, untilOk } from '../server-process.ts'
 import type { Peer, Server } from './peer.ts'
 
@@ -6,13 +6,14 @@ import type { Peer, Server } from './peer.ts'
 export async function startServer(peer: Peer, dataDir: string): Promise<Server> {
   mkdirSync(dataDir, { recursive: true })
   const port = await freePort()
-  const { pid, stop } = startProcess(peer.launch(dataDir, port), `${dataDir}.log`)
+  const logFile = `${dataDir}.log`
+  const server = startProcess(peer.launch(dataDir, port), logFile)
   try {
-    await untilOk(`http://127.0.0.1:${port}${peer.readyPath}`)
+    await untilOk(server, `http://127.0.0.1:${port}${peer.readyPath}`)
     const headers = await peer.prepare(dataDir, port)
-    return { peer, port, pid, dataDir, headers, stop }
-  } catch (error) {
-    await stop()
-    throw error
+    return { peer, port, pid: server.pid, dataDir, headers, stop: server.stop }
+  } catch (cause) {
+    await server.stop()
+    throw new Error(`${peer.name} did not start; it said:\n${readFileSync(logFile, 'utf8').slice(-2000)}`, { cause })
   }
 }
