@@ -16,10 +16,12 @@ export interface AttemptDeps {
 export async function attempt(deps: AttemptDeps, call: HttpCall): Promise<unknown> {
   const timeout = AbortSignal.timeout(deps.timeoutMs)
   const signal = deps.signal ? AbortSignal.any([deps.signal, timeout]) : timeout
+  // A browser's fetch refuses to be called as a method of another object.
+  const { fetch } = deps
   let response: Response
   let text: string
   try {
-    response = await deps.fetch(`${deps.origin}${call.path}`, {
+    response = await fetch(`${deps.origin}${call.path}`, {
       method: call.method,
       headers: headersOf(deps, call),
       signal,

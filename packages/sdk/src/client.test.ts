@@ -123,6 +123,15 @@ test('no answer in time is TIMEOUT, no server is SERVICE_UNAVAILABLE, both with 
   await rejects(away.telemetry.metrics(), { code: 'SERVICE_UNAVAILABLE', status: 0 })
 })
 
+test('fetch is called on its own, as browsers demand', async () => {
+  async function strictFetch(this: unknown) {
+    equal(this, undefined)
+    return new Response('{"tags":[],"next_cursor":null}')
+  }
+  const client = createClient({ url: 'http://x', apiKey: 'k', fetch: strictFetch, retry: false })
+  deepEqual(await client.telemetry.tags(), { tags: [], next_cursor: null })
+})
+
 test('an abort ends a call that waits for its next try, with the reason of the signal', async (t) => {
   const { url, seen } = await startStub(t, unavailable)
   const abort = new AbortController()
