@@ -35,7 +35,9 @@ export async function openTelemetryRoom(t: TestContext, options: Partial<Telemet
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'nexus-telemetry-'))
   const clock = testClock()
   const log = openIngestLog({ file: join(folder, 'ingest.db'), bytesMax: 1 << 30, now: () => clock.now() })
-  const store = await openTelemetryStore(openChdb({ path: join(folder, 'chdb'), readers: 2, queryTimeoutMs: 30_000 }))
+  const store = await openTelemetryStore(
+    openChdb({ path: join(folder, 'chdb'), readers: 2, queryTimeoutMs: 30_000, onQuery: () => {} }),
+  )
   let policies: Awaited<ReturnType<TelemetryOptions['retention']['get']>> = { policies: [] }
   const room = await createTelemetry({
     log,
@@ -56,7 +58,7 @@ export async function openTelemetryRoom(t: TestContext, options: Partial<Telemet
     ...options,
   })
   t.after(async () => {
-    await room.stop()
+    await room.stop(5000)
     log.close()
     await store.close()
     if (options.folder === undefined) rmSync(folder, { recursive: true, force: true })

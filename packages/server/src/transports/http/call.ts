@@ -23,31 +23,20 @@ export function bearerOf(request: FastifyRequest): string {
   return token
 }
 
-/** The context of one HTTP call. */
-export class HttpCtx implements Ctx {
-  readonly principal: Principal
-  readonly requestId: string
-  readonly signal: AbortSignal
-  readonly #now: () => number
-  readonly #traceparent: string | undefined
-  #traceId: string | undefined
-
-  constructor(principal: Principal, request: FastifyRequest, deps: { now(): number; signal: AbortSignal }) {
-    this.principal = principal
-    this.requestId = request.id
-    this.signal = deps.signal
-    this.#now = deps.now
-    this.#traceparent = request.headers.traceparent as string | undefined
-  }
-
-  now(): number {
-    return this.#now()
-  }
-
-  /** From `traceparent` (https://www.w3.org/TR/trace-context/), else made on first use. */
-  get traceId(): string {
-    this.#traceId ??= traceparentShape.exec(this.#traceparent ?? '')?.[1] ?? randomUUID().replaceAll('-', '')
-    return this.#traceId
+/** The context of one HTTP call. The trace is that of `traceparent` (https://www.w3.org/TR/trace-context/), or a new one. */
+export function httpCtx(
+  principal: Principal,
+  request: FastifyRequest,
+  deps: { now(): number; signal: AbortSignal },
+): Ctx {
+  const { traceparent } = request.headers
+  const inherited = typeof traceparent === 'string' ? traceparentShape.exec(traceparent)?.[1] : undefined
+  return {
+    principal,
+    requestId: request.id,
+    traceId: inherited ?? randomUUID().replaceAll('-', ''),
+    now: deps.now,
+    signal: deps.signal,
   }
 }
 

@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto'
 import { type BatchReceipt, operations, telemetryLimits } from '@nexus/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { toIso } from '../../core/clock.ts'
-import type { Principal } from '../../core/context.ts'
+import type { Ctx, Principal } from '../../core/context.ts'
 import { invalid } from '../../core/failure.ts'
 import { authorise } from '../../core/invoke.ts'
 import type { BatchInput, Idempotent } from '../../telemetry/index.ts'
 import { admit } from './admit.ts'
 import { negotiate } from './alternatives.ts'
 import { decodeBody, parseJson, parseLines } from './body.ts'
-import { HttpCtx, idempotencyKeyOf } from './call.ts'
+import { httpCtx, idempotencyKeyOf } from './call.ts'
 import { unsupportedMedia } from './error-answer.ts'
 import { isJson } from './mount.ts'
 import type { HttpDeps } from './ports.ts'
@@ -51,7 +51,7 @@ async function sendOne(deps: HttpDeps, request: FastifyRequest, reply: FastifyRe
   const idempotent = idempotentOf(principal, send.id, request, body)
   const frame = parseJson(body)
   if (typeof frame !== 'object' || frame === null) throw invalid('body', 'must be a JSON object')
-  const receipt = await deps.telemetry.send(new HttpCtx(principal, request, deps), frame, ack, idempotent)
+  const receipt = await deps.telemetry.send(httpCtx(principal, request, deps), frame, ack, idempotent)
   if (idempotent && receipt.duplicate) reply.header('idempotent-replayed', 'true')
   return reply.status(201).type('application/json').send(JSON.stringify(receipt))
 }
@@ -63,7 +63,7 @@ async function sendMany(deps: HttpDeps, request: FastifyRequest, reply: FastifyR
   const ack = ackOf(request)
   const body = await decodeBody(bodyOf(request), request.headers['content-encoding'], batch.bodyBytesMax)
   const idempotent = idempotentOf(principal, batch.id, request, body)
-  const ctx = new HttpCtx(principal, request, deps)
+  const ctx = httpCtx(principal, request, deps)
   const receipt = await deps.telemetry.sendBatch(ctx, { frames: framesOf(request, body), ack }, idempotent)
   const answer = receipt.accepted === 0 ? { ...noneAccepted(receipt, ctx), ...receipt } : receipt
   return reply.status(statusOf(receipt)).type('application/json').send(JSON.stringify(answer))
@@ -87,7 +87,7 @@ function statusOf({ accepted, rejected }: BatchReceipt): number {
 }
 
 /** When nothing was accepted the answer is an error like any other, with the receipt beside it. */
-function noneAccepted(receipt: BatchReceipt, ctx: HttpCtx) {
+function noneAccepted(receipt: BatchReceipt, ctx: Ctx) {
   const errors = receipt.results.flatMap((result) =>
     'error' in result ? [{ field: `frames.${result.index}.${result.error.field}`, issue: result.error.issue }] : [],
   )

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { admit } from './admit.ts'
 import { type MediaType, negotiate, streamRows } from './alternatives.ts'
 import { checkShape, decodeBody, parseJson } from './body.ts'
-import { HttpCtx, idempotencyKeyOf } from './call.ts'
+import { httpCtx, idempotencyKeyOf } from './call.ts'
 import { unsupportedMedia } from './error-answer.ts'
 import { gatherInput } from './input.ts'
 import type { HttpDeps } from './ports.ts'
@@ -43,7 +43,7 @@ async function serve(
   const media = negotiate(request.headers.accept, operation)
   const body = await readBody(operation, request)
   const input = gatherInput(operation, { method: request.method, params: request.params, query: request.query, body })
-  const ctx = new HttpCtx(principal, request, deps)
+  const ctx = httpCtx(principal, request, deps)
   const key = idempotencyKeyOf(request)
   const answer = await deps.gate.invoke(
     operation.id as OperationId,

@@ -12,6 +12,7 @@ import { fail } from '../../core/failure.ts'
 import { spendOrRefuse } from './admit.ts'
 import { BodyBudget } from './body-budget.ts'
 import { requestIdOf } from './call.ts'
+import { mountDocuments } from './documents.ts'
 import { errorAnswer, toFailure } from './error-answer.ts'
 import { securityHeaders } from './headers.ts'
 import { ingestOperations, mountIngest } from './ingest.ts'
@@ -29,6 +30,8 @@ export interface HttpOptions {
   headersTimeoutMs: number
   requestTimeoutMs: number
   tls: { cert: string; key: string } | undefined
+  /** Of Nexus, as its API's description shows it. */
+  version: string
 }
 
 const urlLengthMax = 64 * 1024
@@ -58,6 +61,7 @@ export function createHttpServer(deps: HttpDeps, options: HttpOptions): FastifyI
   mountIngest(app, deps)
   mountOperations(app, deps, ingestOperations)
   mountSystem(app, deps)
+  mountDocuments(app, deps, options.version)
   return app
 }
 
