@@ -47,7 +47,7 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
   return (ctx) => {
     const now = ctx.now()
     const receivedAt = now * 1000
-    const answer = { success: true as const, received_at: toIso(now) }
+    const received_at = toIso(now)
     const seen: SeenAnswer[] = []
     let record: RecordWriter | undefined
 
@@ -56,7 +56,7 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
       record ??= records.open()
       record.add(frame, version)
       const changed = deps.latest.update(frame)
-      const receipt: FrameReceipt = { ...answer, frame_id: frame.frameId ?? frameId() }
+      const receipt: FrameReceipt = { success: true, frame_id: frame.frameId ?? frameId(), received_at }
       if (changed.length > 0) receipt.warnings = changed.map(typeChanged)
       if (frame.frameId !== undefined) seen.push(seenFrame(frame, receipt))
       return receipt
