@@ -46,12 +46,11 @@ async function sendOne(deps: HttpDeps, request: FastifyRequest, reply: FastifyRe
   authorise(send, principal)
   negotiate(request.headers.accept, send)
   if (!isJson(request.headers['content-type'])) throw unsupportedMedia('application/json')
-  const ack = ackOf(request)
   const body = await decodeBody(bodyOf(request), request.headers['content-encoding'], send.bodyBytesMax)
   const idempotent = idempotentOf(principal, send.id, request, body)
   const frame = parseJson(body)
-  if (typeof frame !== 'object' || frame === null) throw invalid('body', 'must be a JSON object')
-  const receipt = await deps.telemetry.send(httpCtx(principal, request, deps), frame, ack, idempotent)
+  if (!isRecord(frame)) throw invalid('body', 'must be a JSON object')
+  const receipt = await deps.telemetry.send(httpCtx(principal, request, deps), frame, ackOf(request, frame), idempotent)
   if (idempotent && receipt.duplicate) reply.header('idempotent-replayed', 'true')
   return reply.status(201).type('application/json').send(JSON.stringify(receipt))
 }
@@ -60,26 +59,33 @@ async function sendMany(deps: HttpDeps, request: FastifyRequest, reply: FastifyR
   const principal = await admit(deps, batch, request, reply)
   authorise(batch, principal)
   negotiate(request.headers.accept, batch)
-  const ack = ackOf(request)
   const body = await decodeBody(bodyOf(request), request.headers['content-encoding'], batch.bodyBytesMax)
   const idempotent = idempotentOf(principal, batch.id, request, body)
   const ctx = httpCtx(principal, request, deps)
-  const receipt = await deps.telemetry.sendBatch(ctx, { frames: framesOf(request, body), ack }, idempotent)
+  const receipt = await deps.telemetry.sendBatch(ctx, readBatch(request, body), idempotent)
   const answer = receipt.accepted === 0 ? { ...noneAccepted(receipt, ctx), ...receipt } : receipt
   return reply.status(statusOf(receipt)).type('application/json').send(JSON.stringify(answer))
 }
 
-function framesOf(request: FastifyRequest, body: Buffer): BatchInput['frames'] {
+function readBatch(request: FastifyRequest, body: Buffer): BatchInput {
   const type = request.headers['content-type']
-  if (/^application\/(x-ndjson|jsonl)\b/i.test(type ?? '')) return parseLines(body, telemetryLimits.batchFramesMax)
+  if (/^application\/(x-ndjson|jsonl)\b/i.test(type ?? '')) {
+    return { frames: parseLines(body, telemetryLimits.batchFramesMax), ack: ackOf(request, {}) }
+  }
   if (!isJson(type)) throw unsupportedMedia('application/json or application/x-ndjson')
   const value = parseJson(body)
-  if (Array.isArray(value)) return value
-  const { frames, ...rest } = value as { frames?: unknown }
+  if (Array.isArray(value)) return { frames: value, ack: ackOf(request, {}) }
+  if (!isRecord(value)) throw invalid('body', 'must be an object with frames, or an array of frames')
+  const ack = ackOf(request, value)
+  const { frames, ...rest } = value
   if (!Array.isArray(frames)) throw invalid('frames', 'must be an array of frames')
   const [extra] = Object.keys(rest)
   if (extra !== undefined) throw invalid(extra, 'is not a known field: expected frames')
-  return frames
+  return { frames, ack }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function statusOf({ accepted, rejected }: BatchReceipt): number {
@@ -101,11 +107,14 @@ function noneAccepted(receipt: BatchReceipt, ctx: Ctx) {
   return { error }
 }
 
-function ackOf(request: FastifyRequest): 'durable' | 'memory' {
-  const { ack = 'durable', ...rest } = request.query as Record<string, unknown>
+/** `ack` may stand in the query, as in `?ack=memory`, or beside what is sent; from there it is taken out. */
+function ackOf(request: FastifyRequest, body: Record<string, unknown>): 'durable' | 'memory' {
+  const { ack: inQuery, ...rest } = request.query as Record<string, unknown>
   const [extra] = Object.keys(rest)
   if (extra !== undefined) throw invalid(extra, 'is not a query parameter of this operation: expected ack')
+  const ack = inQuery ?? body.ack ?? 'durable'
   if (ack !== 'durable' && ack !== 'memory') throw invalid('ack', 'must be durable or memory')
+  if ('ack' in body) delete body.ack
   return ack
 }
 
