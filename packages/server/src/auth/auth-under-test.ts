@@ -11,7 +11,10 @@ import { createAuth, createHasher, createIdempotency, type KeyStore } from './in
 export const admin: Principal = { keyId: 'key-root', scopes: ['admin'], deviceId: null, agentId: null, rateLimits: {} }
 
 /** The auth room behind the gate, on a real SQLite file, with a clock that the test turns and bcrypt at its cheapest. */
-export async function startAuth(t: TestContext, options: { store?: (store: KeyStore) => KeyStore } = {}) {
+export async function startAuth(
+  t: TestContext,
+  options: { store?: (store: KeyStore) => KeyStore; beforeHash?: () => Promise<void> } = {},
+) {
   const folder = mkdtempSync(join(tmpdir(), 'nexus-test-'))
   const file = join(folder, 'state.db')
   const engine = await openState({ file })
@@ -27,7 +30,10 @@ export async function startAuth(t: TestContext, options: { store?: (store: KeySt
   const slow = createHasher({ cost: 4 })
   const bcrypts = { count: 0 }
   const hasher: typeof slow = {
-    hash: slow.hash,
+    async hash(secret) {
+      await options.beforeHash?.()
+      return slow.hash(secret)
+    },
     matches(secret, hashed) {
       bcrypts.count++
       return slow.matches(secret, hashed)

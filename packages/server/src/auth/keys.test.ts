@@ -24,6 +24,15 @@ test('a created key works, and shows its secret only once', async (t) => {
   })
 })
 
+test('a key whose hash takes long holds up no other write', async (t) => {
+  const hashing = Promise.withResolvers<void>()
+  const nexus = await startAuth(t, { beforeHash: () => hashing.promise })
+  const created = nexus.create()
+  await nexus.engine.write(async () => 'went through')
+  hashing.resolve()
+  equal((await created).name, 'one')
+})
+
 test('only the fields of the contract come out', async (t) => {
   const nexus = await startAuth(t)
   const { key_id } = await nexus.create()
