@@ -17,6 +17,8 @@ export interface DrainDeps {
 export interface Drain extends Loop {
   /** Resolves once the store holds everything that was accepted for the range before the call. */
   settle(start: Micros, end: Micros): Promise<void>
+  /** Moves what it can in this time. */
+  settleWithin(ms: number): Promise<void>
   /** Runs `fn` while nothing moves. */
   exclusively<T>(fn: () => Promise<T>): Promise<T>
 }
@@ -61,6 +63,10 @@ export function createDrain(deps: DrainDeps): Drain {
   return {
     ...loop,
     exclusively,
+    async settleWithin(ms) {
+      const until = performance.now() + ms
+      while (performance.now() < until && (await moveBatch()));
+    },
     async settle(start, end) {
       const newest = deps.log.newestOverlapping(start, end)
       while (settledUpTo < newest && (await moveBatch()));

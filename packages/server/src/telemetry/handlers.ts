@@ -1,4 +1,5 @@
-import type { Handlers } from '../core/invoke.ts'
+import type { OperationId } from '@nexus/contract'
+import type { Verb } from '../core/invoke.ts'
 import { type CatalogueDeps, listMetrics, listTags } from './catalogue.ts'
 import { type DeleteDeps, deleteTelemetry } from './delete.ts'
 import { type LatestDeps, latestTelemetry } from './latest.ts'
@@ -9,7 +10,7 @@ import { sendBatch } from './send-batch.ts'
 
 export type TelemetryDeps = SendDeps & QueryDeps & LatestDeps & CatalogueDeps & DeleteDeps & RetentionDeps
 
-type TelemetryHandlers = { [Id in keyof Handlers as Id extends `telemetry.${string}` ? Id : never]: Handlers[Id] }
+type TelemetryHandlers = { [Id in Extract<OperationId, `telemetry.${string}`>]: Verb<Id> }
 
 export function telemetryHandlers(deps: TelemetryDeps): TelemetryHandlers {
   return {

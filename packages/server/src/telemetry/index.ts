@@ -93,10 +93,10 @@ export async function createTelemetry(options: TelemetryOptions) {
     start: () => {
       for (const loop of loops) loop.start()
     },
-    /** Moves what is in the log into the store, then ends; whatever does not get through is still in the log. */
-    async stop() {
+    /** Ends the loops, and moves what is in the log into the store as far as time allows; the rest stays in the log. */
+    async stop(graceMs: number) {
       await Promise.all(loops.map((loop) => loop.stop()))
-      await drain.settle(0, Number.MAX_SAFE_INTEGER).catch(onError('drain'))
+      await drain.settleWithin(graceMs).catch(onError('drain'))
     },
   }
 }

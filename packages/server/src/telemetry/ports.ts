@@ -61,6 +61,8 @@ export interface IngestLog {
   finishBatch(batch: DrainBatch): void
   /** The highest version that was ever logged. */
   lastVersion(): number
+  /** Rises by two at each call, over restarts and whatever the clock does. */
+  nextRollUpVersion(): number
   /** Hours whose roll-ups don't tell the truth. */
   dirtyHours(): DeviceHour[]
   markDirty(hours: DeviceHour[]): void
@@ -171,7 +173,7 @@ export interface TelemetryStore {
   /** Deletes points and roll-ups of these metrics before an hour. */
   expire(metrics: string[], before: Micros): Promise<void>
   /** Makes the roll-ups of these hours anew from deduplicated points; they replace the older ones at once. */
-  rollUp(hours: DeviceHour[]): Promise<void>
+  rollUp(hours: DeviceHour[], version: number): Promise<void>
   close(): Promise<void>
 }
 

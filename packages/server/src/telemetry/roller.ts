@@ -27,7 +27,7 @@ export function createRoller(deps: RollerDeps): Roller {
   const pass = async (quietSince: number): Promise<boolean> => {
     const due = deps.dirty.due(deps.now() * 1000, quietSince, hoursMax)
     if (due.length === 0) return false
-    await deps.store.rollUp(due)
+    await deps.store.rollUp(due, deps.log.nextRollUpVersion())
     deps.log.clearDirty(deps.dirty.clear(due))
     return true
   }

@@ -7,8 +7,8 @@ const migrations = [
      min_at INTEGER NOT NULL, max_at INTEGER NOT NULL, appended_at INTEGER NOT NULL,
      hours TEXT NOT NULL, tag_sets TEXT NOT NULL, metadata_sets TEXT NOT NULL, lines TEXT NOT NULL);
    CREATE TABLE batch (one INTEGER PRIMARY KEY CHECK (one = 1), last INTEGER NOT NULL);
-   CREATE TABLE version (value INTEGER NOT NULL);
-   INSERT INTO version VALUES (0);
+   CREATE TABLE version (frame INTEGER NOT NULL, roll_up INTEGER NOT NULL);
+   INSERT INTO version VALUES (0, 0);
    CREATE TABLE seen (key TEXT PRIMARY KEY, body_hash TEXT NOT NULL, answer TEXT NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
    CREATE INDEX seen_expires ON seen (expires_at);
    CREATE TABLE dirty (hour INTEGER NOT NULL, device TEXT NOT NULL, PRIMARY KEY (hour, device)) WITHOUT ROWID;`,
@@ -16,10 +16,7 @@ const migrations = [
 
 /** Makes the log's tables, or brings those of an older version up; refuses those of a newer one. */
 export function migrateIngestLog(db: DatabaseSync): void {
-  // An acknowledged frame must survive a power cut: FULL syncs the write-ahead log at every commit.
-  db.exec(
-    'PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000',
-  )
+  claim(db)
   const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number }
   if (version > migrations.length) {
     throw new Error(
@@ -30,3 +27,27 @@ export function migrateIngestLog(db: DatabaseSync): void {
     if (index >= version) db.exec(`BEGIN; ${migration} PRAGMA user_version = ${index + 1}; COMMIT`)
   }
 }
+
+/**
+ * Sets the file up, and takes it for this process alone; the lock goes with the process, however it ends. It stands for
+ * the whole data folder, which has one owner at a time.
+ */
+function claim(db: DatabaseSync): void {
+  try {
+    // An acknowledged frame must survive a power cut: FULL syncs the write-ahead log at every commit.
+    db.exec(
+      'PRAGMA locking_mode = EXCLUSIVE; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL',
+    )
+    db.exec('BEGIN IMMEDIATE; COMMIT')
+  } catch (cause) {
+    if (cause instanceof Error && 'errcode' in cause && cause.errcode === sqliteBusy) {
+      throw new Error(
+        'The data folder is in use by another Nexus process: stop that one first, or give this one a folder of its own.',
+      )
+    }
+    throw cause
+  }
+}
+
+/** https://sqlite.org/rescode.html#busy */
+const sqliteBusy = 5

@@ -66,6 +66,7 @@ export function openIngestLog(options: IngestLogOptions): IngestLog {
       Object.assign(depth, readDepth(db))
     },
     lastVersion: () => (sql.lastVersion.get() as { value: number }).value,
+    nextRollUpVersion: () => (sql.nextRollUp.get() as { value: number }).value,
     dirtyHours: () => sql.dirty.all() as unknown as DeviceHour[],
     markDirty: (hours) => transaction(db, () => runAll(sql.markDirty, hours)),
     clearDirty: (hours) => transaction(db, () => runAll(sql.clearDirty, hours)),
@@ -175,8 +176,9 @@ function statements(db: DatabaseSync) {
     append: prepare(
       'INSERT INTO log (frames, bytes, min_at, max_at, appended_at, hours, tag_sets, metadata_sets, lines) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
     ),
-    setVersion: prepare('UPDATE version SET value = max(value, ?)'),
-    lastVersion: prepare('SELECT value FROM version'),
+    setVersion: prepare('UPDATE version SET frame = max(frame, ?)'),
+    lastVersion: prepare('SELECT frame value FROM version'),
+    nextRollUp: prepare('UPDATE version SET roll_up = roll_up + 2 RETURNING roll_up value'),
     see: prepare('INSERT OR REPLACE INTO seen (key, body_hash, answer, expires_at) VALUES (?, ?, ?, ?)'),
     seen: prepare('SELECT key, body_hash bodyHash, answer FROM seen WHERE key = ? AND expires_at > ?'),
     sweepSeen: prepare('DELETE FROM seen WHERE expires_at <= ?'),

@@ -3,11 +3,18 @@ import { createChdbConnection } from 'chdb/connection'
 import type { ClickHouse } from './clickhouse.ts'
 import { createClickHouse } from './clickhouse.ts'
 
+export interface ChdbOptions {
+  path: string
+  readers: number
+  queryTimeoutMs: number
+  onQuery(seconds: number): void
+}
+
 /**
  * ClickHouse inside this process. One session answers one query at a time, so readers have a few of their own, and the
  * writer never waits behind a query. A folder belongs to one process.
  */
-export function openChdb(options: { path: string; readers: number; queryTimeoutMs: number }): ClickHouse {
+export function openChdb(options: ChdbOptions): ClickHouse {
   // chdb's types come from @clickhouse/client-common, the client's from a copy of it: alike, but nominally apart.
   const connect = () => createChdbConnection({ path: options.path }) as never
   const open = () => createClient({ connection: connect(), log: { level: silent } })
@@ -15,6 +22,7 @@ export function openChdb(options: { path: string; readers: number; queryTimeoutM
     writer: open(),
     readers: Array.from({ length: options.readers }, open),
     queryTimeoutMs: options.queryTimeoutMs,
+    onQuery: options.onQuery,
   })
 }
 

@@ -16,12 +16,14 @@ export interface ClickHouseOptions {
   writer: ClickHouseClient
   readers: ClickHouseClient[]
   queryTimeoutMs: number
+  /** Told how long each query took, waiting included. */
+  onQuery(seconds: number): void
 }
 
 const waitingMax = 1000
 
 /** See `ClickHouse`. Queries beyond the number of readers wait in line, up to a bound. */
-export function createClickHouse({ writer, readers, queryTimeoutMs }: ClickHouseOptions): ClickHouse {
+export function createClickHouse({ writer, readers, queryTimeoutMs, onQuery }: ClickHouseOptions): ClickHouse {
   const free = [...readers]
   const waiting: ((reader: ClickHouseClient) => void)[] = []
   let writing: Promise<unknown> = Promise.resolve()
@@ -54,6 +56,7 @@ export function createClickHouse({ writer, readers, queryTimeoutMs }: ClickHouse
         })
       }),
     async rows<Row extends unknown[]>(sql: string): Promise<Row[]> {
+      const started = performance.now()
       const reader = await take()
       try {
         const query = `${sql} SETTINGS max_execution_time=${queryTimeoutMs / 1000}, output_format_json_quote_64bit_integers=0`
@@ -63,6 +66,7 @@ export function createClickHouse({ writer, readers, queryTimeoutMs }: ClickHouse
         throw tookTooLong(cause) ? fail('TIMEOUT', { reason: 'query_too_slow', issue: slowIssue }, { cause }) : cause
       } finally {
         give(reader)
+        onQuery((performance.now() - started) / 1000)
       }
     },
     async close() {

@@ -4,15 +4,14 @@ import { inHours } from './sql.ts'
 
 const columns =
   'metric, device, t, kind, tag_set, count, sum, min, max, first, first_at, last, last_at, version, deleted'
-const zeros = "0, 0, 0, 0, 0, toDateTime64(0, 6, 'UTC'), 0, toDateTime64(0, 6, 'UTC')"
+const kept = 'count, sum, min, max, first, first_at, last, last_at'
 
 /**
  * Makes the roll-ups of these hours anew. A row is never incremented: the new one replaces the old by its version, and
  * what is no longer there (a deleted point, a changed type or tag) is buried by a tombstone of the version between. The
  * planner doesn't read these hours from roll-ups until the caller has cleared them.
  */
-export async function rollUp(clickhouse: ClickHouse, hours: readonly DeviceHour[]): Promise<void> {
-  const version = Date.now() * 2
+export async function rollUp(clickhouse: ClickHouse, hours: readonly DeviceHour[], version: number): Promise<void> {
   await clickhouse.command(
     insert(
       'rollup_1m',
@@ -37,6 +36,6 @@ export async function rollUp(clickhouse: ClickHouse, hours: readonly DeviceHour[
 
 function insert(table: string, hours: readonly DeviceHour[], version: number, select: string): string {
   return `INSERT INTO ${table} (${columns})
-    SELECT metric, device, t, kind, tag_set, ${zeros}, ${version}, 1 FROM ${table} FINAL WHERE ${inHours(hours, 't')}
+    SELECT metric, device, t, kind, tag_set, ${kept}, ${version}, 1 FROM ${table} FINAL WHERE ${inHours(hours, 't')}
     UNION ALL ${select}`
 }

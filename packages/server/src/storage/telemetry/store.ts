@@ -25,7 +25,7 @@ export async function openTelemetryStore(clickhouse: ClickHouse): Promise<Teleme
     latest: (page) => latest(clickhouse, page),
     ...catalogueOf(clickhouse),
     ...removalsOf(clickhouse),
-    rollUp: (hours) => rollUp(clickhouse, hours),
+    rollUp: (hours, version) => rollUp(clickhouse, hours, version),
     close: () => clickhouse.close(),
   }
 }

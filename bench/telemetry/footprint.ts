@@ -1,0 +1,60 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export interface Memory {
+  /** Resident, with mapped files. */
+  rssBytes: number
+  /** Without them. */
+  anonymousBytes: number
+}
+
+/** Memory of a process and all that it started. */
+export function memoryOf(pid: number): Memory {
+  const own = statusOf(pid)
+  for (const child of childrenOf(pid)) {
+    const { rssBytes, anonymousBytes } = memoryOf(child)
+    own.rssBytes += rssBytes
+    own.anonymousBytes += anonymousBytes
+  }
+  return own
+}
+
+/** What a folder takes on the disk, as `du` counts it. Files that vanish meanwhile don't count. */
+export function diskBytesOf(dir: string): number {
+  let bytes = 0
+  for (const entry of readdirSync(dir, { withFileTypes: true, recursive: true })) {
+    if (!entry.isFile()) continue
+    const stat = statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })
+    bytes += (stat?.blocks ?? 0) * 512
+  }
+  return bytes
+}
+
+/** Waits until a folder has kept its size within 1 % for `quietMs`; says how long that took, at most `withinMs`. */
+export async function untilDiskSettles(dir: string, quietMs: number, withinMs = 300_000): Promise<number> {
+  const begun = Date.now()
+  let reference = diskBytesOf(dir)
+  let since = begun
+  while (Date.now() - since < quietMs && Date.now() - begun < withinMs) {
+    await sleep(1000)
+    const now = diskBytesOf(dir)
+    if (Math.abs(now - reference) > reference / 100) {
+      reference = now
+      since = Date.now()
+    }
+  }
+  return Date.now() - begun
+}
+
+function statusOf(pid: number): Memory {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const bytes = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) * 1024
+  return { rssBytes: bytes('VmRSS'), anonymousBytes: bytes('RssAnon') }
+}
+
+function childrenOf(pid: number): number[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  )
+}

@@ -1,0 +1,75 @@
+import { parseArgs } from 'node:util'
+import { influxdb } from './peers/influxdb.ts'
+import { nexus } from './peers/nexus.ts'
+import type { Peer } from './peers/peer.ts'
+import { victoriaMetrics } from './peers/victoria-metrics.ts'
+
+export interface BenchOptions {
+  peers: Peer[]
+  parts: Set<Part>
+  /** How much history is loaded. */
+  hours: number
+  /** Of (a) and (b). */
+  repetitions: number
+  /** Of (a). */
+  windowSeconds: number
+  /** Of each query, for each system. */
+  queryRepetitions: number
+  /** How long a data folder must keep its size before it is measured and asked. */
+  quietSeconds: number
+  writeDocs: boolean
+  /** Where the data folders are made; the system's temporary folder unless told. */
+  workDir: string | undefined
+}
+
+const parts = ['single', 'batch', 'query'] as const
+export type Part = (typeof parts)[number]
+
+const peers: Peer[] = [nexus, influxdb, victoriaMetrics]
+
+const full = { hours: 72, repetitions: 5, window: 10, queries: 200, quiet: 20 }
+const quick = { hours: 2, repetitions: 2, window: 3, queries: 40, quiet: 15 }
+
+export function benchOptions(args: string[]): BenchOptions {
+  const text = { type: 'string' } as const
+  const { values } = parseArgs({
+    args,
+    options: {
+      quick: { type: 'boolean', default: false },
+      systems: text,
+      parts: text,
+      hours: text,
+      repetitions: text,
+      window: text,
+      queries: text,
+      quiet: text,
+      'work-dir': text,
+      'write-docs': { type: 'boolean', default: false },
+    },
+  })
+  const defaults = values.quick ? quick : full
+  return {
+    peers: chosen('--systems', values.systems, peers, (peer) => peer.name),
+    parts: new Set(chosen('--parts', values.parts, parts, (part) => part)),
+    hours: positive('--hours', values.hours, defaults.hours),
+    repetitions: positive('--repetitions', values.repetitions, defaults.repetitions),
+    windowSeconds: positive('--window', values.window, defaults.window),
+    queryRepetitions: positive('--queries', values.queries, defaults.queries),
+    quietSeconds: positive('--quiet', values.quiet, defaults.quiet),
+    writeDocs: values['write-docs'],
+    workDir: values['work-dir'],
+  }
+}
+
+function chosen<T>(option: string, list: string | undefined, all: readonly T[], nameOf: (one: T) => string): T[] {
+  const names = list?.split(',') ?? all.map(nameOf)
+  const unknown = names.find((name) => !all.some((one) => nameOf(one) === name))
+  if (unknown !== undefined) throw new Error(`${option}: ${unknown} is none of ${all.map(nameOf).join(', ')}`)
+  return all.filter((one) => names.includes(nameOf(one)))
+}
+
+function positive(option: string, text: string | undefined, otherwise: number): number {
+  const value = text === undefined ? otherwise : Number(text)
+  if (!(value > 0)) throw new Error(`${option} must be a number above 0`)
+  return value
+}

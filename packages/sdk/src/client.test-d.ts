@@ -1,0 +1,37 @@
+import type { ApiKeyCreated, Frame, Input, OperationId, Output, QueryOutput } from '@nexus/contract'
+import type { NexusClient } from './client.ts'
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+type Expect<T extends true> = T
+
+type Methods<T, Path extends string = ''> = {
+  [K in keyof T & string]: T[K] extends (...args: never[]) => unknown ? `${Path}${K}` : Methods<T[K], `${Path}${K}.`>
+}[keyof T & string]
+
+export type Guarantees = [
+  Expect<Equal<Methods<Omit<NexusClient, 'invoke'>>, OperationId>>,
+  Expect<Equal<Awaited<ReturnType<NexusClient['telemetry']['query']>>, QueryOutput>>,
+  Expect<Equal<Awaited<ReturnType<NexusClient['auth']['keys']['rotate']>>, ApiKeyCreated>>,
+  Expect<Equal<Awaited<ReturnType<NexusClient['auth']['keys']['revoke']>>, null>>,
+  Expect<Equal<Parameters<NexusClient['telemetry']['frames']['batch']>[0], Input<'telemetry.frames.batch'>>>,
+  Expect<Equal<Output<'telemetry.frames.batch'>['accepted'], number>>,
+]
+
+export async function calls(client: NexusClient, frame: Frame) {
+  await client.telemetry.frames.send(frame)
+  await client.telemetry.latest()
+  const batch = await client.invoke('telemetry.frames.batch', { frames: [frame] })
+  batch.rejected satisfies number
+  // @ts-expect-error: an input with required fields cannot be left out
+  await client.telemetry.query()
+  // @ts-expect-error: device_id is required
+  await client.telemetry.frames.send({ metrics: {} })
+  // @ts-expect-error: no such operation
+  await client.telemetry.frames.sent(frame)
+  // @ts-expect-error: no such operation
+  await client.invoke('telemetry.frames', frame)
+  // @ts-expect-error: no such aggregation
+  await client.telemetry.query({ start_time: 0, end_time: 1, aggregation: 'mean' })
+  // @ts-expect-error: no such field
+  await client.telemetry.tags({ keys: 'region' })
+}

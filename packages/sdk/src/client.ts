@@ -1,0 +1,68 @@
+import { type Operation, type OperationId, operations } from '@nexus/contract'
+import { type AttemptDeps, attempt } from './attempt.ts'
+import { type CallOptions, type Invoke, type Namespaces, namespacesOver } from './namespaces.ts'
+import { NexusError } from './nexus-error.ts'
+import { type HttpCall, requestOf } from './request.ts'
+import { type RetryPolicy, retryDefaults, retryDelayMs } from './retry.ts'
+
+export interface ClientOptions {
+  /** Where Nexus listens, as in `http://127.0.0.1:8420`; with or without the specification's `/v1`. */
+  url: string
+  apiKey: string
+  /** Instead of the global one. */
+  fetch?: typeof fetch
+  /** Overrides single fields of the specification's strategy; `false` never repeats a call. */
+  retry?: Partial<RetryPolicy> | false
+  /** For each try; 30 seconds unless told. */
+  timeoutMs?: number
+}
+
+/** Every operation as a method under its id, and `invoke` for ids known only at run time. */
+export type NexusClient = Namespaces & { readonly invoke: Invoke }
+
+/**
+ * Makes a client of one server. Calls that are safe to repeat (reads, PUT, DELETE, and POSTs that honour
+ * `Idempotency-Key`, for which one is sent) are repeated after transient failures; others are tried once.
+ * Errors: `NexusError`.
+ */
+export function createClient(options: ClientOptions): NexusClient {
+  const policy = options.retry === false ? { ...retryDefaults, retries: 0 } : { ...retryDefaults, ...options.retry }
+  const origin = options.url.replace(/\/+$/, '').replace(/\/v1$/, '')
+
+  const invoke = async (id: OperationId, input: Record<string, unknown> = {}, call: CallOptions = {}) => {
+    const operation: Operation = operations[id]
+    const deps: AttemptDeps = {
+      origin,
+      apiKey: options.apiKey,
+      fetch: options.fetch ?? fetch,
+      timeoutMs: call.timeoutMs ?? options.timeoutMs ?? 30_000,
+      idempotencyKey: call.idempotencyKey ?? (operation.idempotent ? randomKey() : undefined),
+      signal: call.signal,
+    }
+    const request = requestOf(operation, input)
+    return isRepeatable(operation, request) ? repeat(policy, deps, request) : attempt(deps, request)
+  }
+
+  return { ...namespacesOver(invoke as Invoke), invoke: invoke as Invoke }
+}
+
+function isRepeatable(operation: Operation, request: HttpCall): boolean {
+  return operation.effect === 'read' || operation.idempotent || ['GET', 'PUT', 'DELETE'].includes(request.method)
+}
+
+async function repeat(policy: RetryPolicy, deps: AttemptDeps, request: HttpCall): Promise<unknown> {
+  for (let retry = 0; ; retry += 1) {
+    try {
+      return await attempt(deps, request)
+    } catch (error) {
+      const delayMs = error instanceof NexusError ? retryDelayMs(policy, error, retry) : undefined
+      if (delayMs === undefined) throw error
+      await policy.sleep(delayMs, deps.signal)
+    }
+  }
+}
+
+/** `crypto.randomUUID` is missing in pages served over plain http, `getRandomValues` is not. */
+function randomKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

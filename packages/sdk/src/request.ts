@@ -1,0 +1,59 @@
+import type { HttpMethod, HttpRoute, Operation } from '@nexus/contract'
+
+/** An operation's call in HTTP, still without host and credentials. */
+export interface HttpCall {
+  method: HttpMethod
+  /** With the query string. */
+  path: string
+  body: string | undefined
+}
+
+/** Past this length servers and proxies begin to refuse a request line. */
+const pathLengthMax = 6000
+
+/**
+ * Lays flat input out over a route: fields named in the path, then the query string for GET and DELETE or a JSON body
+ * for the rest. A query that a URL can't carry (too long, or a list whose items hold commas) takes the operation's
+ * body route if it has one.
+ */
+export function requestOf(operation: Operation, input: Readonly<Record<string, unknown>>): HttpCall {
+  const canonical = layOut(operation.http[0], input)
+  if (canonical.body !== undefined || (canonical.path.length <= pathLengthMax && !hasCommaInList(input))) {
+    return canonical
+  }
+  const bodyRoute = operation.http.find((route) => !isQueryRoute(route))
+  return bodyRoute ? layOut(bodyRoute, input) : canonical
+}
+
+function layOut(route: HttpRoute, input: Readonly<Record<string, unknown>>): HttpCall {
+  const [method, template] = route.split(' ') as [HttpMethod, string]
+  const rest = { ...input }
+  const path = template.replace(/\{(\w+)\}/g, (_, name: string) => {
+    const value = rest[name]
+    if (value === undefined || value === null || value === '') throw new TypeError(`${name} is missing`)
+    delete rest[name]
+    return encodeURIComponent(String(value))
+  })
+  if (!isQueryRoute(route)) return { method, path, body: JSON.stringify(rest) }
+  const query = queryString(rest)
+  return { method, path: query === '' ? path : `${path}?${query}`, body: undefined }
+}
+
+const isQueryRoute = (route: HttpRoute) => route.startsWith('GET ') || route.startsWith('DELETE ')
+
+function hasCommaInList(input: Readonly<Record<string, unknown>>): boolean {
+  return Object.values(input).some((value) => Array.isArray(value) && value.some((item) => String(item).includes(',')))
+}
+
+function queryString(fields: Readonly<Record<string, unknown>>): string {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== undefined && value !== null) query.set(name, queryValue(value))
+  }
+  return query.toString()
+}
+
+function queryValue(value: unknown): string {
+  if (Array.isArray(value)) return value.join(',')
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}

@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import manifest from '../package.json' with { type: 'json' }
+import { createAuth, createIdempotency, createRateLimits } from './auth/index.ts'
+import type { Config } from './config.ts'
+import { systemClock } from './core/clock.ts'
+import { createGate, type Handlers } from './core/invoke.ts'
+import { createLog, createMetrics, type Metrics, redactUrl } from './observability.ts'
+import { openIngestLog } from './storage/ingest-log/sqlite.ts'
+import {
+  createIdempotencyStore,
+  createKeyStore,
+  createRetentionStore,
+  openSealer,
+  openState,
+} from './storage/state/index.ts'
+import { openChdb } from './storage/telemetry/chdb.ts'
+import { openTelemetryStore } from './storage/telemetry/store.ts'
+import { createTelemetry } from './telemetry/index.ts'
+import { createHttpServer } from './transports/http/server.ts'
+import { createTlsReload } from './transports/http/tls-reload.ts'
+
+export interface Nexus {
+  /** Where it listens, as in `http://127.0.0.1:8420`. */
+  url: string
+  /** The admin key that was made at this start, to be shown once; `undefined`: there is one already. */
+  newAdminKey: string | undefined
+  /** Stops accepting, finishes what is in hand, moves on what is in the log, closes. Nothing acknowledged is lost. */
+  stop(): Promise<void>
+}
+
+/**
+ * The only place that knows every room and every engine. Start: migrate, recover, loops, listen; `stop` reverses it.
+ * What was opened is closed again when a later step fails.
+ */
+export async function startNexus(config: Config): Promise<Nexus> {
+  const closers: (() => unknown)[] = []
+  const close = async () => {
+    for (const closer of closers.reverse()) await closer()
+  }
+  try {
+    return await compose(config, closers, close)
+  } catch (cause) {
+    await close()
+    throw cause
+  }
+}
+
+async function compose(config: Config, closers: (() => unknown)[], close: () => Promise<void>): Promise<Nexus> {
+  const log = createLog(config.logLevel)
+  const clock = systemClock
+  const now = () => clock.now()
+  const stopping = new AbortController()
+  const folder = (name: string) => join(config.dataDir, name)
+  mkdirSync(folder('telemetry'), { recursive: true, mode: 0o700 })
+
+  const ingestLog = openIngestLog({
+    file: folder('telemetry/ingest.db'),
+    bytesMax: config.ingestLogMb * 1024 * 1024,
+    now,
+  })
+  closers.push(() => ingestLog.close())
+  const state = await openState(config.stateUrl === undefined ? { file: folder('state.db') } : { url: config.stateUrl })
+  closers.push(() => state.close())
+  const sealer = await openSealer(state, { file: folder('master.key'), now: now() })
+
+  let metrics: Metrics | undefined
+  const clickhouse = openChdb({
+    path: folder('telemetry/chdb'),
+    readers: config.queryConcurrency,
+    queryTimeoutMs: config.queryTimeoutSeconds * 1000,
+    onQuery: (seconds) => metrics?.observeQuery(seconds),
+  })
+  closers.push(() => clickhouse.close())
+  const telemetry = await createTelemetry({
+    log: ingestLog,
+    store: await openTelemetryStore(clickhouse),
+    retention: createRetentionStore(state),
+    now,
+    futureLimitSeconds: config.futureLimitSeconds,
+    pointsPerMinute: config.pointsPerMinute,
+    rollUpQuietSeconds: Math.max(config.rollupQuietSeconds, config.queryTimeoutSeconds),
+    latestSeriesMax: config.latestSeriesMax,
+    onDrained: ({ frames }, ms) => metrics?.observeDrain(frames, ms),
+    onError: (loop, err) => log.error({ err, loop }, 'A loop failed; it tries again'),
+  })
+  metrics = createMetrics({ depth: telemetry.depth, dirtyHours: telemetry.dirtyHours, now })
+  const observed = metrics
+
+  const rates = createRateLimits({ limits: config.rateLimits, clock })
+  const auth = createAuth({ store: createKeyStore(state), clock, pepper: sealer.derive('key pepper'), log })
+  const idempotency = createIdempotency({ store: createIdempotencyStore(state, sealer), clock, log })
+  const adminKey = await auth.ensureAdminKey({ given: config.adminKey, file: folder('admin.key') })
+  if (adminKey.outcome === 'given_key_refused')
+    log.warn('NEXUS_ADMIN_KEY was revoked, rotated or has expired; it stays so')
+  const handlers: Handlers = { ...telemetry.handlers, ...auth.handlers }
+  const gate = createGate({ handlers, write: state.write, spend: rates.spend, idempotency, hashBody })
+
+  const http = createHttpServer(
+    {
+      gate,
+      authenticate: auth.authenticate,
+      authenticateCached: auth.authenticateCached,
+      spendAddress: rates.spendAddress,
+      telemetry,
+      now,
+      ready: () => !stopping.signal.aborted,
+      metrics: async () => ({ contentType: observed.contentType, text: await observed.text() }),
+      observe: observed.observeRequest,
+      onBug: (err, { requestId, method, url }) =>
+        log.error({ err, request_id: requestId, method, url: redactUrl(url) }, 'A request failed'),
+      signal: stopping.signal,
+    },
+    {
+      headersTimeoutMs: config.headersTimeoutSeconds * 1000,
+      requestTimeoutMs: config.requestTimeoutSeconds * 1000,
+      tls: readTls(config),
+      version: manifest.version,
+    },
+  )
+
+  const loops = [telemetry, auth, idempotency, createTlsReload(config, http, log)]
+  for (const loop of loops) loop.start()
+  closers.push(
+    () => telemetry.stop(config.stopSeconds * 300),
+    () => Promise.all([auth.stop(), idempotency.stop()]),
+  )
+  const url = await http.listen({ host: config.host, port: config.port })
+  closers.push(() => stopHttp(http, config.stopSeconds * 600))
+  log.info({ url, data_dir: config.dataDir, state: state.kind }, 'Nexus is listening')
+
+  return {
+    url,
+    newAdminKey: adminKey.key ?? undefined,
+    async stop() {
+      stopping.abort()
+      await close()
+      log.info('Nexus has stopped')
+    },
+  }
+}
+
+/** Lets requests in hand finish; what is still open after the grace is cut. */
+async function stopHttp(http: ReturnType<typeof createHttpServer>, graceMs: number): Promise<void> {
+  const timer = setTimeout(() => http.server.closeAllConnections(), graceMs)
+  await http.close()
+  clearTimeout(timer)
+}
+
+function readTls({ tlsCert, tlsKey }: Config): { cert: string; key: string } | undefined {
+  if (tlsCert === undefined || tlsKey === undefined) return undefined
+  return { cert: readFileSync(tlsCert, 'utf8'), key: readFileSync(tlsKey, 'utf8') }
+}
+
+function hashBody(input: unknown): string {
+  return createHash('sha256').update(JSON.stringify(input)).digest('base64')
+}

@@ -1,0 +1,143 @@
+import { parseKey } from '@nexus/contract'
+import { choice, flag, integer, type Key, rateLimits, text } from './key-kinds.ts'
+
+/**
+ * Every configuration key, once: its meaning, default, unit and bounds. `futureLimitSeconds` is NEXUS_FUTURE_LIMIT_SECONDS
+ * in the environment and `future_limit_seconds` in nexus.yaml.
+ */
+export const configKeys = {
+  host: text({ default: '127.0.0.1', unit: 'address or name', description: 'Where to listen' }),
+  port: integer({
+    default: 8420,
+    unit: 'port',
+    minimum: 0,
+    maximum: 65_535,
+    description: 'Where to listen; 0 takes any free port',
+  }),
+  dataDir: text({
+    default: './data',
+    unit: 'directory',
+    description: 'Everything that Nexus keeps: `state.db`, `telemetry/`, `admin.key`, `master.key`',
+  }),
+  adminKey: text({
+    default: undefined,
+    unit: 'API key',
+    secret: true,
+    description: 'The first admin key; unset: made at the first start, printed once and kept in `admin.key`',
+    check: (key) => (parseKey(key) ? undefined : 'is not an API key: make one with `nexus keys generate`'),
+  }),
+  stateUrl: text({
+    default: undefined,
+    unit: 'postgres:// URL',
+    secret: true,
+    description: 'PostgreSQL for the state instead of SQLite',
+    check: (url) => (/^postgres(ql)?:\/\/\S+$/.test(url) ? undefined : 'must be a postgres:// URL'),
+  }),
+  rateLimits: rateLimits({
+    description:
+      'For each key: `default`, `off`, or a list such as `telemetry=1000,command=100`; the rest keep defaults',
+  }),
+  tlsCert: text({ default: undefined, unit: 'PEM file', description: 'Serve TLS 1.3 with this certificate chain' }),
+  tlsKey: text({ default: undefined, unit: 'PEM file', description: 'The private key of `tls_cert`' }),
+  insecure: flag({
+    default: false,
+    description: 'Allow plain http on an address other than loopback, as behind a proxy that ends TLS',
+  }),
+  logLevel: choice({
+    default: 'info',
+    of: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+    description: 'The least severe message that is logged',
+  }),
+  futureLimitSeconds: integer({
+    default: 600,
+    unit: 'seconds',
+    minimum: 0,
+    maximum: 31_536_000,
+    description: 'How far ahead of the clock of the server a frame may be',
+  }),
+  pointsPerMinute: integer({
+    default: 0,
+    unit: 'points a minute',
+    minimum: 0,
+    maximum: 1_000_000_000,
+    description: 'How many points a key may send; 0: any number',
+  }),
+  rollupQuietSeconds: integer({
+    default: 120,
+    unit: 'seconds',
+    minimum: 1,
+    maximum: 86_400,
+    description: 'How long a span of time must have been quiet before it is rolled up',
+  }),
+  queryTimeoutSeconds: integer({
+    default: 30,
+    unit: 'seconds',
+    minimum: 1,
+    maximum: 3600,
+    description: 'How long a telemetry query may run before it is answered with TIMEOUT',
+  }),
+  queryConcurrency: integer({
+    default: 8,
+    unit: 'queries',
+    minimum: 1,
+    maximum: 256,
+    description: 'How many telemetry queries run at once; others wait',
+  }),
+  queryCacheMb: integer({
+    default: 128,
+    unit: 'MiB',
+    minimum: 0,
+    maximum: 65_536,
+    description: 'Memory for answers of telemetry queries; 0: none',
+  }),
+  ingestLogMb: integer({
+    default: 1024,
+    unit: 'MiB',
+    minimum: 1,
+    maximum: 1_048_576,
+    description: 'How much accepted telemetry may wait for the column store before more is answered with 503',
+  }),
+  latestSeriesMax: integer({
+    default: 1_000_000,
+    unit: 'series',
+    minimum: 1,
+    maximum: 100_000_000,
+    description: 'How many series keep their last value in memory',
+  }),
+  headersTimeoutSeconds: integer({
+    default: 10,
+    unit: 'seconds',
+    minimum: 1,
+    maximum: 600,
+    description: 'How long a client may take to send the headers of a request',
+  }),
+  requestTimeoutSeconds: integer({
+    default: 30,
+    unit: 'seconds',
+    minimum: 1,
+    maximum: 3600,
+    description: 'How long a client may take to send a whole request',
+  }),
+  stopSeconds: integer({
+    default: 10,
+    unit: 'seconds',
+    minimum: 0,
+    maximum: 600,
+    description: 'How long a stop waits for requests in hand',
+  }),
+} as const satisfies Record<string, Key<never> | Key<unknown>>
+
+export type ConfigName = keyof typeof configKeys
+export type Config = { readonly [Name in ConfigName]: (typeof configKeys)[Name] extends Key<infer T> ? T : never }
+
+export const configNames = Object.keys(configKeys) as ConfigName[]
+
+/** `dataDir` as `nexus.yaml` writes it: `data_dir`. */
+export function yamlName(name: ConfigName): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+}
+
+/** `dataDir` as the environment writes it: `NEXUS_DATA_DIR`. */
+export function envName(name: ConfigName): string {
+  return `NEXUS_${yamlName(name).toUpperCase()}`
+}

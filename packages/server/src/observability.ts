@@ -1,0 +1,100 @@
+import type { OperationId } from '@nexus/contract'
+import { pino } from 'pino'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Config } from './config.ts'
+
+export type Log = ReturnType<typeof createLog>
+
+/** Structured logs on standard output. Whatever could hold a secret is blotted out by its name. */
+export function createLog(level: Config['logLevel']) {
+  const secrets = ['authorization', 'token', 'key', 'secret', 'password', 'apiKey', 'adminKey']
+  return pino({ level, redact: { paths: secrets.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' } })
+}
+
+/** A query string can carry a token; logs show that there was one. */
+export function redactUrl(url: string): string {
+  return url.replace(/([?&](?:token|key|api_key|access_token)=)[^&#]*/gi, '$1[redacted]')
+}
+
+const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+/** What `/metrics` shows, in Prometheus' format. */
+export function createMetrics(read: {
+  depth(): { frames: number; bytes: number; oldestAt: number | undefined }
+  dirtyHours(): number
+  now(): number
+}) {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+  const requests = new Counter({
+    name: 'nexus_http_requests_total',
+    help: 'HTTP requests by operation and status',
+    labelNames: ['operation', 'code'],
+    registers,
+  })
+  const latency = new Histogram({
+    name: 'nexus_http_request_duration_seconds',
+    help: 'Time from request to answer',
+    labelNames: ['operation'],
+    buckets: seconds,
+    registers,
+  })
+  const queries = new Histogram({
+    name: 'nexus_query_duration_seconds',
+    help: 'Time of one query of the telemetry store',
+    buckets: seconds,
+    registers,
+  })
+  const drains = new Histogram({
+    name: 'nexus_drain_duration_seconds',
+    help: 'Time to move one batch from the ingest log into the store',
+    buckets: seconds,
+    registers,
+  })
+  const drained = new Counter({
+    name: 'nexus_drained_frames_total',
+    help: 'Frames moved from the ingest log into the store',
+    registers,
+  })
+  const drainFrames = new Gauge({
+    name: 'nexus_drain_batch_frames',
+    help: 'Frames in the last drained batch',
+    registers,
+  })
+  gauge('nexus_ingest_log_frames', 'Accepted frames that are not yet in the store', () => read.depth().frames)
+  gauge('nexus_ingest_log_bytes', 'Their size', () => read.depth().bytes)
+  gauge('nexus_ingest_log_age_seconds', 'How long the oldest of them has waited', () => {
+    const { oldestAt } = read.depth()
+    return oldestAt === undefined ? 0 : Math.max(0, read.now() - oldestAt) / 1000
+  })
+  gauge('nexus_rollup_dirty_hours', 'Device hours that are read from raw points', () => read.dirtyHours())
+
+  function gauge(name: string, help: string, value: () => number) {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(value())
+      },
+    })
+  }
+
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    observeRequest(operation: OperationId | 'none', code: number, took: number) {
+      requests.inc({ operation, code })
+      latency.observe({ operation }, took)
+    },
+    observeQuery: (took: number) => queries.observe(took),
+    observeDrain(frames: number, ms: number) {
+      drains.observe(ms / 1000)
+      drained.inc(frames)
+      drainFrames.set(frames)
+    },
+  }
+}

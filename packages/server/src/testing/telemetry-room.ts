@@ -1,0 +1,67 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import type { Ctx, Principal } from '../core/context.ts'
+import { openIngestLog } from '../storage/ingest-log/sqlite.ts'
+import { openChdb } from '../storage/telemetry/chdb.ts'
+import { openTelemetryStore } from '../storage/telemetry/store.ts'
+import { createTelemetry, type TelemetryOptions } from '../telemetry/index.ts'
+
+export const admin: Principal = { keyId: 'key-test', scopes: ['admin'], deviceId: null, agentId: null, rateLimits: {} }
+
+/** A clock that stands still until it is turned. */
+export function testClock(now = Date.parse('2026-05-01T12:00:00Z')) {
+  return {
+    at: now,
+    now(): number {
+      return this.at
+    },
+  }
+}
+
+export function testCtx(clock: { now(): number }, principal: Principal = admin): Ctx {
+  return {
+    principal,
+    requestId: 'req-test',
+    traceId: '0'.repeat(32),
+    now: () => clock.now(),
+    signal: new AbortController().signal,
+  }
+}
+
+/** A telemetry room on the real engines, in a folder of its own that goes with the test. No loop runs by itself. */
+export async function openTelemetryRoom(t: TestContext, options: Partial<TelemetryOptions> & { folder?: string } = {}) {
+  const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'nexus-telemetry-'))
+  const clock = testClock()
+  const log = openIngestLog({ file: join(folder, 'ingest.db'), bytesMax: 1 << 30, now: () => clock.now() })
+  const store = await openTelemetryStore(
+    openChdb({ path: join(folder, 'chdb'), readers: 2, queryTimeoutMs: 30_000, onQuery: () => {} }),
+  )
+  let policies: Awaited<ReturnType<TelemetryOptions['retention']['get']>> = { policies: [] }
+  const room = await createTelemetry({
+    log,
+    store,
+    retention: {
+      get: async () => policies,
+      put: async (_tx, next) => {
+        policies = next
+      },
+    },
+    now: () => clock.now(),
+    futureLimitSeconds: 600,
+    pointsPerMinute: 0,
+    rollUpQuietSeconds: 120,
+    latestSeriesMax: 1_000_000,
+    onDrained: () => {},
+    onError: (loop, cause) => t.diagnostic(`${loop}: ${cause}`),
+    ...options,
+  })
+  t.after(async () => {
+    await room.stop(5000)
+    log.close()
+    await store.close()
+    if (options.folder === undefined) rmSync(folder, { recursive: true, force: true })
+  })
+  return { room, log, store, clock, ctx: testCtx(clock) }
+}

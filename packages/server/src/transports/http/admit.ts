@@ -1,0 +1,45 @@
+import type { Operation } from '@nexus/contract'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Principal } from '../../core/context.ts'
+import { fail } from '../../core/failure.ts'
+import type { RateStatus } from '../../core/invoke.ts'
+import { bearerOf } from './call.ts'
+import { rateHeaders } from './headers.ts'
+import type { HttpDeps } from './ports.ts'
+
+/**
+ * Who calls, and may they call now: authenticates and spends from the rate limit, before anything of the request is
+ * looked at. Calls without a valid key spend from their address.
+ */
+export async function admit(
+  deps: HttpDeps,
+  operation: Operation,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<Principal> {
+  const principal = await authenticate(deps, request, reply)
+  spendOrRefuse(deps.gate.spend(principal, operation.rate), reply, deps.now())
+  return principal
+}
+
+async function authenticate(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply): Promise<Principal> {
+  try {
+    const token = bearerOf(request)
+    return deps.authenticateCached(token, request.ip) ?? (await deps.authenticate(token, request.ip))
+  } catch (cause) {
+    spendOrRefuse(deps.spendAddress(request.ip, 'other'), reply, deps.now())
+    throw cause
+  }
+}
+
+/** Shows how the limit stands on the answer, and refuses what exceeds it. */
+export function spendOrRefuse(status: RateStatus, reply: FastifyReply, now: number): void {
+  reply.headers(rateHeaders(status))
+  if (!status.exceeded) return
+  const retryAfterSeconds = Math.max(1, status.reset - Math.floor(now / 1000))
+  throw fail(
+    'RATE_LIMIT_EXCEEDED',
+    { limit: status.limit, issue: `at most ${status.limit} requests a minute` },
+    { retryAfterSeconds },
+  )
+}

@@ -1,0 +1,30 @@
+import type { FastifyRequest } from 'fastify'
+
+/** How many bytes of bodies may be under way at once, over all connections. */
+export class BodyBudget {
+  readonly #bytesMax: number
+  readonly #taken = new WeakMap<FastifyRequest, number>()
+  #bytes = 0
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax
+  }
+
+  /** False if the body doesn't fit any more. A body of unknown length counts as large as it may become. */
+  take(request: FastifyRequest): boolean {
+    const { 'content-length': length, 'transfer-encoding': chunked } = request.headers
+    const bytes = chunked === undefined ? Number(length ?? 0) : request.routeOptions.bodyLimit
+    if (bytes === 0) return true
+    // What is over the route's limit is refused before it is read.
+    if (bytes > request.routeOptions.bodyLimit) return true
+    if (this.#bytes + bytes > this.#bytesMax) return false
+    this.#bytes += bytes
+    this.#taken.set(request, bytes)
+    return true
+  }
+
+  give(request: FastifyRequest): void {
+    this.#bytes -= this.#taken.get(request) ?? 0
+    this.#taken.delete(request)
+  }
+}

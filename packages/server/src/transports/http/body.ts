@@ -1,0 +1,86 @@
+import { isUtf8 } from 'node:buffer'
+import { promisify } from 'node:util'
+import { gunzip, inflate, zstdDecompress } from 'node:zlib'
+import { fail, invalid } from '../../core/failure.ts'
+import { bodyTooLarge } from './error-answer.ts'
+
+const decoders = {
+  gzip: promisify(gunzip),
+  'x-gzip': promisify(gunzip),
+  deflate: promisify(inflate),
+  zstd: promisify(zstdDecompress),
+}
+
+const depthMax = 32
+const keysMax = 10_000
+
+/** Undoes `Content-Encoding`, never beyond `bytesMax`: a decompression bomb stops there. */
+export async function decodeBody(body: Buffer, encoding: string | undefined, bytesMax: number): Promise<Buffer> {
+  const name = encoding?.trim().toLowerCase()
+  if (name === undefined || name === '' || name === 'identity') return body
+  const decode = Object.hasOwn(decoders, name) ? decoders[name as keyof typeof decoders] : undefined
+  if (!decode) {
+    throw fail(
+      'INVALID_REQUEST',
+      { field: 'Content-Encoding', issue: 'is not supported: expected gzip, deflate or zstd' },
+      { http: 415 },
+    )
+  }
+  try {
+    return await decode(body, { maxOutputLength: bytesMax })
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ERR_BUFFER_TOO_LARGE') throw bodyTooLarge(bytesMax)
+    throw invalid('body', `is not valid ${name}`)
+  }
+}
+
+/** Reads JSON; an empty body is an empty object. */
+export function parseJson(body: Buffer): unknown {
+  if (body.length === 0) return {}
+  if (!isUtf8(body)) throw invalid('body', 'is not valid UTF-8')
+  const text = body.toString()
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw invalid('body', notJson(text))
+  }
+}
+
+/** Reads one JSON value a line. Blank lines are passed over. A line that cannot be read becomes a `BadLine`. */
+export function parseLines(body: Buffer, linesMax: number): unknown[] {
+  if (!isUtf8(body)) throw invalid('body', 'is not valid UTF-8')
+  const values: unknown[] = []
+  for (const line of body.toString().split('\n')) {
+    if (line.trim() === '') continue
+    if (values.length === linesMax) throw invalid('frames', `has more than ${linesMax} frames`)
+    try {
+      values.push(JSON.parse(line))
+    } catch {
+      values.push(undefined)
+    }
+  }
+  return values
+}
+
+function notJson(text: string): string {
+  if (/[:[,]\s*-?(NaN|Infinity)\b/.test(text)) return 'is not valid JSON: NaN and Infinity are not readings'
+  return 'is not valid JSON'
+}
+
+/** Refuses values that are nested too deep or have too many keys to be worth a look. */
+export function checkShape(value: unknown): void {
+  let keys = 0
+  let level: unknown[] = [value]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > depthMax) throw invalid('body', `is nested deeper than ${depthMax} levels`)
+    const next: unknown[] = []
+    for (const node of level) {
+      if (typeof node !== 'object' || node === null) continue
+      const children = Object.values(node)
+      keys += children.length
+      if (keys > keysMax) throw invalid('body', `has more than ${keysMax} keys`)
+      for (const child of children) next.push(child)
+    }
+    level = next
+  }
+}

@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
+import type { Ctx, Principal } from '../../core/context.ts'
+import { fail, invalid } from '../../core/failure.ts'
+
+const requestIdShape = /^[\w.:-]{1,128}$/
+const traceparentShape = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}/
+const bearer = /^Bearer +(\S{1,4096})$/i
+
+/** The client's `X-Request-Id` where it is sane, else one of ours. */
+export function requestIdOf(header: string | string[] | undefined): string {
+  return typeof header === 'string' && requestIdShape.test(header) ? header : `req-${randomUUID()}`
+}
+
+/** The key of `Authorization: Bearer …`. */
+export function bearerOf(request: FastifyRequest): string {
+  const header = request.headers.authorization
+  if (header === undefined)
+    throw fail('UNAUTHORIZED', { field: 'Authorization', issue: 'is missing: expected Bearer and an API key' })
+  const token = bearer.exec(header)?.[1]
+  if (token === undefined)
+    throw fail('UNAUTHORIZED', { field: 'Authorization', issue: 'expected Bearer and an API key' })
+  return token
+}
+
+/** The context of one HTTP call. The trace is that of `traceparent` (https://www.w3.org/TR/trace-context/), or a new one. */
+export function httpCtx(
+  principal: Principal,
+  request: FastifyRequest,
+  deps: { now(): number; signal: AbortSignal },
+): Ctx {
+  const { traceparent } = request.headers
+  const inherited = typeof traceparent === 'string' ? traceparentShape.exec(traceparent)?.[1] : undefined
+  return {
+    principal,
+    requestId: request.id,
+    traceId: inherited ?? randomUUID().replaceAll('-', ''),
+    now: deps.now,
+    signal: deps.signal,
+  }
+}
+
+const idempotencyKeyShape = /^[\x21-\x7e]{1,255}$/
+
+export function idempotencyKeyOf(request: FastifyRequest): string | undefined {
+  const key = request.headers['idempotency-key']
+  if (key === undefined) return undefined
+  if (typeof key === 'string' && idempotencyKeyShape.test(key)) return key
+  throw invalid('Idempotency-Key', 'must be 1 to 255 visible ASCII characters')
+}

@@ -1,0 +1,79 @@
+import { type HttpRoute, type Operation, type OperationId, operations } from '@nexus/contract'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { admit } from './admit.ts'
+import { type MediaType, negotiate, streamRows } from './alternatives.ts'
+import { checkShape, decodeBody, parseJson } from './body.ts'
+import { httpCtx, idempotencyKeyOf } from './call.ts'
+import { unsupportedMedia } from './error-answer.ts'
+import { gatherInput } from './input.ts'
+import type { HttpDeps } from './ports.ts'
+
+/** Makes the REST routes of the contract; those that `ingest.ts` serves are left out. */
+export function mountOperations(app: FastifyInstance, deps: HttpDeps, except: readonly OperationId[]): void {
+  for (const operation of Object.values(operations) as Operation[]) {
+    if (except.includes(operation.id as OperationId)) continue
+    for (const route of operation.http) mountRoute(app, deps, operation, route)
+  }
+}
+
+function mountRoute(app: FastifyInstance, deps: HttpDeps, operation: Operation, route: HttpRoute): void {
+  const { method, url } = splitRoute(route)
+  app.route({
+    method,
+    url,
+    bodyLimit: operation.bodyBytesMax,
+    config: { operation: operation.id as OperationId },
+    handler: (request, reply) => serve(deps, operation, request, reply),
+  })
+}
+
+/** `GET /v1/auth/keys/{key_id}` as Fastify writes it. */
+export function splitRoute(route: HttpRoute): { method: string; url: string } {
+  const [method, path] = route.split(' ') as [string, string]
+  return { method, url: path.replaceAll(/\{(\w+)\}/g, ':$1') }
+}
+
+async function serve(
+  deps: HttpDeps,
+  operation: Operation,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<unknown> {
+  const principal = await admit(deps, operation, request, reply)
+  const media = negotiate(request.headers.accept, operation)
+  const body = await readBody(operation, request)
+  const input = gatherInput(operation, { method: request.method, params: request.params, query: request.query, body })
+  const ctx = httpCtx(principal, request, deps)
+  const key = idempotencyKeyOf(request)
+  const answer = await deps.gate.invoke(
+    operation.id as OperationId,
+    ctx,
+    input,
+    key === undefined ? {} : { idempotencyKey: key },
+  )
+  if (answer.replayed) reply.header('idempotent-replayed', 'true')
+  return send(reply, operation, media, answer.output)
+}
+
+async function readBody(operation: Operation, request: FastifyRequest): Promise<unknown> {
+  const body = request.body as Buffer | undefined
+  if (body === undefined || body.length === 0) return {}
+  if (!isJson(request.headers['content-type'])) throw unsupportedMedia('application/json')
+  const value = parseJson(await decodeBody(body, request.headers['content-encoding'], operation.bodyBytesMax))
+  checkShape(value)
+  return value
+}
+
+export function isJson(contentType: string | undefined): boolean {
+  const media = contentType?.split(';', 1)[0]?.trim().toLowerCase()
+  return media === 'application/json' || media === 'application/merge-patch+json'
+}
+
+function send(reply: FastifyReply, operation: Operation, media: MediaType, output: unknown): unknown {
+  reply.status(operation.status)
+  if (operation.status === 204) return reply.send()
+  if (media === 'application/json') return reply.type('application/json').send(JSON.stringify(output))
+  const { data, next_cursor: next } = output as { data: Record<string, unknown>[]; next_cursor?: string | null }
+  if (next) reply.header('x-next-cursor', next)
+  return reply.type(media === 'text/csv' ? 'text/csv; charset=utf-8' : media).send(streamRows(data, media))
+}

@@ -1,0 +1,21 @@
+import type { OperationId, RateBucket } from '@nexus/contract'
+import type { Principal } from '../../core/context.ts'
+import type { Gate, RateStatus } from '../../core/invoke.ts'
+import type { Telemetry } from '../../telemetry/index.ts'
+
+/** What HTTP needs of the rest of the server. */
+export interface HttpDeps {
+  gate: Gate
+  /** Cached keys answer in the same turn; others are looked up. */
+  authenticateCached(token: string, address: string): Principal | undefined
+  authenticate(token: string, address: string): Promise<Principal>
+  spendAddress(address: string, bucket: RateBucket): RateStatus
+  telemetry: Pick<Telemetry, 'send' | 'sendBatch'>
+  now(): number
+  /** Open, recovered, and not stopping. */
+  ready(): boolean
+  metrics(): Promise<{ contentType: string; text: string }>
+  observe(operation: OperationId | 'none', status: number, seconds: number): void
+  onBug(cause: unknown, ctx: { requestId: string; method: string; url: string }): void
+  signal: AbortSignal
+}

@@ -1,0 +1,166 @@
+import type { Server } from 'node:https'
+import type { Socket } from 'node:net'
+import { type OperationId, operations } from '@nexus/contract'
+import Fastify, {
+  type FastifyHttpsOptions,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifyServerOptions,
+} from 'fastify'
+import { fail } from '../../core/failure.ts'
+import { spendOrRefuse } from './admit.ts'
+import { BodyBudget } from './body-budget.ts'
+import { requestIdOf } from './call.ts'
+import { mountDocuments } from './documents.ts'
+import { errorAnswer, toFailure } from './error-answer.ts'
+import { securityHeaders } from './headers.ts'
+import { ingestOperations, mountIngest } from './ingest.ts'
+import { mountOperations, splitRoute } from './mount.ts'
+import type { HttpDeps } from './ports.ts'
+import { mountSystem } from './system.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    operation?: OperationId
+  }
+}
+
+export interface HttpOptions {
+  headersTimeoutMs: number
+  requestTimeoutMs: number
+  tls: { cert: string; key: string } | undefined
+  /** Of Nexus, as its API's description shows it. */
+  version: string
+}
+
+const urlLengthMax = 64 * 1024
+const keepAliveMs = 65_000
+const bodiesBytesMax = 256 * 1024 * 1024
+
+/** The HTTP server with every route of the contract; it does not listen yet. */
+export function createHttpServer(deps: HttpDeps, options: HttpOptions): FastifyInstance {
+  const app = open(deps, options)
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  guardBodies(app, new BodyBudget(bodiesBytesMax))
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.headers(securityHeaders)
+    reply.header('x-request-id', request.id)
+    done()
+  })
+  app.addHook('onResponse', (request, reply, done) => {
+    deps.observe(request.routeOptions.config.operation ?? 'none', reply.statusCode, reply.elapsedTime / 1000)
+    done()
+  })
+  app.setErrorHandler((error, request, reply) => answerError(deps, error, request, reply))
+  app.setNotFoundHandler((request, reply) => {
+    spendOrRefuse(deps.spendAddress(request.ip, 'other'), reply, deps.now())
+    throw notFound(request, reply)
+  })
+  mountIngest(app, deps)
+  mountOperations(app, deps, ingestOperations)
+  mountSystem(app, deps)
+  mountDocuments(app, deps, options.version)
+  return app
+}
+
+function open(deps: HttpDeps, { headersTimeoutMs, requestTimeoutMs, tls }: HttpOptions): FastifyInstance {
+  const common: FastifyServerOptions = {
+    genReqId: (request) => requestIdOf(request.headers['x-request-id']),
+    requestIdHeader: false,
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: keepAliveMs,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 1024 },
+    clientErrorHandler: (error, socket) => refuseConnection(deps, error, socket),
+    frameworkErrors: (error, request, reply) => void answerError(deps, error, request, reply as FastifyReply),
+  }
+  const http = {
+    headersTimeout: headersTimeoutMs,
+    maxHeaderSize: urlLengthMax + 16 * 1024,
+    connectionsCheckingInterval: 1000,
+  }
+  if (tls === undefined) return Fastify({ ...common, http })
+  const secure: FastifyHttpsOptions<Server> = {
+    ...(common as object),
+    https: { ...http, ...tls, minVersion: 'TLSv1.3' },
+  }
+  return Fastify(secure) as unknown as FastifyInstance
+}
+
+/** Bodies that are being read take memory before anything knows whether they are worth it. */
+function guardBodies(app: FastifyInstance, budget: BodyBudget): void {
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (budget.take(request)) done()
+    else done(fail('SERVICE_UNAVAILABLE', { reason: 'too_many_bodies' }, { retryAfterSeconds: 1 }))
+  })
+  app.addHook('onResponse', (request, _reply, done) => {
+    budget.give(request)
+    done()
+  })
+  app.addHook('onRequestAbort', (request, done) => {
+    budget.give(request)
+    done()
+  })
+}
+
+function answerError(deps: HttpDeps, thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const failure = toFailure(thrown)
+  if (failure.code === 'INTERNAL_ERROR' || failure.cause) {
+    deps.onBug(failure.cause ?? failure, { requestId: request.id, method: request.method, url: request.url })
+  }
+  const answer = errorAnswer(failure, request.id, deps.now())
+  // Refusals before `admit` have spent nothing; they show the limit all the same.
+  if (!reply.hasHeader('x-ratelimit-limit')) {
+    try {
+      spendOrRefuse(deps.spendAddress(request.ip, 'other'), reply, deps.now())
+    } catch (exceeded) {
+      return answerError(deps, exceeded, request, reply)
+    }
+  }
+  reply.headers(securityHeaders).header('x-request-id', request.id)
+  if (answer.retryAfterSeconds !== undefined) reply.header('retry-after', String(answer.retryAfterSeconds))
+  if (failure.http === 413) reply.header('connection', 'close')
+  return reply.status(answer.status).type('application/json').send(JSON.stringify(answer.body))
+}
+
+/** A path that is known under other methods answers 405 and names them. */
+function notFound(request: FastifyRequest, reply: FastifyReply) {
+  const path = request.url.split('?', 1)[0]!
+  const allowed = routes.filter(({ matches }) => matches.test(path)).map(({ method }) => method)
+  if (allowed.length === 0) return fail('NOT_FOUND', { field: 'path', issue: 'there is no such path' })
+  const allow = [...new Set(allowed)].join(', ')
+  reply.header('allow', allow)
+  return fail('INVALID_REQUEST', { field: 'method', issue: `is not allowed here: expected ${allow}` }, { http: 405 })
+}
+
+const routes = Object.values(operations)
+  .flatMap((operation) => operation.http.map(splitRoute))
+  .map(({ method, url }) => ({ method, matches: new RegExp(`^${url.replaceAll(/:\w+/g, '[^/]+')}/?$`) }))
+
+/** What is not even HTTP: answered by hand, for there is no request. */
+function refuseConnection(deps: HttpDeps, error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  const requestId = requestIdOf(undefined)
+  const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+  const large = error.code === 'HPE_HEADER_OVERFLOW'
+  const issue = late ? 'took too long to arrive' : large ? 'has headers that are too large' : 'is not valid HTTP'
+  const http = late ? 408 : large ? 431 : 400
+  const { body } = errorAnswer(fail('INVALID_REQUEST', { field: 'request', issue }), requestId, deps.now())
+  const text = JSON.stringify(body)
+  const status = deps.spendAddress(socket.remoteAddress ?? '', 'other')
+  const headers = {
+    ...securityHeaders,
+    'x-request-id': requestId,
+    'x-ratelimit-limit': status.limit,
+    'x-ratelimit-remaining': status.remaining,
+    'x-ratelimit-reset': status.reset,
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    connection: 'close',
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+  socket.end(`HTTP/1.1 ${http} ${late ? 'Request Timeout' : 'Bad Request'}\r\n${lines.join('\r\n')}\r\n\r\n${text}`)
+}
