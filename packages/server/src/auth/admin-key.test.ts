@@ -2,8 +2,8 @@ import { deepEqual, equal, match, rejects } from 'node:assert/strict'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { startAuth } from './auth-under-test.ts'
 import { keyIdOf, newKey } from './key-format.ts'
+import { startAuth } from './testing/auth-under-test.ts'
 
 const here = '192.0.2.1'
 

@@ -1,7 +1,7 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
-import { startAuth } from './auth-under-test.ts'
 import { newKey, renewedKey } from './key-format.ts'
+import { startAuth } from './testing/auth-under-test.ts'
 
 const minute = 60_000
 const here = '192.0.2.1'

@@ -1,6 +1,6 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
-import { startAuth } from './auth-under-test.ts'
+import { startAuth } from './testing/auth-under-test.ts'
 
 const day = 24 * 3_600_000
 const call = { keyId: 'key-a', operation: 'auth.keys.create', value: 'once', bodyHash: 'h1' } as const

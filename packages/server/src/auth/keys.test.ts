@@ -2,8 +2,8 @@ import { deepEqual, equal, match, notEqual, rejects } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import type { ApiKeyCreate } from '@nexus/contract'
-import { admin, startAuth } from './auth-under-test.ts'
 import { keyIdOf } from './key-format.ts'
+import { admin, startAuth } from './testing/auth-under-test.ts'
 
 const hour = 3_600_000
 const here = '192.0.2.1'

@@ -1,8 +1,8 @@
 import { equal, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
 import { sql } from 'kysely'
-import { enginesUnderTest } from './engines-under-test.ts'
 import { openState } from './index.ts'
+import { enginesUnderTest } from './testing/engines-under-test.ts'
 import { within } from './transaction.ts'
 
 const serializationFailure = sql`do $$ begin raise exception 'lost' using errcode = '40001'; end $$`

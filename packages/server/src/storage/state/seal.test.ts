@@ -3,9 +3,9 @@ import { statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { temporaryFolder } from './engines-under-test.ts'
 import { loadMasterKey } from './master-key.ts'
 import { seal, unseal } from './seal.ts'
+import { temporaryFolder } from './testing/engines-under-test.ts'
 
 const key = { id: 'k1', bytes: Buffer.alloc(32, 7) }
 const place = { table: 'tasks', column: 'result', row: 'task-1' }

@@ -6,13 +6,13 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { sql } from 'kysely'
-import { temporaryFolder } from './engines-under-test.ts'
 import { openState } from './index.ts'
+import { temporaryFolder } from './testing/engines-under-test.ts'
 import { within } from './transaction.ts'
 
 test('every acknowledged write survives kill -9', async (t) => {
   const file = join(temporaryFolder(t), 'state.db')
-  const writer = spawn(process.execPath, [join(import.meta.dirname, 'writer.fixture.ts'), file], {
+  const writer = spawn(process.execPath, [join(import.meta.dirname, 'testing', 'writer.fixture.ts'), file], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const exited = once(writer, 'exit')

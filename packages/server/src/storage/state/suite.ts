@@ -2,7 +2,6 @@ import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { KeyRecord } from '../../auth/index.ts'
-import { type EngineUnderTest, temporaryFolder } from './engines-under-test.ts'
 import {
   afterCommit,
   createIdempotencyStore,
@@ -11,6 +10,7 @@ import {
   openSealer,
   openState,
 } from './index.ts'
+import { type EngineUnderTest, temporaryFolder } from './testing/engines-under-test.ts'
 import { within } from './transaction.ts'
 
 /** What every state engine guarantees, and every store on it. */

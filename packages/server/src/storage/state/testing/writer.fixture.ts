@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
-import { openState } from './index.ts'
-import { within } from './transaction.ts'
+import { openState } from '../index.ts'
+import { within } from '../transaction.ts'
 
 // Writes one row after another to the file given, several at once, and tells of each when it was acknowledged.
 const engine = await openState({ file: process.argv[2]! })

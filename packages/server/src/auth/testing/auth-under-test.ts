@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { ApiKeyCreate, ApiKeyCreated, Input, OperationId, Output } from '@nexus/contract'
-import type { Ctx, Principal } from '../core/context.ts'
-import { createGate, type Handlers } from '../core/invoke.ts'
-import { createIdempotencyStore, createKeyStore, openSealer, openState } from '../storage/state/index.ts'
-import { createAuth, createHasher, createIdempotency, type KeyStore } from './index.ts'
+import type { Ctx, Principal } from '../../core/context.ts'
+import { createGate, type Handlers } from '../../core/invoke.ts'
+import { createIdempotencyStore, createKeyStore, openSealer, openState } from '../../storage/state/index.ts'
+import { createAuth, createHasher, createIdempotency, type KeyStore } from '../index.ts'
 
 export const admin: Principal = { keyId: 'key-root', scopes: ['admin'], deviceId: null, agentId: null, rateLimits: {} }
 
