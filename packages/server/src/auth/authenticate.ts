@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import type { ApiKey } from '@nexus/contract'
 import type { Clock } from '../core/clock.ts'
 import type { Principal } from '../core/context.ts'
@@ -27,7 +28,7 @@ export interface Authenticator {
 export interface AuthenticatorDeps {
   store: KeyStore
   clock: Clock
-  pepper: Uint8Array
+  pepper: KeyObject
   hasher: Hasher
   badKeys: BadKeys
   verified: VerifiedKeys

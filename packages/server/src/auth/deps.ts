@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import type { Clock } from '../core/clock.ts'
 import type { Hasher } from './hasher.ts'
 import type { KeyStore } from './ports.ts'
@@ -7,7 +8,7 @@ export interface KeyDeps {
   store: KeyStore
   clock: Clock
   hasher: Hasher
-  pepper: Uint8Array
+  pepper: KeyObject
   /** Forgets what is remembered of a key, here and on every node. */
   forget(keyId: string): void
 }

@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto'
 import type { Clock } from '../core/clock.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
 import { type AdminKey, type AdminKeyOptions, ensureAdminKey } from './admin-key.ts'
@@ -41,7 +42,8 @@ const flushMs = 60_000
 
 /** API keys: who calls, and the operations on keys. */
 export function createAuth(deps: AuthDeps): Auth {
-  const { store, clock, pepper, log, hasher = createHasher() } = deps
+  const { store, clock, log, hasher = createHasher() } = deps
+  const pepper = createSecretKey(deps.pepper)
   const verified = new VerifiedKeys(clock)
   const uses = new Uses(store)
   const forget = (keyId: string) => verified.forget(keyId)

@@ -1,4 +1,4 @@
-import { enginesUnderTest } from './engines-under-test.ts'
 import { stateSuite } from './suite.ts'
+import { enginesUnderTest } from './testing/engines-under-test.ts'
 
 for (const engine of await enginesUnderTest()) stateSuite(engine)

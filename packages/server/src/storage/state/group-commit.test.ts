@@ -5,10 +5,10 @@ import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { Kysely, sql } from 'kysely'
 import type { Tx } from '../../core/context.ts'
-import { temporaryFolder } from './engines-under-test.ts'
 import { GroupCommit } from './group-commit.ts'
 import { NodeSqliteDialect } from './node-sqlite-dialect.ts'
 import type { StateTables } from './tables.ts'
+import { temporaryFolder } from './testing/engines-under-test.ts'
 import { within } from './transaction.ts'
 
 test('whatever writes fail, and however they interleave, exactly the others are kept, in order', async (t) => {

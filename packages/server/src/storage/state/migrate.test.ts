@@ -1,12 +1,12 @@
 import { equal, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
 import type { StateEngine } from './engine.ts'
-import { enginesUnderTest } from './engines-under-test.ts'
 import { createRetentionStore, openState, type StateOptions } from './index.ts'
 import { type Migrations, migrate } from './migrate.ts'
 import { migrations } from './migrations/index.ts'
 import { openPostgres } from './postgres.ts'
 import { openSqlite } from './sqlite.ts'
+import { enginesUnderTest } from './testing/engines-under-test.ts'
 
 const oldest = Object.fromEntries(Object.entries(migrations).slice(0, 1))
 const newer: Migrations = { ...migrations, '9999-from-the-future': { up: async () => {} } }

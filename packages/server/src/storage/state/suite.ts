@@ -1,8 +1,7 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import type { KeyRecord } from '../../auth/index.ts'
-import { type EngineUnderTest, temporaryFolder } from './engines-under-test.ts'
 import {
   afterCommit,
   createIdempotencyStore,
@@ -11,11 +10,13 @@ import {
   openSealer,
   openState,
 } from './index.ts'
+import { loadMasterKey } from './master-key.ts'
+import { type EngineUnderTest, temporaryFolder } from './testing/engines-under-test.ts'
 import { within } from './transaction.ts'
 
 /** What every state engine guarantees, and every store on it. */
 export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
-  const guarantee = (title: string, body: (state: Opened, t: import('node:test').TestContext) => Promise<void>) =>
+  const guarantee = (title: string, body: (state: Opened, t: TestContext) => Promise<void>) =>
     test(`${name}: ${title}`, { skip: skip ?? false }, async (t) => {
       const options = await fresh(t)
       const engine = await openState(options)
@@ -211,7 +212,6 @@ export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
     equal(again.unseal(place, first.seal(place, 'hidden')), 'hidden')
     deepEqual(again.derive('x'), first.derive('x'))
     await rejects(openSealer(engine, { file: join(folder, 'missing.key'), now: 0 }), /missing.*restore the file/)
-    const { loadMasterKey } = await import('./master-key.ts')
     loadMasterKey(join(folder, 'other.key'), { create: true })
     await rejects(
       openSealer(engine, { file: join(folder, 'other.key'), now: 0 }),

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import pg from 'pg'
-import type { StateOptions } from './index.ts'
+import type { StateOptions } from '../index.ts'
 
 export interface EngineUnderTest {
   name: 'SQLite' | 'PostgreSQL'
