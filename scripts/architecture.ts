@@ -21,10 +21,11 @@ const serverLayers: Record<string, readonly string[]> = {
   core: [],
   work: ['core'],
   config: ['core'],
+  observability: ['core', 'config'],
   storage: ['core', 'work', ...rooms],
   bus: ['core', 'work', ...rooms],
   transports: ['core', 'work', ...rooms],
-  compose: ['core', 'config', 'work', ...rooms, ...adapters],
+  compose: ['core', 'config', 'observability', 'work', ...rooms, ...adapters],
   main: ['core', 'config', 'compose'],
 }
 

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import manifest from '../package.json' with { type: 'json' }
 import { createAuth, createIdempotency, createRateLimits } from './auth/index.ts'
 import type { Config } from './config.ts'
 import { systemClock } from './core/clock.ts'
@@ -116,7 +115,7 @@ async function compose(config: Config, closers: (() => unknown)[], close: () => 
       headersTimeoutMs: config.headersTimeoutSeconds * 1000,
       requestTimeoutMs: config.requestTimeoutSeconds * 1000,
       tls: readTls(config),
-      version: manifest.version,
+      version: version(),
     },
   )
 
@@ -155,4 +154,8 @@ function readTls({ tlsCert, tlsKey }: Config): { cert: string; key: string } | u
 
 function hashBody(input: unknown): string {
   return createHash('sha256').update(JSON.stringify(input)).digest('base64')
+}
+
+function version(): string {
+  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 }

@@ -3,6 +3,9 @@ import type { Tx } from '../core/context.ts'
 import type { Micros } from './instant.ts'
 import type { TagCondition } from './tag-filter.ts'
 
+export type { Micros } from './instant.ts'
+export type { TagCondition } from './tag-filter.ts'
+
 /** A device in one hour of the epoch: the unit in which roll-ups are made, and spoiled by late points. */
 export interface DeviceHour {
   device: string

@@ -1,6 +1,4 @@
-import type { Micros } from '../../telemetry/instant.ts'
-import type { DeviceHour, DirtySet, Selection } from '../../telemetry/ports.ts'
-import type { TagCondition } from '../../telemetry/tag-filter.ts'
+import type { DeviceHour, DirtySet, Micros, Selection, TagCondition } from '../../telemetry/ports.ts'
 
 /**
  * A string literal. Bound parameters would be the usual way, but asynchronous parameterised queries run one at a time

@@ -25,7 +25,7 @@ export async function admit(
 async function authenticate(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply): Promise<Principal> {
   try {
     const token = bearerOf(request)
-    return deps.authenticateCached(token, request.ip, request.socket) ?? (await deps.authenticate(token, request.ip))
+    return deps.authenticateCached(token, request.ip) ?? (await deps.authenticate(token, request.ip))
   } catch (cause) {
     spendOrRefuse(deps.spendAddress(request.ip, 'other'), reply, deps.now())
     throw cause
