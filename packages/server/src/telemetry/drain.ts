@@ -58,7 +58,8 @@ export function createDrain(deps: DrainDeps): Drain {
     restMs,
     onError: deps.onError,
     async run(signal) {
-      while (!signal.aborted && (await moveBatch()));
+      // What came in meanwhile waits for the next turn, unless a whole batch of it has gathered.
+      while (!signal.aborted && (await moveBatch()) && deps.log.depth().bytes > batchBytesMax);
     },
   })
   return {
