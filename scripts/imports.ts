@@ -23,7 +23,9 @@ export function importsOf(source: string): Import[] {
   }
   for (const match of text.matchAll(bareImport)) add(match[1]!, false, match.index + match[0].length)
   for (const match of text.matchAll(call)) {
-    const typeQuery = /(?:typeof|[:<|&]|\bas|\btype\s+\w+(?:<[^=]*>)?\s*=)\s*$/.test(text.slice(0, match.index)) && match[1] === 'import'
+    const typeQuery =
+      /(?:typeof|[:<|&]|\bas|\btype\s+\w+(?:<[^=]*>)?\s*=)\s*$/.test(text.slice(0, match.index)) &&
+      match[1] === 'import'
     add(match[2]!, typeQuery, match.index)
   }
   return found

@@ -74,7 +74,7 @@ function install() {
 
 function npmCommand() {
   const own = process.env.npm_execpath
-  if (own && basename(own).startsWith('npm-cli')) return [process.execPath, own]
+  if (own && basename(own).startsWith('npm-cli.')) return [process.execPath, own]
   return [process.platform === 'win32' ? 'npm.cmd' : 'npm']
 }
 
