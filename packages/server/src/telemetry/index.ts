@@ -11,9 +11,11 @@ import { createPointQuota } from './point-quota.ts'
 import type { DrainBatch, IngestLog, RetentionStore, TelemetryStore } from './ports.ts'
 import { createExpiry } from './retention.ts'
 import { createRetentionRules } from './retention-rules.ts'
+import { RollUpCache } from './roll-up-cache.ts'
 import { createRoller } from './roller.ts'
 import { sendFrame } from './send.ts'
 import { type BatchInput, sendBatch } from './send-batch.ts'
+import { TagSets } from './tag-sets.ts'
 
 export type { Idempotent } from './idempotent.ts'
 export type { BatchInput } from './send-batch.ts'
@@ -27,6 +29,7 @@ export interface TelemetryOptions {
   pointsPerMinute: number
   rollUpQuietSeconds: number
   latestSeriesMax: number
+  queryCacheBytes: number
   onDrained(batch: DrainBatch, ms: number): void
   onError(loop: string, cause: unknown): void
 }
@@ -35,6 +38,7 @@ export type Telemetry = Awaited<ReturnType<typeof createTelemetry>>
 
 const sweepMs = 15 * 60_000
 const loadDevices = 1000
+const tagSetsMax = 100_000
 
 /**
  * The telemetry room: intake, drain, roll-ups, queries. When it resolves it has recovered: what a crash left in the log
@@ -45,19 +49,22 @@ export async function createTelemetry(options: TelemetryOptions) {
   const onError = (loop: string) => (cause: unknown) => options.onError(loop, cause)
   const latest = new LatestValues(options.latestSeriesMax)
   const dirty = new DirtyHours()
+  const cache = new RollUpCache(options.queryCacheBytes)
+  const tagSets = new TagSets(tagSetsMax)
   const rules = createRetentionRules()
   const quota = createPointQuota(options.pointsPerMinute)
 
-  const drain = createDrain({ log, store, dirty, now, onBatch: options.onDrained, onError: onError('drain') })
+  const drain = createDrain({ log, store, dirty, cache, now, onBatch: options.onDrained, onError: onError('drain') })
   const roller = createRoller({
     log,
     store,
     dirty,
+    cache,
     now,
     quietMs: options.rollUpQuietSeconds * 1000,
     onError: onError('roller'),
   })
-  const expiry = createExpiry({ retention, rules, store, latest, drain, now, onError: onError('expiry') })
+  const expiry = createExpiry({ retention, rules, store, latest, cache, drain, now, onError: onError('expiry') })
   const sweeper = createLoop({
     name: 'sweeper',
     restMs: sweepMs,
@@ -69,15 +76,17 @@ export async function createTelemetry(options: TelemetryOptions) {
   await drain.settle(0, Number.MAX_SAFE_INTEGER)
   rules.replace(await retention.get())
   await loadLatest(store, latest)
+  for (const { id, tags } of await store.tagSets(tagSetsMax)) tagSets.learn(id, tags)
 
   const intake = createIntakes({
     log,
     latest,
+    tagSets,
     quota,
     retention: rules,
     futureLimit: options.futureLimitSeconds * 1_000_000,
   })
-  const deps = { log, store, drain, dirty, latest, retention, rules, intake }
+  const deps = { log, store, drain, dirty, cache, tagSets, latest, retention, rules, intake }
   const loops = [drain, roller, expiry, sweeper]
   return {
     handlers: telemetryHandlers(deps),

@@ -124,6 +124,27 @@ export interface AggregateRow {
   str: string
 }
 
+/** What one stretch of time, or one roll-up row, holds of a metric of a device under one tag set. Kinds as codes. */
+export interface PartialRow {
+  kind: number
+  count: number
+  sum: number
+  min: number
+  max: number
+  first: number
+  firstAt: Micros
+  last: number
+  lastAt: Micros
+}
+
+/** A row of a roll-up, or of raw points brought to buckets: `at` is its start. */
+export interface PlacedRow extends PartialRow {
+  metric: string
+  device: string
+  tagSet: string
+  at: Micros
+}
+
 export interface RawPlan extends Selection {
   start: Micros
   end: Micros
@@ -164,10 +185,19 @@ export interface TelemetryStore {
   /** Repeating a batch under its token changes nothing. */
   insertBatch(batch: DrainBatch): Promise<void>
   aggregate(plan: AggregatePlan): Promise<AggregateRow[]>
+  /** The partial aggregates of a plan's stretches, unmerged; first and last of numbers and booleans only. */
+  partials(plan: AggregatePlan): Promise<PlacedRow[]>
+  /** The rows of a roll-up in [from, to), whole spans of it. */
+  rollUps(
+    source: '1m' | '1h',
+    of: { devices: string[]; metrics: string[]; from: Micros; to: Micros },
+  ): Promise<PlacedRow[]>
   raw(plan: RawPlan): Promise<RawRow[]>
   /** The last point of every metric of a page of devices, in the order of their names. */
   latest(page: { devices?: string[]; after?: string; limit: number }): Promise<LatestRow[]>
   metrics(filter: { devices?: string[]; prefix?: string; after?: string; limit: number }): Promise<MetricSummary[]>
+  /** Every tag set, at most `limit`. */
+  tagSets(limit: number): Promise<{ id: string; tags: Record<string, string> }[]>
   tagKeys(filter: { after?: string; limit: number }): Promise<{ key: string; values: number }[]>
   tagValues(filter: { key: string; after?: string; limit: number }): Promise<string[]>
   /** Deletes points, returns how many and the hours that they were in. */

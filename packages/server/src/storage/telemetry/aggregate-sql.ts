@@ -1,5 +1,5 @@
 import type { Aggregation } from '@nexus/contract'
-import type { AggregatePlan, Stretch } from '../../telemetry/ports.ts'
+import type { AggregatePlan, Micros, Stretch } from '../../telemetry/ports.ts'
 import { inDirty, inRange, quote, selected } from './sql.ts'
 
 /**
@@ -13,6 +13,26 @@ export function aggregateSql(plan: AggregatePlan): string {
   return `SELECT b, ${plan.byDevice ? 'device' : "''"}, ${tagColumns}, metric, ${kind}, ${num}, ${str}
     FROM (SELECT *, ${bucketOf(plan)} AS b FROM (${rowsOf(plan)}))${tagJoin(plan)}
     GROUP BY ${groups.join(', ')} ORDER BY b LIMIT ${plan.rowsMax}`
+}
+
+/**
+ * Renders the stretches of a plan as partial aggregates, rows of `[at, metric, device, tag_set, kind, count, sum, min, max,
+ * first, first_at, last, last_at]`.
+ */
+export function partialsSql(plan: AggregatePlan): string {
+  return `SELECT ${bucketOf(plan)} AS b, metric, device, toString(tag_set), kind, sum(r.count), sum(r.sum), min(r.min), max(r.max),
+      argMin(r.first, r.first_at), toUnixTimestamp64Micro(min(r.first_at)), argMax(r.last, r.last_at), toUnixTimestamp64Micro(max(r.last_at))
+    FROM (${rowsOf(plan)}) AS r GROUP BY b, metric, device, tag_set, kind LIMIT ${plan.rowsMax}`
+}
+
+/** Renders the rows of a roll-up, in the same columns. */
+export function rollUpsSql(
+  source: '1m' | '1h',
+  of: { devices: string[]; metrics: string[]; from: Micros; to: Micros },
+): string {
+  return `SELECT toUnixTimestamp(t) * 1000000, metric, device, toString(tag_set), kind, count, sum, min, max,
+      first, toUnixTimestamp64Micro(first_at), last, toUnixTimestamp64Micro(last_at)
+    FROM rollup_${source} FINAL WHERE ${selected({ ...of, tags: undefined })} AND ${inRange('t', of.from, of.to)}`
 }
 
 interface Rendered {

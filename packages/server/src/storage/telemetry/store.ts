@@ -3,11 +3,12 @@ import type {
   AggregateRow,
   DrainBatch,
   LatestRow,
+  PlacedRow,
   RawPlan,
   RawRow,
   TelemetryStore,
 } from '../../telemetry/ports.ts'
-import { aggregateSql } from './aggregate-sql.ts'
+import { aggregateSql, partialsSql, rollUpsSql } from './aggregate-sql.ts'
 import { catalogueOf } from './catalogue.ts'
 import type { ClickHouse } from './clickhouse.ts'
 import { removalsOf } from './removals.ts'
@@ -21,6 +22,8 @@ export async function openTelemetryStore(clickhouse: ClickHouse): Promise<Teleme
   return {
     insertBatch: (batch) => insertBatch(clickhouse, batch),
     aggregate: (plan) => aggregate(clickhouse, plan),
+    partials: (plan) => placed(clickhouse, partialsSql(plan)),
+    rollUps: (source, of) => placed(clickhouse, rollUpsSql(source, of)),
     raw: (plan) => raw(clickhouse, plan),
     latest: (page) => latest(clickhouse, page),
     ...catalogueOf(clickhouse),
@@ -57,6 +60,29 @@ async function aggregate(clickhouse: ClickHouse, plan: AggregatePlan): Promise<A
     num,
     str,
   }))
+}
+
+type Placed = [
+  at: number,
+  metric: string,
+  device: string,
+  tagSet: string,
+  kind: number,
+  count: number,
+  sum: number,
+  min: number,
+  max: number,
+  first: number,
+  firstAt: number,
+  last: number,
+  lastAt: number,
+]
+
+async function placed(clickhouse: ClickHouse, sql: string): Promise<PlacedRow[]> {
+  const rows = await clickhouse.rows<Placed>(sql)
+  return rows.map(([at, metric, device, tagSet, kind, count, sum, min, max, first, firstAt, last, lastAt]) => {
+    return { at, metric, device, tagSet, kind, count, sum, min, max, first, firstAt, last, lastAt }
+  })
 }
 
 async function raw(clickhouse: ClickHouse, plan: RawPlan): Promise<RawRow[]> {
