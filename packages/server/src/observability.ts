@@ -23,6 +23,7 @@ export type Metrics = ReturnType<typeof createMetrics>
 export function createMetrics(read: {
   depth(): { frames: number; bytes: number; oldestAt: number | undefined }
   dirtyHours(): number
+  rollUpsInMemory(): { bytes: number; complete: boolean }
   now(): number
 }) {
   const registry = new Registry()
@@ -58,6 +59,10 @@ export function createMetrics(read: {
     const { oldestAt } = read.depth()
     return oldestAt === undefined ? 0 : Math.max(0, read.now() - oldestAt) / 1000
   })
+  gauge('nexus_rollup_memory_bytes', 'Roll-ups in memory', () => read.rollUpsInMemory().bytes)
+  gauge('nexus_rollup_memory_complete', '1 when all roll-ups that fit have been read into memory', () =>
+    Number(read.rollUpsInMemory().complete),
+  )
   gauge('nexus_rollup_dirty_hours', 'Device hours that are read from raw points', () => read.dirtyHours())
 
   function gauge(name: string, help: string, value: () => number) {

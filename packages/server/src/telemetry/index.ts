@@ -16,6 +16,7 @@ import { createRoller } from './roller.ts'
 import { sendFrame } from './send.ts'
 import { type BatchInput, sendBatch } from './send-batch.ts'
 import { TagSets } from './tag-sets.ts'
+import { createWarmer } from './warmer.ts'
 
 export type { Idempotent } from './idempotent.ts'
 export type { BatchInput } from './send-batch.ts'
@@ -55,6 +56,7 @@ export async function createTelemetry(options: TelemetryOptions) {
   const quota = createPointQuota(options.pointsPerMinute)
 
   const drain = createDrain({ log, store, dirty, cache, now, onBatch: options.onDrained, onError: onError('drain') })
+  const warmer = createWarmer({ store, cache, latest, now, onError: onError('warmer') })
   const roller = createRoller({
     log,
     store,
@@ -62,6 +64,7 @@ export async function createTelemetry(options: TelemetryOptions) {
     cache,
     now,
     quietMs: options.rollUpQuietSeconds * 1000,
+    onRolled: warmer.wishHours,
     onError: onError('roller'),
   })
   const expiry = createExpiry({ retention, rules, store, latest, cache, drain, now, onError: onError('expiry') })
@@ -86,8 +89,8 @@ export async function createTelemetry(options: TelemetryOptions) {
     retention: rules,
     futureLimit: options.futureLimitSeconds * 1_000_000,
   })
-  const deps = { log, store, drain, dirty, cache, tagSets, latest, retention, rules, intake }
-  const loops = [drain, roller, expiry, sweeper]
+  const deps = { log, store, drain, dirty, cache, tagSets, warmer, latest, retention, rules, intake }
+  const loops = [drain, roller, warmer, expiry, sweeper]
   return {
     handlers: telemetryHandlers(deps),
     /** The ways in that transports call directly, because bodies of frames are checked by the intake itself. */
@@ -97,8 +100,10 @@ export async function createTelemetry(options: TelemetryOptions) {
       sendBatch(deps, ctx, input, idempotent),
     rollAll: () => drain.settle(0, Number.MAX_SAFE_INTEGER).then(roller.rollAll),
     expireAll: expiry.expireAll,
+    warmAll: warmer.warmAll,
     depth: () => log.depth(),
     dirtyHours: () => dirty.size,
+    rollUpsInMemory: () => ({ bytes: cache.bytes, complete: warmer.idle() }),
     start: () => {
       for (const loop of loops) loop.start()
     },

@@ -1,6 +1,6 @@
-import type { Aggregation, MetricType } from '@nexus/contract'
+import type { Aggregation } from '@nexus/contract'
 import type { Micros } from './instant.ts'
-import type { AggregateRow, PartialRow } from './ports.ts'
+import type { AggregateRow } from './ports.ts'
 
 /** What has been gathered of one metric in one bucket of one group. */
 interface Gathered {
@@ -8,32 +8,23 @@ interface Gathered {
   sum: number
   min: number
   max: number
-  first: Edge
-  last: Edge
 }
 
-/** Ties of two devices at one instant go by the device's name, as in the store's SQL. */
-interface Edge {
-  at: Micros
-  device: string
-  num: number
-  kind: number
-}
-
-interface GroupOf {
+export interface PartialGroup {
   device: string | undefined
   tags: (string | null)[]
-  buckets: Map<number, Gathered>
+  buckets: Map<Micros, Gathered>
 }
 
-const kinds: MetricType[] = ['number', 'number', 'boolean', 'string', 'array', 'object']
+/** The aggregations that are made of counts, sums, minima and maxima. */
+export const gatherable: readonly Aggregation[] = ['avg', 'min', 'max', 'sum', 'count']
 
 /** Merges partial aggregates of one metric, from whichever table they were read, into the rows of an answer. */
 export class Partials {
-  readonly #groups = new Map<string, GroupOf>()
+  readonly #groups = new Map<string, PartialGroup>()
 
-  /** Opens a group; its key must tell it from all others. */
-  group(key: string, device: string | undefined, tags: (string | null)[]): GroupOf {
+  /** The group of this key, which must tell it from all others. */
+  group(key: string, device: string | undefined, tags: (string | null)[]): PartialGroup {
     let group = this.#groups.get(key)
     if (!group) {
       group = { device, tags, buckets: new Map() }
@@ -46,58 +37,44 @@ export class Partials {
     const rows: AggregateRow[] = []
     for (const { device, tags, buckets } of this.#groups.values()) {
       for (const [bucket, gathered] of buckets) {
-        const { num, kind } = resultOf(aggregation, gathered)
-        rows.push({ bucket, device, tags, metric, kind: kinds[kind]!, num, str: '' })
+        rows.push({ bucket, device, tags, metric, kind: 'number', num: resultOf(aggregation, gathered), str: '' })
       }
     }
     return rows
   }
 }
 
-export function gather(group: GroupOf, bucket: Micros, device: string, row: PartialRow): void {
+export function gather(
+  group: PartialGroup,
+  bucket: Micros,
+  count: number,
+  sum: number,
+  min: number,
+  max: number,
+): void {
   const known = group.buckets.get(bucket)
   if (!known) {
-    group.buckets.set(bucket, {
-      count: row.count,
-      sum: row.sum,
-      min: row.min,
-      max: row.max,
-      first: { at: row.firstAt, device, num: row.first, kind: row.kind },
-      last: { at: row.lastAt, device, num: row.last, kind: row.kind },
-    })
+    group.buckets.set(bucket, { count, sum, min, max })
     return
   }
-  known.count += row.count
-  known.sum += row.sum
-  if (row.min < known.min) known.min = row.min
-  if (row.max > known.max) known.max = row.max
-  if (row.firstAt < known.first.at || (row.firstAt === known.first.at && device < known.first.device)) {
-    known.first = { at: row.firstAt, device, num: row.first, kind: row.kind }
-  }
-  if (row.lastAt > known.last.at || (row.lastAt === known.last.at && device > known.last.device)) {
-    known.last = { at: row.lastAt, device, num: row.last, kind: row.kind }
-  }
+  known.count += count
+  known.sum += sum
+  if (min < known.min) known.min = min
+  if (max > known.max) known.max = max
 }
 
-function resultOf(
-  aggregation: Aggregation,
-  { count, sum, min, max, first, last }: Gathered,
-): { num: number; kind: number } {
+function resultOf(aggregation: Aggregation, { count, sum, min, max }: Gathered): number {
   switch (aggregation) {
     case 'avg':
-      return { num: sum / count, kind: 1 }
+      return sum / count
     case 'sum':
-      return { num: sum, kind: 1 }
+      return sum
     case 'count':
-      return { num: count, kind: 1 }
+      return count
     case 'min':
-      return { num: min, kind: 1 }
+      return min
     case 'max':
-      return { num: max, kind: 1 }
-    case 'first':
-      return first
-    case 'last':
-      return last
+      return max
     default:
       throw new Error(`${aggregation} is not made of partial aggregates`)
   }

@@ -124,25 +124,31 @@ export interface AggregateRow {
   str: string
 }
 
-/** What one stretch of time, or one roll-up row, holds of a metric of a device under one tag set. Kinds as codes. */
+/** What one bucket holds of a metric of a device under one tag set, of one type. */
 export interface PartialRow {
-  kind: number
+  at: Micros
+  metric: string
+  device: string
+  tagSet: string
   count: number
   sum: number
   min: number
   max: number
-  first: number
-  firstAt: Micros
-  last: number
-  lastAt: Micros
 }
 
-/** A row of a roll-up, or of raw points brought to buckets: `at` is its start. */
-export interface PlacedRow extends PartialRow {
+/** The roll-up rows of one metric of one device in a span, column by column. */
+export interface RollUpColumns {
   metric: string
   device: string
-  tagSet: string
-  at: Micros
+  /** Which slot of the span each row is. */
+  slots: number[]
+  kinds: number[]
+  /** One for each row, or one for all. */
+  tagSets: string[]
+  counts: number[]
+  sums: number[]
+  mins: number[]
+  maxs: number[]
 }
 
 export interface RawPlan extends Selection {
@@ -166,6 +172,8 @@ export interface LatestRow {
   metric: string
   kind: MetricType
   at: Micros
+  /** When the series began. */
+  since: Micros
   num: number
   str: string
   tags: Record<string, string>
@@ -185,13 +193,10 @@ export interface TelemetryStore {
   /** Repeating a batch under its token changes nothing. */
   insertBatch(batch: DrainBatch): Promise<void>
   aggregate(plan: AggregatePlan): Promise<AggregateRow[]>
-  /** The partial aggregates of a plan's stretches, unmerged; first and last of numbers and booleans only. */
-  partials(plan: AggregatePlan): Promise<PlacedRow[]>
-  /** The rows of a roll-up in [from, to), whole spans of it. */
-  rollUps(
-    source: '1m' | '1h',
-    of: { devices: string[]; metrics: string[]; from: Micros; to: Micros },
-  ): Promise<PlacedRow[]>
+  /** The partial aggregates of a plan's stretches, unmerged. */
+  partials(plan: AggregatePlan): Promise<PartialRow[]>
+  /** All roll-ups of these devices in one span, [from, to). */
+  rollUps(size: '1m' | '1h', of: { devices: string[]; from: Micros; to: Micros }): Promise<RollUpColumns[]>
   raw(plan: RawPlan): Promise<RawRow[]>
   /** The last point of every metric of a page of devices, in the order of their names. */
   latest(page: { devices?: string[]; after?: string; limit: number }): Promise<LatestRow[]>

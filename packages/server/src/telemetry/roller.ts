@@ -1,6 +1,6 @@
 import { createLoop, type Loop } from '../core/loop.ts'
 import type { DirtyHours } from './dirty-hours.ts'
-import type { IngestLog, TelemetryStore } from './ports.ts'
+import type { DeviceHour, IngestLog, TelemetryStore } from './ports.ts'
 import type { RollUpCache } from './roll-up-cache.ts'
 
 export interface RollerDeps {
@@ -11,6 +11,7 @@ export interface RollerDeps {
   now(): number
   /** How long an hour must have been untouched. Must exceed the longest query: a plan may still read what is replaced. */
   quietMs: number
+  onRolled(hours: readonly DeviceHour[]): void
   onError(cause: unknown): void
 }
 
@@ -33,6 +34,7 @@ export function createRoller(deps: RollerDeps): Roller {
     const cleared = deps.dirty.clear(due)
     deps.cache.drop(cleared)
     deps.log.clearDirty(cleared)
+    deps.onRolled(cleared)
     return true
   }
 
