@@ -6,11 +6,12 @@ import type { AggregatePlan, AggregateRow, DirtySet, Stretch, TelemetryStore } f
 import {
   type Block,
   type BlockSize,
+  kindOf,
   type RollUpCache,
-  rowSize,
   slotMicros,
+  slotOf,
   spanHours,
-  unpack,
+  tagSetOf,
 } from './roll-up-cache.ts'
 import { matchesTags } from './tag-filter.ts'
 import type { TagSets } from './tag-sets.ts'
@@ -185,20 +186,18 @@ interface Place {
   spoiled: ((device: string, hour: number) => boolean) | undefined
 }
 
-function mergeBlock(
-  { plan, merge, stretch, size, span, metric, device, spoiled }: Place,
-  { data, tagSets }: Block,
-): void {
+function mergeBlock(place: Place, { keys, values, tagSets }: Block): void {
+  const { plan, merge, stretch, size, span, metric, device, spoiled } = place
   const groups = tagSets.map((tagSet) => merge.groupOf(metric, device, tagSet))
   if (groups.every((group) => group === undefined)) return
   const begin = span * spanHours[size] * microsPerHour
   const kindMax = plan.aggregation === 'count' ? 5 : 2
-  for (let i = 0; i < data.length; i += rowSize) {
-    const { slot, kind, tagSet, count } = unpack(data[i]!)
-    const at = begin + slot * slotMicros[size]
-    const group = groups[tagSet]
-    if (!group || at < stretch.from || at >= stretch.to || kind > kindMax) continue
+  for (let i = 0; i * 2 < keys.length; i++) {
+    const key = keys[i * 2]!
+    const at = begin + slotOf(key) * slotMicros[size]
+    const group = groups[tagSetOf(key)]
+    if (!group || at < stretch.from || at >= stretch.to || kindOf(key) > kindMax) continue
     if (spoiled?.(device, Math.floor(at / microsPerHour))) continue
-    gather(group, merge.bucketOf(at), count, data[i + 1]!, data[i + 2]!, data[i + 3]!)
+    gather(group, merge.bucketOf(at), keys[i * 2 + 1]!, values[i * 3]!, values[i * 3 + 1]!, values[i * 3 + 2]!)
   }
 }

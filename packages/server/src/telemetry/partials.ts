@@ -14,6 +14,8 @@ export interface PartialGroup {
   device: string | undefined
   tags: (string | null)[]
   buckets: Map<Micros, Gathered>
+  /** The bucket that was last gathered into: rows come in order, so the next mostly falls there too. */
+  recent: { bucket: Micros; gathered: Gathered } | undefined
 }
 
 /** The aggregations that are made of counts, sums, minima and maxima. */
@@ -27,7 +29,7 @@ export class Partials {
   group(key: string, device: string | undefined, tags: (string | null)[]): PartialGroup {
     let group = this.#groups.get(key)
     if (!group) {
-      group = { device, tags, buckets: new Map() }
+      group = { device, tags, buckets: new Map(), recent: undefined }
       this.#groups.set(key, group)
     }
     return group
@@ -52,15 +54,14 @@ export function gather(
   min: number,
   max: number,
 ): void {
-  const known = group.buckets.get(bucket)
-  if (!known) {
-    group.buckets.set(bucket, { count, sum, min, max })
-    return
-  }
-  known.count += count
-  known.sum += sum
-  if (min < known.min) known.min = min
-  if (max > known.max) known.max = max
+  const known = group.recent?.bucket === bucket ? group.recent.gathered : group.buckets.get(bucket)
+  const gathered = known ?? { count: 0, sum: 0, min, max }
+  if (!known) group.buckets.set(bucket, gathered)
+  if (group.recent?.gathered !== gathered) group.recent = { bucket, gathered }
+  gathered.count += count
+  gathered.sum += sum
+  if (min < gathered.min) gathered.min = min
+  if (max > gathered.max) gathered.max = max
 }
 
 function resultOf(aggregation: Aggregation, { count, sum, min, max }: Gathered): number {

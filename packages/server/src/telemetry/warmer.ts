@@ -2,7 +2,7 @@ import { createLoop, type Loop } from '../core/loop.ts'
 import { microsPerHour } from './instant.ts'
 import type { LatestValues } from './latest-values.ts'
 import type { DeviceHour, RollUpColumns, TelemetryStore } from './ports.ts'
-import { type Block, type BlockSize, pack, type RollUpCache, rowSize, spanHours } from './roll-up-cache.ts'
+import { type Block, type BlockSize, packKey, type RollUpCache, spanHours } from './roll-up-cache.ts'
 
 /** Blocks that a query would have liked to find. */
 export interface Wish {
@@ -34,7 +34,7 @@ export interface Warmer extends Loop {
 const restMs = 10
 const wishesMax = 1000
 const devicesAStep = 25
-const blockBytes = 60 * rowSize * 8
+const blockBytes = 60 * 32
 
 /**
  * First what queries asked for in vain, then, from the newest back, the days of hours and the hours of minutes, until
@@ -108,19 +108,21 @@ async function load({ store, cache, latest }: WarmerDeps, { size, span, devices 
   }
 }
 
-const empty: Block = { data: new Float64Array(), tagSets: [] }
+const empty: Block = { keys: new Uint32Array(), values: new Float64Array(), tagSets: [] }
 
 /** A series without rows in the span is known to have none; undefined: it doesn't fit the form. */
 function blockOf(columns: RollUpColumns | undefined): Block | undefined {
   if (!columns) return empty
   const { slots, kinds, counts, sums, mins, maxs } = columns
   const tagSets = [...new Set(columns.tagSets)]
-  const data = new Float64Array(slots.length * rowSize)
+  const keys = new Uint32Array(slots.length * 2)
+  const values = new Float64Array(slots.length * 3)
   for (let i = 0; i < slots.length; i++) {
     const tagSet = tagSets.length === 1 ? 0 : tagSets.indexOf(columns.tagSets[i]!)
-    const packed = pack({ slot: slots[i]!, kind: kinds[i]!, tagSet, count: counts[i]! })
-    if (packed === undefined) return undefined
-    data.set([packed, sums[i]!, mins[i]!, maxs[i]!], i * rowSize)
+    const key = packKey({ slot: slots[i]!, kind: kinds[i]!, tagSet, count: counts[i]! })
+    if (key === undefined) return undefined
+    keys.set(key, i * 2)
+    values.set([sums[i]!, mins[i]!, maxs[i]!], i * 3)
   }
-  return { data, tagSets }
+  return { keys, values, tagSets }
 }
