@@ -5,6 +5,7 @@ import type { Drain } from './drain.ts'
 import type { LatestValues } from './latest-values.ts'
 import type { RetentionStore, TelemetryStore } from './ports.ts'
 import type { RetentionRules } from './retention-rules.ts'
+import type { RollUpCache } from './roll-up-cache.ts'
 
 export interface RetentionDeps {
   retention: RetentionStore
@@ -29,6 +30,7 @@ export async function putRetention(
 export interface ExpiryDeps extends RetentionDeps {
   store: TelemetryStore
   latest: LatestValues
+  cache: RollUpCache
   drain: Drain
   now(): number
   onError(cause: unknown): void
@@ -50,6 +52,7 @@ export function createExpiry(deps: ExpiryDeps): Expiry {
       if (cutoff > 0) byCutoff.set(cutoff, [...(byCutoff.get(cutoff) ?? []), metric])
     }
     for (const [cutoff, metrics] of byCutoff) await deps.drain.exclusively(() => deps.store.expire(metrics, cutoff))
+    if (byCutoff.size > 0) deps.cache.clear()
   }
   return { ...createLoop({ name: 'expiry', restMs, onError: deps.onError, run: expireAll }), expireAll }
 }
