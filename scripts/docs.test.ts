@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -11,8 +11,10 @@ import { assignmentsOf, comparable, type Snippet, snippetsOf } from './docs-snip
 const root = fileURLToPath(new URL('..', import.meta.url))
 const guides = ['README.md', 'docs/guides/telemetry.md', 'docs/guides/operating.md']
 
+const withoutCurl = process.env.CI !== 'true' && spawnSync('curl', ['--version']).error && 'there is no curl here'
+
 for (const guide of guides) {
-  test(`what ${guide} tells a reader to run works, and answers as it says`, async (t) => {
+  test(`what ${guide} tells a reader to run works, and answers as it says`, { skip: withoutCurl }, async (t) => {
     const snippets = snippetsOf(guide, readFileSync(join(root, guide), 'utf8'))
     assert.ok(snippets.length > 2)
     const reader = await startReader(t)
@@ -27,8 +29,38 @@ for (const guide of guides) {
   })
 }
 
+test('a command and its answer are found, what is only shown is not, and an answer that differs is told', () => {
+  const fence = (language: string, text: string) => `\`\`\`${language}\n${text}\n\`\`\`\n`
+  const markdown = [
+    fence('console', 'a'),
+    fence('sh', 'b'),
+    fence('json', '{}'),
+    fence('sh', 'c'),
+    'so',
+    fence('csv', 'd'),
+  ]
+  const snippets = snippetsOf('a.md', markdown.join('\n'))
+  assert.deepEqual(
+    snippets.map(({ line, text: command, answer }) => [line, command, answer?.text]),
+    [
+      [5, 'b', '{}'],
+      [13, 'c', undefined],
+    ],
+  )
+  const frame = (id: string, at: string, n: number) => comparable('json', JSON.stringify({ id, at, n }))
+  const written = frame('frame-73e2c410c086709000000', '2026-11-23T06:22:42.621Z', 1)
+  assert.deepEqual(frame('frame-00002410c08670900000f', '2031-01-01T00:00:00Z', 1), written)
+  assert.notDeepEqual(frame('frame-73e2c410c086709000000', '2025-11-23T06:22:42.621Z', 1), written)
+  assert.notDeepEqual(frame('frame-73e2c410c086709000000', '2026-11-23T06:22:42.621Z', 2), written)
+})
+
 test('every relative link in the documents leads to a file, and to a heading of it', () => {
-  const files = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...globSync('{docs,bench,examples}/**/*.md', { cwd: root })]
+  const files = [
+    'README.md',
+    'CONTRIBUTING.md',
+    'CHANGELOG.md',
+    ...globSync('{docs,bench,examples}/**/*.md', { cwd: root }),
+  ]
   for (const file of files.filter((name) => !name.includes('node_modules'))) {
     const markdown = readFileSync(join(root, file), 'utf8')
     for (const [, target = ''] of markdown.matchAll(/\]\((?!https?:)([^)\s]+)\)/g)) {
@@ -67,7 +99,11 @@ async function startReader(t: TestContext) {
   const run = async ({ language, text: written }: Snippet) => {
     const source = written.replaceAll('http://127.0.0.1:8420', nexus.url)
     const command = language === 'ts' ? [process.execPath, [script(source)]] : ['sh', ['-euc', shell(source)]]
-    const child = spawn(command[0] as string, command[1] as string[], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(command[0] as string, command[1] as string[], {
+      cwd: folder,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
     const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), ended])
     if (language === 'sh') kept.push(...assignmentsOf(source))
