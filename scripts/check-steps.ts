@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Violation, violationsOf } from './architecture.ts'
 import { generatedFiles } from './generated-files.ts'
+import { lockGaps } from './lock-rules.ts'
 import { readSources } from './sources.ts'
 import { styleViolationsOf } from './style-rules.ts'
 
@@ -39,6 +40,11 @@ export const steps: Step[] = [
     name: 'style',
     mend: 'each line names its mend; the rules are in scripts/style-rules.ts',
     run: async () => shown(styleViolationsOf(readSources(root, sourcePatterns))),
+  },
+  {
+    name: 'lock file',
+    mend: 'npm install against a registry that has every platform; or add the entry by hand, with version, os and cpu',
+    run: async () => lockGaps(JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'))).join('\n'),
   },
   { name: 'generated files', mend: 'npm run generate, and commit what changed', run: async () => staleFiles(root) },
   {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { lintOpenApi, root, staleFiles } from './check-steps.ts'
 import { expectedIn, foundIn } from './fixtures.ts'
 import { generatedFiles } from './generated-files.ts'
+import { lockGaps } from './lock-rules.ts'
 import { readSources } from './sources.ts'
 import { styleViolationsOf } from './style-rules.ts'
 
@@ -25,6 +26,14 @@ function writeGenerated(into: string, change: (text: string) => string = (text) 
 test('long files, empty names and twin functions in the fixtures are found, and nothing else is', () => {
   const sources = readSources(join(root, 'scripts/fixtures/style'), ['packages/**/*.ts'])
   assert.deepEqual(foundIn(styleViolationsOf(sources)), expectedIn(sources))
+})
+
+test('a platform that is missing from the lock file is found, and nothing else is', () => {
+  const lock = JSON.parse(readFileSync(join(root, 'scripts/fixtures/lock/package-lock.json'), 'utf8'))
+  assert.deepEqual(lockGaps(lock), [
+    'package-lock.json: node_modules/b needs b-darwin, which is not locked',
+    'package-lock.json: node_modules/b needs c, which is not locked',
+  ])
 })
 
 test('generated files are stale when they are missing or differ by one character', (t) => {

@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const modules = join(root, 'node_modules')
 const stampFile = join(modules, '.setup-stamp')
 const pinnedNode = join(modules, '.bin', 'node')
-const testFiles = ['packages/**/*.test.ts', 'examples/**/*.test.ts', 'scripts/**/*.test.ts']
+const testFiles = ['packages/**/*.test.ts', 'examples/**/*.test.ts', 'scripts/*.test.ts']
 
 const tasks = {
   start: (args) => [['packages/cli/src/main.ts', 'start', ...args]],
@@ -74,7 +74,7 @@ function install() {
 
 function npmCommand() {
   const own = process.env.npm_execpath
-  if (own && basename(own).startsWith('npm-cli')) return [process.execPath, own]
+  if (own && basename(own).startsWith('npm-cli.')) return [process.execPath, own]
   return [process.platform === 'win32' ? 'npm.cmd' : 'npm']
 }
 
