@@ -18,8 +18,7 @@ const retryAfterSeconds = 1
  * transaction and one fsync: `append` only collects, `setImmediate` commits, and all of them are answered then.
  */
 export function openIngestLog(options: IngestLogOptions): IngestLog {
-  const db = new DatabaseSync(options.file)
-  migrateIngestLog(db)
+  const db = openMigrated(options.file)
   const sql = statements(db)
   const depth = readDepth(db)
   let group: Group | undefined
@@ -75,6 +74,18 @@ export function openIngestLog(options: IngestLogOptions): IngestLog {
       if (group) commit()
       db.close()
     },
+  }
+}
+
+/** A file that is refused is let go again: its lock would outlive the refusal. */
+function openMigrated(file: string): DatabaseSync {
+  const db = new DatabaseSync(file)
+  try {
+    migrateIngestLog(db)
+    return db
+  } catch (cause) {
+    db.close()
+    throw cause
   }
 }
 
