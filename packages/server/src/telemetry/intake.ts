@@ -21,7 +21,7 @@ export interface IntakeDeps {
   futureLimit: Micros
 }
 
-export type Refusal = Fault & { code: 'INVALID_REQUEST' | 'FORBIDDEN' }
+export type Refusal = Fault & { code: 'INVALID_REQUEST' | 'FORBIDDEN' | 'RATE_LIMIT_EXCEEDED' }
 
 /** A set of frames on their way into the log: all that one request brought. */
 export interface Intake {
@@ -70,8 +70,11 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
         if (refusal) return refusal
         const earlier = frame.frameId === undefined ? undefined : (find(seen, frame) ?? deps.log.seen(frameKey(frame)))
         if (earlier) return { ...JSON.parse(earlier.answer), duplicate: true }
-        if (!deps.quota.spend(ctx.principal, frame.points.length, now)) throw quotaSpent(deps.quota)
-        return accept(frame)
+        if (deps.quota.spend(ctx.principal, frame.points.length, now)) return accept(frame)
+        const spent = quotaSpent(deps.quota)
+        // What was accepted before it stays accepted: to throw now would take it back without a trace.
+        if (record) return { code: 'RATE_LIMIT_EXCEEDED', field: 'metrics', issue: spent.details.issue! }
+        throw spent
       },
       remember: (kept) => void seen.push(kept),
       async commit(ack) {
