@@ -29,7 +29,7 @@ export interface Intake {
   take(value: unknown): FrameReceipt | Refusal
   /** Keeps an answer to be given again under an idempotency key. */
   remember(answer: SeenAnswer): void
-  /** Resolves when everything that was taken is durable (`memory`: at once). */
+  /** Resolves when everything that was taken, repeats too, is durable (`memory`: at once). */
   commit(ack: 'durable' | 'memory'): Promise<void>
 }
 
@@ -78,7 +78,8 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
       },
       remember: (kept) => void seen.push(kept),
       async commit(ack) {
-        if (!record) return
+        // Nothing new may still be a repeat of what is on its way to the disk.
+        if (!record) return ack === 'durable' ? deps.log.settled() : undefined
         const committed = deps.log.append({ ...record.finish(), seen })
         committed.catch(onFailure)
         if (ack === 'durable') await committed

@@ -53,6 +53,7 @@ export function openIngestLog(options: IngestLogOptions): IngestLog {
       for (const answer of record.seen) group.seen.set(answer.key, answer)
       return group.committed
     },
+    settled: async () => group?.committed,
     seen: (key) => group?.seen.get(key) ?? (sql.seen.get(key, options.now()) as SeenAnswer | undefined),
     newestOverlapping: (start, end) => (sql.overlapping.get(end, start) as { id: number }).id,
     depth: () => ({ ...depth }),
