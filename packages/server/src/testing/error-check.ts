@@ -1,5 +1,5 @@
 import { equal, ok } from 'node:assert/strict'
-import { ErrorEnvelope, errorTable } from '@nexus/contract'
+import { type ErrorDetails, ErrorEnvelope, errorTable } from '@nexus/contract'
 import { Compile } from 'typebox/compile'
 
 const envelope = Compile(ErrorEnvelope)
@@ -23,7 +23,7 @@ export function tellsNothing(text: string, { folder, sent = '' }: { folder: stri
 }
 
 /** Asserts that a text is the envelope of the specification, with a code that goes with the status; returns the error. */
-export function envelopeIn(text: string, status: number): ErrorEnvelope['error'] {
+export function envelopeIn(text: string, status: number): ErrorEnvelope['error'] & { details: ErrorDetails } {
   const body = JSON.parse(text)
   ok(envelope.Check(body), text.slice(0, 500))
   const { error } = body as ErrorEnvelope
