@@ -146,11 +146,16 @@ async function compose(config: Config, closers: (() => unknown)[], close: () => 
   }
 }
 
-/** Lets requests in hand finish; what is still open after the grace is cut. */
+const idleSweepMs = 50
+
+/** Lets requests in hand finish, and closes each connection after; what is still open after the grace is cut. */
 async function stopHttp(http: ReturnType<typeof createHttpServer>, graceMs: number): Promise<void> {
   const timer = setTimeout(() => http.server.closeAllConnections(), graceMs)
+  // `close` looks for idle connections once; one that was busy then would be kept alive for nothing.
+  const sweep = setInterval(() => http.server.closeIdleConnections(), idleSweepMs)
   await http.close()
   clearTimeout(timer)
+  clearInterval(sweep)
 }
 
 function readTls({ tlsCert, tlsKey }: Config): { cert: string; key: string } | undefined {

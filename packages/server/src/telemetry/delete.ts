@@ -38,9 +38,15 @@ export async function deleteTelemetry(
     const hours = (await deps.store.hoursOf({ device, start, end })).map((hour) => ({ device, hour }))
     deps.log.markDirty(hours)
     deps.cache.drop(deps.dirty.mark(hours, ctx.now()))
-    const deleted = await deps.store.delete({ device, metrics, start, end })
-    deps.latest.forget(device)
-    deps.latest.load(await deps.store.latest({ devices: [device], limit: 1 }))
-    return { deleted_points: deleted }
+    // Only these: values from elsewhere may still be in the log, and the store cannot give them back.
+    deps.latest.drop(
+      device,
+      (metric, { at }) => at >= start && at < end && (metrics === undefined || metrics.includes(metric)),
+    )
+    try {
+      return { deleted_points: await deps.store.delete({ device, metrics, start, end }) }
+    } finally {
+      deps.latest.load(await deps.store.latest({ devices: [device], limit: 1 }))
+    }
   })
 }

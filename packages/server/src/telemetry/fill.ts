@@ -3,7 +3,7 @@ import type { Micros } from './instant.ts'
 import type { Question } from './question.ts'
 import type { Group } from './rows.ts'
 
-type Fill = NonNullable<QueryInput['fill']>
+export type Fill = NonNullable<QueryInput['fill']>
 
 /** Gives every group a row in every bucket of the range; what `none` leaves out is filled as asked. */
 export function fillGaps(question: Question, fill: Fill, groups: Group[], metrics: readonly string[]): Group[] {

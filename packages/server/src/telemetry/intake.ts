@@ -23,7 +23,7 @@ export interface IntakeDeps {
   futureLimit: Micros
 }
 
-export type Refusal = Fault & { code: 'INVALID_REQUEST' | 'FORBIDDEN' }
+export type Refusal = Fault & { code: 'INVALID_REQUEST' | 'FORBIDDEN' | 'RATE_LIMIT_EXCEEDED' }
 
 /** A set of frames on their way into the log: all that one request brought. */
 export interface Intake {
@@ -31,7 +31,7 @@ export interface Intake {
   take(value: unknown): FrameReceipt | Refusal
   /** Keeps an answer to be given again under an idempotency key. */
   remember(answer: SeenAnswer): void
-  /** Resolves when everything that was taken is durable (`memory`: at once). */
+  /** Resolves when everything that was taken, repeats too, is durable (`memory`: at once). */
   commit(ack: 'durable' | 'memory'): Promise<void>
 }
 
@@ -72,12 +72,16 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
         if (refusal) return refusal
         const earlier = frame.frameId === undefined ? undefined : (find(seen, frame) ?? deps.log.seen(frameKey(frame)))
         if (earlier) return { ...JSON.parse(earlier.answer), duplicate: true }
-        if (!deps.quota.spend(ctx.principal, frame.points.length, now)) throw quotaSpent(deps.quota)
-        return accept(frame)
+        if (deps.quota.spend(ctx.principal, frame.points.length, now)) return accept(frame)
+        const spent = quotaSpent(deps.quota)
+        // What was accepted before it stays accepted: to throw now would take it back without a trace.
+        if (record) return { code: 'RATE_LIMIT_EXCEEDED', field: 'metrics', issue: spent.details.issue! }
+        throw spent
       },
       remember: (kept) => void seen.push(kept),
       async commit(ack) {
-        if (!record) return
+        // Nothing new may still be a repeat of what is on its way to the disk.
+        if (!record) return ack === 'durable' ? deps.log.settled() : undefined
         const committed = deps.log.append({ ...record.finish(), seen })
         committed.catch(onFailure)
         if (ack === 'durable') await committed

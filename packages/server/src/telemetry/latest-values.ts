@@ -100,9 +100,16 @@ export class LatestValues {
     for (const kind of kinds) this.#learn(metric, kind)
   }
 
-  forget(device: string): void {
-    this.#series -= this.devices.get(device)?.metrics.size ?? 0
-    this.devices.delete(device)
+  /** Lets go of values of a device that hold no longer; what stands behind them is for `load` to bring back. */
+  drop(id: string, gone: (metric: string, value: LatestValue) => boolean): void {
+    const device = this.devices.get(id)
+    if (!device) return
+    device.at = 0
+    for (const [metric, value] of device.metrics) {
+      if (!gone(metric, value)) device.at = Math.max(device.at, value.at)
+      else if (device.metrics.delete(metric)) this.#series--
+    }
+    if (device.metrics.size === 0) this.devices.delete(id)
   }
 
   #deviceOf(id: string): LatestDevice {
@@ -135,7 +142,7 @@ export class LatestValues {
     this.#complete = false
     for (const id of this.devices.keys()) {
       if (this.#series <= this.#seriesMax || this.devices.size === 1) return
-      this.forget(id)
+      this.drop(id, () => true)
     }
   }
 }

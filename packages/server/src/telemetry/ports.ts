@@ -54,6 +54,8 @@ export interface DrainBatch {
 export interface IngestLog {
   /** Rejects with SERVICE_UNAVAILABLE, keeping nothing, when the log is full or the disk fails. */
   append(record: LogRecord): Promise<void>
+  /** Resolves when everything that was appended before is durable; rejects when that fails. */
+  settled(): Promise<void>
   /** The answer under this key within the last 24 hours, also of a record whose commit is still under way. */
   seen(key: string): SeenAnswer | undefined
   /** The newest record that holds points of the range; 0 if none does. */

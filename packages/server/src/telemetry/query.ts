@@ -1,17 +1,17 @@
 import { type Aggregation, type QueryInput, type QueryOutput, telemetryLimits } from '@nexus/contract'
 import type { Ctx } from '../core/context.ts'
-import { fail, invalid } from '../core/failure.ts'
+import { type Failure, invalid } from '../core/failure.ts'
 import { type AggregateDeps, aggregate } from './aggregate.ts'
 import { appliesTo, defaultAggregation, rollsUp } from './aggregation-rules.ts'
 import type { Drain } from './drain.ts'
-import { fillGaps } from './fill.ts'
+import { type Fill, fillGaps } from './fill.ts'
 import { boundaryGrain } from './interval.ts'
 import type { LatestValues } from './latest-values.ts'
 import { planStretches } from './plan.ts'
 import type { AggregatePlan, AggregateRow } from './ports.ts'
 import { queryRaw } from './query-raw.ts'
 import { type Question, readQuestion } from './question.ts'
-import { groupRows, toRows } from './rows.ts'
+import { type Group, groupRows, toRows } from './rows.ts'
 
 export interface QueryDeps extends AggregateDeps {
   drain: Drain
@@ -40,7 +40,9 @@ export async function queryTelemetry(deps: QueryDeps, ctx: Ctx, input: QueryInpu
     await Promise.all([...asked].map(([aggregation, named]) => answer(deps, question, aggregation, named)))
   ).flat()
   const groups = groupRows(question, rows)
-  const data = toRows(question, metrics, fillGaps(question, input.fill ?? 'none', groups, metrics))
+  const fill = input.fill ?? 'none'
+  if (rowsOf(question, fill, groups) * metrics.length > cellsMax) throw tooLarge()
+  const data = toRows(question, metrics, fillGaps(question, fill, groups, metrics))
   if (input.order === 'desc') data.reverse()
   return {
     query: echo(input, question, metrics),
@@ -103,13 +105,20 @@ async function answer(
     rowsMax: cellsMax + 1,
   }
   const rows = await aggregate(deps, plan)
-  if (rows.length > cellsMax) {
-    throw fail('INVALID_REQUEST', {
-      field: 'interval',
-      issue: `the answer has more than ${cellsMax} values: choose a coarser interval, fewer metrics or groups`,
-    })
-  }
+  if (rows.length > cellsMax) throw tooLarge()
   return rows
+}
+
+/** How many rows there will be, before any is made. */
+function rowsOf({ starts }: Question, fill: Fill, groups: readonly Group[]): number {
+  return fill === 'none' ? groups.reduce((sum, { buckets }) => sum + buckets.size, 0) : groups.length * starts.length
+}
+
+function tooLarge(): Failure {
+  return invalid(
+    'interval',
+    `the answer has more than ${cellsMax} values: choose a coarser interval, fewer metrics or groups`,
+  )
 }
 
 /** The query as it was understood: what the client sent, lists as lists, and what was chosen for it. */

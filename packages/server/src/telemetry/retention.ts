@@ -2,6 +2,7 @@ import type { Input, Output } from '@nexus/contract'
 import type { Ctx, WriteCtx } from '../core/context.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
 import type { Drain } from './drain.ts'
+import type { Micros } from './instant.ts'
 import type { LatestValues } from './latest-values.ts'
 import type { RetentionStore, TelemetryStore } from './ports.ts'
 import type { RetentionRules } from './retention-rules.ts'
@@ -46,13 +47,17 @@ const restMs = 3_600_000
 /** Deletes, hour by hour, what is past its retention. */
 export function createExpiry(deps: ExpiryDeps): Expiry {
   const expireAll = async () => {
+    const now = deps.now() * 1000
     const byCutoff = new Map<number, string[]>()
     for (const metric of deps.latest.metrics) {
-      const cutoff = deps.rules.keptSince(metric, deps.now() * 1000)
+      const cutoff = deps.rules.keptSince(metric, now)
       if (cutoff > 0) byCutoff.set(cutoff, [...(byCutoff.get(cutoff) ?? []), metric])
     }
     for (const [cutoff, metrics] of byCutoff) await deps.drain.exclusively(() => deps.store.expire(metrics, cutoff))
-    if (byCutoff.size > 0) deps.cache.clear()
+    if (byCutoff.size === 0) return
+    deps.cache.clear()
+    const isPast = (metric: string, at: Micros) => at < deps.rules.keptSince(metric, now)
+    for (const device of deps.latest.devices.keys()) deps.latest.drop(device, (metric, { at }) => isPast(metric, at))
   }
   return { ...createLoop({ name: 'expiry', restMs, onError: deps.onError, run: expireAll }), expireAll }
 }

@@ -21,7 +21,10 @@ export async function sendBatch(
   idempotent?: Idempotent,
 ): Promise<BatchReceipt> {
   const replay = idempotent && replayOf(deps.log, idempotent)
-  if (replay !== undefined) return JSON.parse(replay)
+  if (replay !== undefined) {
+    await deps.log.settled()
+    return JSON.parse(replay)
+  }
 
   const { batchFramesMax, batchErrorsListed } = telemetryLimits
   if (input.frames.length === 0) throw invalid('frames', 'must hold at least one frame')

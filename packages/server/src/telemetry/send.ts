@@ -23,7 +23,10 @@ export async function sendFrame(
   idempotent?: Idempotent,
 ): Promise<FrameReceipt> {
   const replay = idempotent && replayOf(deps.log, idempotent)
-  if (replay !== undefined) return { ...(JSON.parse(replay) as FrameReceipt), duplicate: true }
+  if (replay !== undefined) {
+    await deps.log.settled()
+    return { ...(JSON.parse(replay) as FrameReceipt), duplicate: true }
+  }
 
   const intake = deps.intake(ctx)
   const receipt = intake.take(frame)

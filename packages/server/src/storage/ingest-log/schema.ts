@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 
 /** Each entry brings the file from the version of its index to the next. Entries are never changed, only added. */
-const migrations = [
+export const migrations: readonly string[] = [
   `CREATE TABLE log (
      id INTEGER PRIMARY KEY AUTOINCREMENT, frames INTEGER NOT NULL, bytes INTEGER NOT NULL,
      min_at INTEGER NOT NULL, max_at INTEGER NOT NULL, appended_at INTEGER NOT NULL,
@@ -15,15 +15,15 @@ const migrations = [
 ]
 
 /** Makes the log's tables, or brings those of an older version up; refuses those of a newer one. */
-export function migrateIngestLog(db: DatabaseSync): void {
+export function migrateIngestLog(db: DatabaseSync, steps: readonly string[] = migrations): void {
   claim(db)
   const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number }
-  if (version > migrations.length) {
+  if (version > steps.length) {
     throw new Error(
-      `The ingest log was written by a newer version of Nexus (schema ${version}, this one knows ${migrations.length}). Start that version, or a newer one.`,
+      `The ingest log was written by a newer version of Nexus (schema ${version}, this one knows ${steps.length}). Start that version, or a newer one.`,
     )
   }
-  for (const [index, migration] of migrations.entries()) {
+  for (const [index, migration] of steps.entries()) {
     if (index >= version) db.exec(`BEGIN; ${migration} PRAGMA user_version = ${index + 1}; COMMIT`)
   }
 }

@@ -18,8 +18,7 @@ const retryAfterSeconds = 1
  * transaction and one fsync: `append` only collects, `setImmediate` commits, and all of them are answered then.
  */
 export function openIngestLog(options: IngestLogOptions): IngestLog {
-  const db = new DatabaseSync(options.file)
-  migrateIngestLog(db)
+  const db = openMigrated(options.file)
   const sql = statements(db)
   const depth = readDepth(db)
   let group: Group | undefined
@@ -54,6 +53,7 @@ export function openIngestLog(options: IngestLogOptions): IngestLog {
       for (const answer of record.seen) group.seen.set(answer.key, answer)
       return group.committed
     },
+    settled: async () => group?.committed,
     seen: (key) => group?.seen.get(key) ?? (sql.seen.get(key, options.now()) as SeenAnswer | undefined),
     newestOverlapping: (start, end) => (sql.overlapping.get(end, start) as { id: number }).id,
     depth: () => ({ ...depth }),
@@ -76,6 +76,18 @@ export function openIngestLog(options: IngestLogOptions): IngestLog {
       if (group) commit()
       db.close()
     },
+  }
+}
+
+/** A file that is refused is let go again: its lock would outlive the refusal. */
+function openMigrated(file: string): DatabaseSync {
+  const db = new DatabaseSync(file)
+  try {
+    migrateIngestLog(db)
+    return db
+  } catch (cause) {
+    db.close()
+    throw cause
   }
 }
 

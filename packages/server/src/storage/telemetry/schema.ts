@@ -48,20 +48,20 @@ const first = [
 ]
 
 /** Each entry brings the store from the version of its index to the next. Entries are never changed, only added. */
-const migrations = [first]
+export const migrations: readonly string[][] = [first]
 
 /** Makes the tables, or brings those of an older version up; refuses those of a newer one. */
-export async function migrateTelemetry(clickhouse: ClickHouse): Promise<void> {
+export async function migrateTelemetry(clickhouse: ClickHouse, steps: readonly string[][] = migrations): Promise<void> {
   await clickhouse.command(
     'CREATE TABLE IF NOT EXISTS nexus_schema (version UInt32) ENGINE = MergeTree ORDER BY version',
   )
   const [[version] = [0]] = await clickhouse.rows<[number]>('SELECT max(version) FROM nexus_schema')
-  if (version > migrations.length) {
+  if (version > steps.length) {
     throw new Error(
-      `The telemetry store was written by a newer version of Nexus (schema ${version}, this one knows ${migrations.length}). Start that version, or a newer one.`,
+      `The telemetry store was written by a newer version of Nexus (schema ${version}, this one knows ${steps.length}). Start that version, or a newer one.`,
     )
   }
-  for (const [index, statements] of migrations.entries()) {
+  for (const [index, statements] of steps.entries()) {
     if (index < version) continue
     // A crash in the middle of a migration leaves tables behind: made anew, they are still empty or complete.
     for (const statement of statements) await clickhouse.command(repeatable(statement))

@@ -25,14 +25,14 @@ export function gatherInput(
 
 /** A query string knows only text: numbers and booleans are read where the schema wants nothing else. */
 function coerceQuery(query: Record<string, string | string[]>, properties: Properties): Record<string, unknown> {
-  const input: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(query)) {
+  const input = Object.entries(query).map(([name, value]) => {
     const schema = Object.hasOwn(properties, name) ? properties[name] : undefined
     if (Array.isArray(value) && !schema?.anyOf?.some((arm) => arm.type === 'array'))
       throw invalid(name, 'is given more than once')
-    input[name] = typeof value === 'string' ? coerce(value, schema) : value
-  }
-  return input
+    return [name, typeof value === 'string' ? coerce(value, schema) : value] as const
+  })
+  // An assignment would lose a parameter `__proto__` where it must be refused.
+  return Object.fromEntries(input)
 }
 
 const numeric = /^-?\d+(\.\d+)?$/

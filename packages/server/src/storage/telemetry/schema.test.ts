@@ -1,0 +1,48 @@
+import { deepEqual, rejects } from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { testFolder } from '../../testing/nexus.ts'
+import { openChdb } from './chdb.ts'
+import type { ClickHouse } from './clickhouse.ts'
+import { migrateTelemetry, migrations } from './schema.ts'
+
+const next = [
+  ...migrations,
+  ['ALTER TABLE points ADD COLUMN colour String', 'CREATE TABLE more (a String) ENGINE = Memory'],
+]
+
+function open(t: TestContext): ClickHouse {
+  const clickhouse = openChdb({ path: testFolder(t), readers: 1, queryTimeoutMs: 30_000, onQuery: () => {} })
+  t.after(() => clickhouse.close())
+  return clickhouse
+}
+
+const frame = '["d",1762134000000000,"0","0",1,["m"],[7],[],[]]\n'
+
+test('a store of an older version is brought up, and keeps what it held', async (t) => {
+  const clickhouse = open(t)
+  await migrateTelemetry(clickhouse)
+  await clickhouse.insert('frames', frame, 'one')
+  await migrateTelemetry(clickhouse, next)
+  deepEqual(await clickhouse.rows('SELECT device, num, colour FROM points'), [['d', 7, '']])
+  deepEqual(await clickhouse.rows('SELECT max(version) FROM nexus_schema'), [[next.length]])
+  await migrateTelemetry(clickhouse, next)
+})
+
+test('a store of a newer version is refused in clear words', async (t) => {
+  const clickhouse = open(t)
+  await migrateTelemetry(clickhouse, next)
+  await rejects(migrateTelemetry(clickhouse), /The telemetry store was written by a newer version of Nexus/)
+})
+
+test('a first migration that a crash cut short is finished at the next start', async (t) => {
+  const clickhouse = open(t)
+  const [first] = migrations
+  for (const length of [3, 7, first!.length]) {
+    // What a crash leaves: the statements up to some point, and no version.
+    await rejects(migrateTelemetry(clickhouse, [[...first!.slice(0, length), 'CRASH']]))
+  }
+  await migrateTelemetry(clickhouse)
+  await clickhouse.insert('frames', frame, 'one')
+  deepEqual(await clickhouse.rows('SELECT device, num FROM points'), [['d', 7]])
+  deepEqual(await clickhouse.rows('SELECT id FROM tag_sets FINAL'), [[0]])
+})

@@ -1,0 +1,120 @@
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Input } from '@nexus/contract'
+import { Failure } from '../core/failure.ts'
+import { openTelemetryRoom } from '../testing/telemetry-room.ts'
+
+const start = Date.UTC(2025, 10, 3)
+const day = 86_400_000
+
+async function roomWithPoint(t: Parameters<typeof openTelemetryRoom>[0]) {
+  const opened = await openTelemetryRoom(t)
+  await opened.room.send(opened.ctx, { device_id: 'd', timestamp: start, metrics: { m: 1 } }, 'durable')
+  const ask = (input: Partial<Input<'telemetry.query'>>) =>
+    opened.room.handlers['telemetry.query'](opened.ctx, {
+      start_time: start,
+      end_time: start + day,
+      metrics: 'm',
+      ...input,
+    })
+  return { ...opened, ask }
+}
+
+test('interval=auto is the finest round interval that gives at most max_points buckets, and the answer names it', async (t) => {
+  const { ask } = await roomWithPoint(t)
+  const cases: [width: number, max: number | undefined, interval: string][] = [
+    [60_000, undefined, '1s'],
+    [3_600_000, undefined, '10s'],
+    [day, undefined, '5m'],
+    [day, 24, '1h'],
+    [day, 1, '1d'],
+    [30 * day, 500, '3h'],
+    [366 * day, 13, '1mo'],
+    [366 * day, 500, '1d'],
+    [3000 * day, 3, '1y'],
+  ]
+  for (const [width, max_points, interval] of cases) {
+    const input = {
+      end_time: start + width,
+      interval: 'auto',
+      ...(max_points && { max_points }),
+      fill: 'null' as const,
+    }
+    const { query, data } = await ask(input)
+    ok(data.length <= (max_points ?? 500) || interval === '1y', `${data.length} rows of ${interval}`)
+    equal(query.interval, interval, `${width / day} days, at most ${max_points}`)
+  }
+})
+
+test('too many buckets are refused with the interval that would fit, and that one is taken', async (t) => {
+  const { ask } = await roomWithPoint(t)
+  const refused = await ask({ interval: '1s' }).then(
+    () => undefined,
+    (cause: Failure) => cause,
+  )
+  ok(refused instanceof Failure)
+  deepEqual([refused.code, refused.details.field], ['INVALID_REQUEST', 'interval'])
+  match(refused.details.issue!, /more than 11000 buckets; 10s would fit/)
+  await ask({ interval: '10s' })
+  await ask({ interval: '1s', end_time: start + 11_000_000 })
+  await rejects(ask({ interval: '1s', end_time: start + 11_001_000 }), { code: 'INVALID_REQUEST' })
+})
+
+test('a hundred groups are answered and one more is refused with a word on how to narrow it', async (t) => {
+  const { room, ctx, ask } = await roomWithPoint(t)
+  const frames = Array.from({ length: 101 }, (_, i) => ({ device_id: `g${i}`, timestamp: start, metrics: { g: 1 } }))
+  await room.sendBatch(ctx, { frames: frames.slice(0, 100) })
+  const query = { metrics: 'g', aggregation: 'sum' as const, group_by: 'device_id' }
+  equal((await ask(query)).data.length, 100)
+  await room.sendBatch(ctx, { frames: frames.slice(100) })
+  const refusal = { code: 'INVALID_REQUEST', details: { field: 'group_by' } }
+  await ask(query).then(
+    () => ok(false, 'was answered'),
+    ({ code, details }: Failure) => {
+      deepEqual({ code, details: { field: details.field } }, refusal)
+      match(details.issue!, /more than 100 groups: narrow the query by device_id or tags/)
+    },
+  )
+  equal((await ask({ ...query, device_id: 'g1,g2' })).data.length, 2)
+})
+
+test('groups need an aggregation or an interval, and are by the device or by a tag', async (t) => {
+  const { ask } = await roomWithPoint(t)
+  await rejects(ask({ group_by: 'device_id' }), { code: 'INVALID_REQUEST' })
+  await rejects(ask({ group_by: 'metric', aggregation: 'avg' }), { code: 'INVALID_REQUEST' })
+  deepEqual((await ask({ group_by: 'device_id,tag.a', aggregation: 'avg' })).data[0], {
+    timestamp: '2025-11-03T00:00:00Z',
+    device_id: 'd',
+    'tag.a': null,
+    m: 1,
+  })
+})
+
+test('a metric that was never received is null and warned of', async (t) => {
+  const { ask } = await roomWithPoint(t)
+  const { data, warnings } = await ask({ metrics: 'm,nothing', aggregation: 'avg' })
+  equal(data[0]?.nothing, null)
+  deepEqual(
+    warnings?.map(({ reason, field }) => [reason, field]),
+    [['unknown_metric', 'metrics.nothing']],
+  )
+})
+
+test('a zone, an interval and a metric that do not exist are refused by name', async (t) => {
+  const { ask } = await roomWithPoint(t)
+  const wrong: [Partial<Input<'telemetry.query'>>, string][] = [
+    [{ tz: 'Mars/Olympus', interval: '1d' }, 'tz'],
+    [{ interval: '0m' }, 'interval'],
+    [{ interval: '5 minutes' }, 'interval'],
+    [{ metrics: 'no spaces' }, 'metrics'],
+    [{ metrics: ',' }, 'metrics'],
+    [{ tags: 'nocolon' }, 'tags'],
+    [{ start_time: '2025-11-03' }, 'start_time'],
+    [{ end_time: '2025-02-30T00:00:00Z' }, 'end_time'],
+  ]
+  for (const [input, field] of wrong) {
+    const refused = await ask(input).catch((cause: Failure) => cause)
+    ok(refused instanceof Failure, field)
+    deepEqual([refused.code, refused.details.field], ['INVALID_REQUEST', field])
+  }
+})
