@@ -84,7 +84,8 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
         if (!record) return ack === 'durable' ? deps.log.settled() : undefined
         const committed = deps.log.append({ ...record.finish(), seen })
         committed.catch(onFailure)
-        if (ack === 'durable') await committed
+        // A log that is full refuses at once: who doesn't wait for the disk is told all the same.
+        await (ack === 'durable' ? committed : Promise.race([committed, undefined]))
       },
     }
   }
