@@ -33,20 +33,23 @@ export async function deleteTelemetry(
   const device = input.device_id
   const metrics = readList(input.metrics, 'metrics', 256)
 
+  const lastAt = new Map([...(deps.latest.devices.get(device)?.metrics ?? [])].map(([metric, { at }]) => [metric, at]))
   await deps.drain.settle(start, end)
   return deps.drain.exclusively(async () => {
     const hours = (await deps.store.hoursOf({ device, start, end })).map((hour) => ({ device, hour }))
     deps.log.markDirty(hours)
     deps.cache.drop(deps.dirty.mark(hours, ctx.now()))
-    // Only these: values from elsewhere may still be in the log, and the store cannot give them back.
-    deps.latest.drop(
-      device,
-      (metric, { at }) => at >= start && at < end && (metrics === undefined || metrics.includes(metric)),
-    )
     try {
       return { deleted_points: await deps.store.delete({ device, metrics, start, end }) }
     } finally {
-      deps.latest.load(await deps.store.latest({ devices: [device], limit: 1 }))
+      const left = await deps.store.latest({ devices: [device], limit: 1 })
+      // Only values that were there before: of those that came in meanwhile the store may know nothing yet.
+      deps.latest.drop(
+        device,
+        (metric, { at }) =>
+          at >= start && at < end && at === lastAt.get(metric) && (metrics === undefined || metrics.includes(metric)),
+      )
+      deps.latest.load(left)
     }
   })
 }
