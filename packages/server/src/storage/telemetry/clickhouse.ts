@@ -25,7 +25,7 @@ export interface ClickHouseOptions {
  * batch may reach over any number of months, for devices with a wrong clock send whatever date they have: a batch that
  * could never be inserted would hold up all that come after it.
  */
-export const statementSettings = { max_query_size: String(64 * 1024 * 1024), max_partitions_per_insert_block: 0 }
+export const statementSettings = { max_query_size: String(64 * 1024 * 1024), max_partitions_per_insert_block: '0' }
 
 const waitingMax = 1000
 
