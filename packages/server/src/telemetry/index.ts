@@ -67,7 +67,17 @@ export async function createTelemetry(options: TelemetryOptions) {
     onRolled: warmer.wishHours,
     onError: onError('roller'),
   })
-  const expiry = createExpiry({ retention, rules, store, latest, cache, drain, now, onError: onError('expiry') })
+  const expiry = createExpiry({
+    retention,
+    rules,
+    store,
+    latest,
+    cache,
+    warmer,
+    drain,
+    now,
+    onError: onError('expiry'),
+  })
   const sweeper = createLoop({
     name: 'sweeper',
     restMs: sweepMs,
