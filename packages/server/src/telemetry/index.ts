@@ -61,6 +61,7 @@ export async function createTelemetry(options: TelemetryOptions) {
     log,
     store,
     dirty,
+    drain,
     cache,
     now,
     quietMs: options.rollUpQuietSeconds * 1000,
