@@ -220,7 +220,9 @@ function statements(db: DatabaseSync) {
     lastWithin: prepare(
       'SELECT max(id) id FROM (SELECT id, sum(bytes) OVER (ORDER BY id) - bytes before FROM (SELECT id, bytes FROM log ORDER BY id LIMIT 20000)) WHERE before <= ?',
     ),
-    upTo: prepare('SELECT id, frames, lines, tag_sets, metadata_sets, hours, appended_at FROM log WHERE id <= ? ORDER BY id'),
+    upTo: prepare(
+      'SELECT id, frames, lines, tag_sets, metadata_sets, hours, appended_at FROM log WHERE id <= ? ORDER BY id',
+    ),
     deleteUpTo: prepare('DELETE FROM log WHERE id <= ?'),
     dirty: prepare('SELECT hour, device FROM dirty'),
     markDirty: prepare('INSERT OR IGNORE INTO dirty (hour, device) VALUES (:hour, :device)'),
