@@ -1,3 +1,4 @@
+import { setImmediate as endOfTick } from 'node:timers/promises'
 import type { BatchReceipt, FrameReceipt } from '@nexus/contract'
 import type { Ctx } from '../core/context.ts'
 import { createLoop } from '../core/loop.ts'
@@ -82,7 +83,9 @@ export async function createTelemetry(options: TelemetryOptions) {
   const sweeper = createLoop({
     name: 'sweeper',
     restMs: sweepMs,
-    run: async () => log.sweepSeen(now()),
+    async run(signal) {
+      while (!signal.aborted && log.sweepSeen(now())) await endOfTick()
+    },
     onError: onError('sweeper'),
   })
 

@@ -72,8 +72,8 @@ export interface IngestLog {
   dirtyHours(): DeviceHour[]
   markDirty(hours: DeviceHour[]): void
   clearDirty(hours: DeviceHour[]): void
-  /** Forgets answers that are older than 24 hours. */
-  sweepSeen(now: number): void
+  /** Forgets some of the answers that are older than 24 hours; true: there may be more. */
+  sweepSeen(now: number): boolean
   close(): void
 }
 

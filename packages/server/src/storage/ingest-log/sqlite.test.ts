@@ -1,4 +1,4 @@
-import { equal, notEqual, ok, rejects } from 'node:assert/strict'
+import { deepEqual, equal, notEqual, ok, rejects } from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as endOfTick } from 'node:timers/promises'
@@ -44,4 +44,16 @@ test('two logs that begin anew give their batches different tokens', async (t) =
   }
   notEqual(one.openBatch(mib)!.token, two.openBatch(mib)!.token)
   equal(one.openBatch(mib)!.token, one.openBatch(mib)!.token)
+})
+
+test('answers are forgotten after a day, a step at a time', async (t) => {
+  const clock = { at: 0 }
+  const log = openIngestLog({ file: join(testFolder(t), 'ingest.db'), bytesMax: mib, now: () => clock.at })
+  t.after(() => log.close())
+  const seen = Array.from({ length: 1500 }, (_, i) => ({ key: `k${i}`, bodyHash: '', answer: '{}' }))
+  await log.append(recordOf({ seen }))
+  clock.at = 24 * 3_600_000 - 1
+  deepEqual([log.sweepSeen(clock.at), log.seen('k7')?.answer], [false, '{}'])
+  clock.at++
+  deepEqual([log.sweepSeen(clock.at), log.sweepSeen(clock.at), log.seen('k7')], [true, false, undefined])
 })

@@ -12,6 +12,8 @@ export interface IngestLogOptions {
 
 const seenMs = 24 * 3_600_000
 const retryAfterSeconds = 1
+/** A statement holds up everything else: a day of answers is forgotten in small steps. */
+const sweepRows = 1000
 
 /**
  * The ingest log in SQLite, one row a commit. Requests that arrive in the same turn of the event loop share one
@@ -73,7 +75,7 @@ export function openIngestLog(options: IngestLogOptions): IngestLog {
     dirtyHours: () => sql.dirty.all() as unknown as DeviceHour[],
     markDirty: (hours) => transaction(db, () => runAll(sql.markDirty, hours)),
     clearDirty: (hours) => transaction(db, () => runAll(sql.clearDirty, hours)),
-    sweepSeen: (now) => void sql.sweepSeen.run(now),
+    sweepSeen: (now) => sql.sweepSeen.run(now, sweepRows).changes === sweepRows,
     close() {
       if (group) commit()
       db.close()
@@ -211,7 +213,7 @@ function statements(db: DatabaseSync) {
     nextRollUp: prepare('UPDATE version SET roll_up = roll_up + 2 RETURNING roll_up value'),
     see: prepare('INSERT OR REPLACE INTO seen (key, body_hash, answer, expires_at) VALUES (?, ?, ?, ?)'),
     seen: prepare('SELECT key, body_hash bodyHash, answer FROM seen WHERE key = ? AND expires_at > ?'),
-    sweepSeen: prepare('DELETE FROM seen WHERE expires_at <= ?'),
+    sweepSeen: prepare('DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE expires_at <= ? LIMIT ?)'),
     overlapping: prepare('SELECT coalesce(max(id), 0) id FROM log WHERE min_at < ? AND max_at >= ?'),
     openBatch: prepare('SELECT last FROM batch'),
     setBatch: prepare('INSERT INTO batch (one, last) VALUES (1, ?)'),
