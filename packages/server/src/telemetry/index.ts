@@ -14,6 +14,7 @@ import { createRetentionRules } from './retention-rules.ts'
 import { createRoller } from './roller.ts'
 import { sendFrame } from './send.ts'
 import { type BatchInput, sendBatch } from './send-batch.ts'
+import { createTakeBack } from './take-back.ts'
 
 export type { Idempotent } from './idempotent.ts'
 export type { BatchInput } from './send-batch.ts'
@@ -76,6 +77,7 @@ export async function createTelemetry(options: TelemetryOptions) {
     quota,
     retention: rules,
     futureLimit: options.futureLimitSeconds * 1_000_000,
+    takeBack: createTakeBack({ latest, drain, store, onError: onError('take-back') }),
   })
   const deps = { log, store, drain, dirty, latest, retention, rules, intake }
   const loops = [drain, roller, expiry, sweeper]
