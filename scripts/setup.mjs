@@ -10,12 +10,14 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const modules = join(root, 'node_modules')
 const stampFile = join(modules, '.setup-stamp')
 const pinnedNode = join(modules, '.bin', 'node')
-const testFiles = ['packages/**/*.test.ts', 'examples/**/*.test.ts', 'scripts/*.test.ts']
+const testFiles = ['packages/**/*.test.ts', 'examples/**/*.test.ts', 'scripts/*.test.ts', 'bench/**/*.test.ts']
 
 const tasks = {
   start: (args) => [['packages/cli/src/main.ts', 'start', ...args]],
   check: (args) => [['scripts/check.ts', ...args]],
   generate: (args) => [['scripts/generate.ts', ...args]],
+  'example:host-metrics': (args) => [['examples/host-metrics/src/main.ts', ...args]],
+  'bench:telemetry': (args) => [['bench/telemetry/run.ts', ...args]],
   test: (args) => [
     ['scripts/check.ts'],
     ['--test', '--test-reporter=spec', '--test-concurrency=2', ...args, ...(namesFiles(args) ? [] : testFiles)],

@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   utimesSync,
@@ -121,4 +122,9 @@ test('an install that is older than the lock file is done again, once', async (t
 test('an unknown task is a usage error', async (t) => {
   const { root } = repository(t, '')
   for (const args of [[], ['strat'], ['toString']]) assert.deepEqual(await setup(root, args).ended, [2, null])
+})
+
+test('the scripts of npm replace their shell, which would not pass a signal on', () => {
+  const { scripts } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  for (const task of ['start', 'test', 'check', 'generate']) assert.match(scripts[task], /^exec node /, task)
 })

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Server } from './peers/peer.ts'
 
 export interface Memory {
   /** Resident, with mapped files. */
@@ -57,4 +58,13 @@ function childrenOf(pid: number): number[] {
   return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
     readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
   )
+}
+
+/** Waits until a system that tells has done what follows a load in the background; ten minutes at most. */
+export async function untilAtRest(server: Server, withinMs = 600_000): Promise<void> {
+  const begun = Date.now()
+  while (server.peer.isAtRest && !(await server.peer.isAtRest(server))) {
+    if (Date.now() - begun > withinMs) throw new Error(`${server.peer.name} was not at rest after ${withinMs / 1000} s`)
+    await sleep(500)
+  }
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compareAnswers } from './agreement.ts'
 import { measureBatches } from './batches.ts'
-import { diskBytesOf, memoryOf, untilDiskSettles } from './footprint.ts'
+import { diskBytesOf, memoryOf, untilAtRest, untilDiskSettles } from './footprint.ts'
 import { workloadOf } from './generator.ts'
 import { type BenchOptions, benchOptions } from './options.ts'
 import { type Payloads, renderPayloads } from './payloads.ts'
@@ -71,6 +71,7 @@ async function batches(options: BenchOptions, workDir: string, results: Results)
 }
 
 async function footprint(options: BenchOptions, server: Server, results: Results): Promise<void> {
+  await untilAtRest(server)
   const settledMs = await untilDiskSettles(server.dataDir, options.quietSeconds * 1000)
   const disk = diskBytesOf(server.dataDir)
   results.footprint[server.peer.name] = { diskBytes: disk, settledMs, memory: memoryOf(server.pid) }
@@ -84,6 +85,7 @@ async function queries(options: BenchOptions, dirs: Map<PeerName, string>, resul
     for (const peer of options.peers) servers.push(await startServer(peer, dirs.get(peer.name)!))
     results.agreement = await compareAnswers(servers, workload)
     say(`agreement: ${results.agreement.compared} numbers, ${results.agreement.differences.length} differences`)
+    for (const server of servers) await untilAtRest(server)
     results.query = await measureQueries(servers, workload, options.queryRepetitions, 5)
   } finally {
     await Promise.all(servers.map((server) => server.stop()))

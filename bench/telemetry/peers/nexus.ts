@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { metrics } from '../generator.ts'
 import { type Points, pointKey, type Query } from '../queries.ts'
-import type { Peer } from './peer.ts'
+import type { Peer, Server } from './peer.ts'
 import { startedConnection } from './started-connection.ts'
 
 const root = join(import.meta.dirname, '../../..')
@@ -30,11 +30,10 @@ export const nexus: Peer = {
     manyType: 'application/x-ndjson',
     status: 201,
   },
-  async isDrained(server) {
-    const answer = await startedConnection(server, (http) => http.request('GET', '/metrics', server.headers))
-    const gauge = /^nexus_ingest_log_frames(?:\{[^}]*\})? (\S+)$/m.exec(answer.body.toString())
-    if (!gauge) throw new Error(`/metrics (${answer.status}) has no nexus_ingest_log_frames`)
-    return Number(gauge[1]) === 0
+  isDrained: async (server) => (await gauges(server)).get('nexus_ingest_log_frames') === 0,
+  async isAtRest(server) {
+    const read = await gauges(server)
+    return read.get('nexus_rollup_dirty_hours') === 0 && read.get('nexus_rollup_memory_complete') === 1
   },
   countPath: (metric, fromMs, toMs) => asked({ metrics: metric, ...range(fromMs, toMs), aggregation: 'count' }),
   readCount: (body) => Number(Object.values(withoutTime((body as Answer).data[0])).at(-1) ?? 0),
@@ -51,6 +50,12 @@ export const nexus: Peer = {
     })
   },
   readPoints: (query, body) => (query.intervalMs === 0 ? lastPoints(body as Latest) : rowPoints(query, body as Answer)),
+}
+
+async function gauges(server: Server): Promise<Map<string, number>> {
+  const answer = await startedConnection(server, (http) => http.request('GET', '/metrics', server.headers))
+  const lines = answer.body.toString().matchAll(/^(nexus_\w+) (\S+)$/gm)
+  return new Map([...lines].map(([, name, value]) => [name!, Number(value)]))
 }
 
 interface Answer {

@@ -19,6 +19,8 @@ export interface Peer {
   write: { one: string; many: string; oneType: string; manyType: string; status: number }
   /** Whether all that was acknowledged can be queried. */
   isDrained(server: Server): Promise<boolean>
+  /** Whether the work that follows a load in the background is done, where the system tells. */
+  isAtRest?(server: Server): Promise<boolean>
   /** Counts the points of one metric in the whole history. */
   countPath(metric: string, fromMs: number, toMs: number): string
   readCount(body: unknown): number

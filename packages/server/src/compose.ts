@@ -81,10 +81,16 @@ async function compose(config: Config, closers: (() => unknown)[], close: () => 
     pointsPerMinute: config.pointsPerMinute,
     rollUpQuietSeconds: Math.max(config.rollupQuietSeconds, config.queryTimeoutSeconds),
     latestSeriesMax: config.latestSeriesMax,
+    queryCacheBytes: config.queryCacheMb * 1024 * 1024,
     onDrained: ({ frames }, ms) => metrics?.observeDrain(frames, ms),
     onError: (loop, err) => log.error({ err, loop }, 'A loop failed; it tries again'),
   })
-  metrics = createMetrics({ depth: telemetry.depth, dirtyHours: telemetry.dirtyHours, now })
+  metrics = createMetrics({
+    depth: telemetry.depth,
+    dirtyHours: telemetry.dirtyHours,
+    rollUpsInMemory: telemetry.rollUpsInMemory,
+    now,
+  })
   const observed = metrics
 
   const rates = createRateLimits({ limits: config.rateLimits, clock })

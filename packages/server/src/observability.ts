@@ -2,6 +2,7 @@ import type { OperationId } from '@nexus/contract'
 import { pino } from 'pino'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Config } from './config.ts'
+import { RequestStats, seconds } from './request-stats.ts'
 
 export type Log = ReturnType<typeof createLog>
 
@@ -16,32 +17,20 @@ export function redactUrl(url: string): string {
   return url.replace(/([?&](?:token|key|api_key|access_token)=)[^&#]*/gi, '$1[redacted]')
 }
 
-const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
-
 export type Metrics = ReturnType<typeof createMetrics>
 
 /** What `/metrics` shows, in Prometheus' format. */
 export function createMetrics(read: {
   depth(): { frames: number; bytes: number; oldestAt: number | undefined }
   dirtyHours(): number
+  rollUpsInMemory(): { bytes: number; complete: boolean }
   now(): number
 }) {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
-  const requests = new Counter({
-    name: 'nexus_http_requests_total',
-    help: 'HTTP requests by operation and status',
-    labelNames: ['operation', 'code'],
-    registers,
-  })
-  const latency = new Histogram({
-    name: 'nexus_http_request_duration_seconds',
-    help: 'Time from request to answer',
-    labelNames: ['operation'],
-    buckets: seconds,
-    registers,
-  })
+  const requests = new RequestStats()
+  requests.register(registry)
   const queries = new Histogram({
     name: 'nexus_query_duration_seconds',
     help: 'Time of one query of the telemetry store',
@@ -70,6 +59,10 @@ export function createMetrics(read: {
     const { oldestAt } = read.depth()
     return oldestAt === undefined ? 0 : Math.max(0, read.now() - oldestAt) / 1000
   })
+  gauge('nexus_rollup_memory_bytes', 'Roll-ups in memory', () => read.rollUpsInMemory().bytes)
+  gauge('nexus_rollup_memory_complete', '1 when all roll-ups that fit have been read into memory', () =>
+    Number(read.rollUpsInMemory().complete),
+  )
   gauge('nexus_rollup_dirty_hours', 'Device hours that are read from raw points', () => read.dirtyHours())
 
   function gauge(name: string, help: string, value: () => number) {
@@ -86,10 +79,8 @@ export function createMetrics(read: {
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
-    observeRequest(operation: OperationId | 'none', code: number, took: number) {
-      requests.inc({ operation, code })
-      latency.observe({ operation }, took)
-    },
+    observeRequest: (operation: OperationId | 'none', code: number, took: number) =>
+      requests.observe(operation, code, took),
     observeQuery: (took: number) => queries.observe(took),
     observeDrain(frames: number, ms: number) {
       drains.observe(ms / 1000)

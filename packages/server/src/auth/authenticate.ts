@@ -18,8 +18,11 @@ export interface Authenticator {
    * for good ones; SERVICE_UNAVAILABLE when too many keys wait for their first check.
    */
   authenticate(key: string, address: string): Promise<Principal>
-  /** The same at once, for a key that was checked of late; undefined: ask `authenticate`. */
-  authenticateCached(key: string, address: string): Principal | undefined
+  /**
+   * The same at once, for a key that was checked of late; undefined: ask `authenticate`. With an object that lives as long
+   * as the connection does, the digest of the key that it sends again and again is made but once.
+   */
+  authenticateCached(key: string, address: string, connection?: object): Principal | undefined
 }
 
 export interface AuthenticatorDeps {
@@ -35,6 +38,7 @@ export interface AuthenticatorDeps {
 export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
   const { clock, pepper, verified, uses, badKeys } = deps
   const checks = new Map<string, Promise<VerifiedKey | undefined>>()
+  const connections = new WeakMap<object, { key: string; digest: string }>()
 
   const admit = (found: VerifiedKey | undefined, address: string): Principal | undefined => {
     const now = clock.now()
@@ -60,9 +64,13 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
       if (!principal) throw badKeys.refuse(address)
       return principal
     },
-    authenticateCached(key, address) {
+    authenticateCached(key, address, connection) {
       if (key.length !== keyLength) return undefined
-      return admit(verified.get(digestOf(pepper, key)), address)
+      const sent = connection && connections.get(connection)
+      if (sent?.key === key) return admit(verified.get(sent.digest), address)
+      const digest = digestOf(pepper, key)
+      if (connection) connections.set(connection, { key, digest })
+      return admit(verified.get(digest), address)
     },
   }
 }

@@ -84,11 +84,11 @@ export const configKeys = {
     description: 'How many telemetry queries run at once; others wait',
   }),
   queryCacheMb: integer({
-    default: 128,
+    default: 256,
     unit: 'MiB',
     minimum: 0,
     maximum: 65_536,
-    description: 'Memory for answers of telemetry queries; 0: none',
+    description: 'Memory for roll-ups that queries are answered from, newest first; 0: none',
   }),
   ingestLogMb: integer({
     default: 1024,

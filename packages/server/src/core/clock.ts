@@ -6,6 +6,13 @@ export interface Clock {
 
 export const systemClock: Clock = { now: () => Date.now() }
 
+const last = { ms: Number.NaN, text: '' }
+
+/** ISO 8601 in UTC with milliseconds. Many answers fall into one millisecond, so the last text is kept. */
 export function toIso(ms: number): string {
-  return new Date(ms).toISOString()
+  if (ms !== last.ms) {
+    last.ms = ms
+    last.text = new Date(ms).toISOString()
+  }
+  return last.text
 }

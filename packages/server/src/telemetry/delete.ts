@@ -7,12 +7,14 @@ import { readInstant } from './instant.ts'
 import type { LatestValues } from './latest-values.ts'
 import type { IngestLog, TelemetryStore } from './ports.ts'
 import { readList } from './question.ts'
+import type { RollUpCache } from './roll-up-cache.ts'
 
 export interface DeleteDeps {
   store: TelemetryStore
   log: IngestLog
   drain: Drain
   dirty: DirtyHours
+  cache: RollUpCache
   latest: LatestValues
 }
 
@@ -35,7 +37,7 @@ export async function deleteTelemetry(
   return deps.drain.exclusively(async () => {
     const hours = (await deps.store.hoursOf({ device, start, end })).map((hour) => ({ device, hour }))
     deps.log.markDirty(hours)
-    deps.dirty.mark(hours, ctx.now())
+    deps.cache.drop(deps.dirty.mark(hours, ctx.now()))
     // Only these: values from elsewhere may still be in the log, and the store cannot give them back.
     deps.latest.drop(
       device,

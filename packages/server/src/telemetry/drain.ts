@@ -3,11 +3,13 @@ import { createLoop } from '../core/loop.ts'
 import type { DirtyHours } from './dirty-hours.ts'
 import type { Micros } from './instant.ts'
 import type { DrainBatch, IngestLog, TelemetryStore } from './ports.ts'
+import type { RollUpCache } from './roll-up-cache.ts'
 
 export interface DrainDeps {
   log: IngestLog
   store: TelemetryStore
   dirty: DirtyHours
+  cache: RollUpCache
   now(): number
   onBatch(batch: DrainBatch, ms: number): void
   onError(cause: unknown): void
@@ -45,7 +47,7 @@ export function createDrain(deps: DrainDeps): Drain {
       const started = performance.now()
       const batch = deps.log.openBatch(batchBytesMax)
       if (!batch) return false
-      deps.dirty.mark(batch.hours, deps.now())
+      deps.cache.drop(deps.dirty.mark(batch.hours, deps.now()))
       await deps.store.insertBatch(batch)
       deps.log.finishBatch(batch)
       settledUpTo = batch.last
@@ -58,7 +60,8 @@ export function createDrain(deps: DrainDeps): Drain {
     restMs,
     onError: deps.onError,
     async run(signal) {
-      while (!signal.aborted && (await moveBatch()));
+      // What came in meanwhile waits for the next turn, unless a whole batch of it has gathered.
+      while (!signal.aborted && (await moveBatch()) && deps.log.depth().bytes > batchBytesMax);
     },
   })
   return {

@@ -11,10 +11,13 @@ import { createPointQuota } from './point-quota.ts'
 import type { DrainBatch, IngestLog, RetentionStore, TelemetryStore } from './ports.ts'
 import { createExpiry } from './retention.ts'
 import { createRetentionRules } from './retention-rules.ts'
+import { RollUpCache } from './roll-up-cache.ts'
 import { createRoller } from './roller.ts'
 import { sendFrame } from './send.ts'
 import { type BatchInput, sendBatch } from './send-batch.ts'
+import { TagSets } from './tag-sets.ts'
 import { createTakeBack } from './take-back.ts'
+import { createWarmer } from './warmer.ts'
 
 export type { Idempotent } from './idempotent.ts'
 export type { BatchInput } from './send-batch.ts'
@@ -28,6 +31,7 @@ export interface TelemetryOptions {
   pointsPerMinute: number
   rollUpQuietSeconds: number
   latestSeriesMax: number
+  queryCacheBytes: number
   onDrained(batch: DrainBatch, ms: number): void
   onError(loop: string, cause: unknown): void
 }
@@ -36,6 +40,7 @@ export type Telemetry = Awaited<ReturnType<typeof createTelemetry>>
 
 const sweepMs = 15 * 60_000
 const loadDevices = 1000
+const tagSetsMax = 100_000
 
 /**
  * The telemetry room: intake, drain, roll-ups, queries. When it resolves it has recovered: what a crash left in the log
@@ -46,19 +51,24 @@ export async function createTelemetry(options: TelemetryOptions) {
   const onError = (loop: string) => (cause: unknown) => options.onError(loop, cause)
   const latest = new LatestValues(options.latestSeriesMax)
   const dirty = new DirtyHours()
+  const cache = new RollUpCache(options.queryCacheBytes)
+  const tagSets = new TagSets(tagSetsMax)
   const rules = createRetentionRules()
   const quota = createPointQuota(options.pointsPerMinute)
 
-  const drain = createDrain({ log, store, dirty, now, onBatch: options.onDrained, onError: onError('drain') })
+  const drain = createDrain({ log, store, dirty, cache, now, onBatch: options.onDrained, onError: onError('drain') })
+  const warmer = createWarmer({ store, cache, latest, now, onError: onError('warmer') })
   const roller = createRoller({
     log,
     store,
     dirty,
+    cache,
     now,
     quietMs: options.rollUpQuietSeconds * 1000,
+    onRolled: warmer.wishHours,
     onError: onError('roller'),
   })
-  const expiry = createExpiry({ retention, rules, store, latest, drain, now, onError: onError('expiry') })
+  const expiry = createExpiry({ retention, rules, store, latest, cache, drain, now, onError: onError('expiry') })
   const sweeper = createLoop({
     name: 'sweeper',
     restMs: sweepMs,
@@ -70,17 +80,19 @@ export async function createTelemetry(options: TelemetryOptions) {
   await drain.settle(0, Number.MAX_SAFE_INTEGER)
   rules.replace(await retention.get())
   await loadLatest(store, latest)
+  for (const { id, tags } of await store.tagSets(tagSetsMax)) tagSets.learn(id, tags)
 
   const intake = createIntakes({
     log,
     latest,
+    tagSets,
     quota,
     retention: rules,
     futureLimit: options.futureLimitSeconds * 1_000_000,
     takeBack: createTakeBack({ latest, drain, store, onError: onError('take-back') }),
   })
-  const deps = { log, store, drain, dirty, latest, retention, rules, intake }
-  const loops = [drain, roller, expiry, sweeper]
+  const deps = { log, store, drain, dirty, cache, tagSets, warmer, latest, retention, rules, intake }
+  const loops = [drain, roller, warmer, expiry, sweeper]
   return {
     handlers: telemetryHandlers(deps),
     /** The ways in that transports call directly, because bodies of frames are checked by the intake itself. */
@@ -90,8 +102,10 @@ export async function createTelemetry(options: TelemetryOptions) {
       sendBatch(deps, ctx, input, idempotent),
     rollAll: () => drain.settle(0, Number.MAX_SAFE_INTEGER).then(roller.rollAll),
     expireAll: expiry.expireAll,
+    warmAll: warmer.warmAll,
     depth: () => log.depth(),
     dirtyHours: () => dirty.size,
+    rollUpsInMemory: () => ({ bytes: cache.bytes, complete: warmer.idle() }),
     start: () => {
       for (const loop of loops) loop.start()
     },

@@ -10,11 +10,13 @@ import { createRecordWriters, type RecordWriter } from './log-record.ts'
 import type { PointQuota } from './point-quota.ts'
 import type { IngestLog, LogRecord, SeenAnswer } from './ports.ts'
 import type { RetentionRules } from './retention-rules.ts'
+import type { TagSets } from './tag-sets.ts'
 import type { Fault } from './value.ts'
 
 export interface IntakeDeps {
   log: IngestLog
   latest: LatestValues
+  tagSets: TagSets
   quota: PointQuota
   retention: RetentionRules
   /** How far ahead of the clock a frame may lie. */
@@ -41,7 +43,7 @@ export function isRefusal(result: FrameReceipt | Refusal): result is Refusal {
 
 /** Opens intakes. Versions rise with each frame over restarts, so that the last write of a point wins. */
 export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
-  const records = createRecordWriters()
+  const records = createRecordWriters((id, tags) => deps.tagSets.learn(id, tags))
   const frameId = idSequence('frame')
   let version = deps.log.lastVersion()
   const onFailure = (record: LogRecord) => {

@@ -11,8 +11,9 @@ export interface LatestValue {
 }
 
 export interface LatestDevice {
-  /** Of the newest frame. */
+  /** Of the newest frame, and of the oldest point known. */
   at: Micros
+  since: Micros
   tags: Record<string, string>
   metadata: Record<string, unknown>
   metrics: Map<string, LatestValue>
@@ -54,6 +55,7 @@ export class LatestValues {
       device.tags = frame.tags ?? noTags
       device.metadata = frame.metadata ?? noTags
     }
+    if (frame.at < device.since) device.since = frame.at
     const changed: string[] = []
     for (const { metric, kind, num, str } of frame.points) {
       const value = device.metrics.get(metric)
@@ -84,6 +86,7 @@ export class LatestValues {
         device.tags = row.tags
         device.metadata = JSON.parse(row.metadata)
       }
+      if (row.since < device.since) device.since = row.since
       const { at, kind, num, str } = row
       const value = device.metrics.get(row.metric)
       if (!value) this.#add(device, row.metric, { at, kind, num, str })
@@ -112,7 +115,13 @@ export class LatestValues {
   #deviceOf(id: string): LatestDevice {
     const known = this.devices.get(id)
     if (known) return known
-    const device: LatestDevice = { at: 0, tags: noTags, metadata: noTags, metrics: new Map() }
+    const device: LatestDevice = {
+      at: 0,
+      since: Number.POSITIVE_INFINITY,
+      tags: noTags,
+      metadata: noTags,
+      metrics: new Map(),
+    }
     this.devices.set(id, device)
     return device
   }

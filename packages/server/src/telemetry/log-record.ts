@@ -25,8 +25,11 @@ export interface RecordWriters {
  * Lines are made here and never taken from a client, so that no payload can be read as anything but values. Frames of
  * numbers alone, the most common, leave `kinds` and `strs` empty.
  */
-export function createRecordWriters(): RecordWriters {
-  const tagSets = createLabelSets(tagSetLine)
+export function createRecordWriters(onTagSet: (id: string, tags: Record<string, string>) => void): RecordWriters {
+  const tagSets = createLabelSets((id, tags) => {
+    onTagSet(id, tags as Record<string, string>)
+    return tagSetLine(id, tags)
+  })
   const metadataSets = createLabelSets(metadataSetLine)
 
   const open = (): RecordWriter => {

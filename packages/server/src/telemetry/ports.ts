@@ -126,6 +126,33 @@ export interface AggregateRow {
   str: string
 }
 
+/** What one bucket holds of a metric of a device under one tag set, of one type. */
+export interface PartialRow {
+  at: Micros
+  metric: string
+  device: string
+  tagSet: string
+  count: number
+  sum: number
+  min: number
+  max: number
+}
+
+/** The roll-up rows of one metric of one device in a span, column by column. */
+export interface RollUpColumns {
+  metric: string
+  device: string
+  /** Which slot of the span each row is. */
+  slots: number[]
+  kinds: number[]
+  /** One for each row, or one for all. */
+  tagSets: string[]
+  counts: number[]
+  sums: number[]
+  mins: number[]
+  maxs: number[]
+}
+
 export interface RawPlan extends Selection {
   start: Micros
   end: Micros
@@ -147,6 +174,8 @@ export interface LatestRow {
   metric: string
   kind: MetricType
   at: Micros
+  /** When the series began. */
+  since: Micros
   num: number
   str: string
   tags: Record<string, string>
@@ -166,10 +195,16 @@ export interface TelemetryStore {
   /** Repeating a batch under its token changes nothing. */
   insertBatch(batch: DrainBatch): Promise<void>
   aggregate(plan: AggregatePlan): Promise<AggregateRow[]>
+  /** The partial aggregates of a plan's stretches, unmerged. */
+  partials(plan: AggregatePlan): Promise<PartialRow[]>
+  /** All roll-ups of these devices in one span, [from, to). */
+  rollUps(size: '1m' | '1h', of: { devices: string[]; from: Micros; to: Micros }): Promise<RollUpColumns[]>
   raw(plan: RawPlan): Promise<RawRow[]>
   /** The last point of every metric of a page of devices, in the order of their names. */
   latest(page: { devices?: string[]; after?: string; limit: number }): Promise<LatestRow[]>
   metrics(filter: { devices?: string[]; prefix?: string; after?: string; limit: number }): Promise<MetricSummary[]>
+  /** Every tag set, at most `limit`. */
+  tagSets(limit: number): Promise<{ id: string; tags: Record<string, string> }[]>
   tagKeys(filter: { after?: string; limit: number }): Promise<{ key: string; values: number }[]>
   tagValues(filter: { key: string; after?: string; limit: number }): Promise<string[]>
   /** Deletes points, returns how many and the hours that they were in. */

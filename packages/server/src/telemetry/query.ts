@@ -1,23 +1,20 @@
 import { type Aggregation, type QueryInput, type QueryOutput, telemetryLimits } from '@nexus/contract'
 import type { Ctx } from '../core/context.ts'
 import { type Failure, invalid } from '../core/failure.ts'
+import { type AggregateDeps, aggregate } from './aggregate.ts'
 import { appliesTo, defaultAggregation, rollsUp } from './aggregation-rules.ts'
-import type { DirtyHours } from './dirty-hours.ts'
 import type { Drain } from './drain.ts'
 import { type Fill, fillGaps } from './fill.ts'
 import { boundaryGrain } from './interval.ts'
 import type { LatestValues } from './latest-values.ts'
 import { planStretches } from './plan.ts'
-import type { AggregatePlan, AggregateRow, TelemetryStore } from './ports.ts'
+import type { AggregatePlan, AggregateRow } from './ports.ts'
 import { queryRaw } from './query-raw.ts'
 import { type Question, readQuestion } from './question.ts'
 import { type Group, groupRows, toRows } from './rows.ts'
 
-export interface QueryDeps {
-  store: TelemetryStore
+export interface QueryDeps extends AggregateDeps {
   drain: Drain
-  dirty: DirtyHours
-  latest: LatestValues
 }
 
 type Warning = NonNullable<QueryOutput['warnings']>[number]
@@ -40,7 +37,7 @@ export async function queryTelemetry(deps: QueryDeps, ctx: Ctx, input: QueryInpu
 
   const { asked, warnings } = assign(deps.latest, question, metrics)
   const rows = (
-    await Promise.all([...asked].map(([aggregation, named]) => aggregate(deps, question, aggregation, named)))
+    await Promise.all([...asked].map(([aggregation, named]) => answer(deps, question, aggregation, named)))
   ).flat()
   const groups = groupRows(question, rows)
   const fill = input.fill ?? 'none'
@@ -88,7 +85,7 @@ function assign(latest: LatestValues, question: Question, metrics: string[]) {
   return { asked, warnings }
 }
 
-async function aggregate(
+async function answer(
   deps: QueryDeps,
   question: Question,
   aggregation: Aggregation,
@@ -107,7 +104,7 @@ async function aggregate(
     ),
     rowsMax: cellsMax + 1,
   }
-  const rows = await deps.store.aggregate(plan)
+  const rows = await aggregate(deps, plan)
   if (rows.length > cellsMax) throw tooLarge()
   return rows
 }

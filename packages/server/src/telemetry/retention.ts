@@ -6,6 +6,7 @@ import type { Micros } from './instant.ts'
 import type { LatestValues } from './latest-values.ts'
 import type { RetentionStore, TelemetryStore } from './ports.ts'
 import type { RetentionRules } from './retention-rules.ts'
+import type { RollUpCache } from './roll-up-cache.ts'
 
 export interface RetentionDeps {
   retention: RetentionStore
@@ -30,6 +31,7 @@ export async function putRetention(
 export interface ExpiryDeps extends RetentionDeps {
   store: TelemetryStore
   latest: LatestValues
+  cache: RollUpCache
   drain: Drain
   now(): number
   onError(cause: unknown): void
@@ -53,6 +55,7 @@ export function createExpiry(deps: ExpiryDeps): Expiry {
     }
     for (const [cutoff, metrics] of byCutoff) await deps.drain.exclusively(() => deps.store.expire(metrics, cutoff))
     if (byCutoff.size === 0) return
+    deps.cache.clear()
     const isPast = (metric: string, at: Micros) => at < deps.rules.keptSince(metric, now)
     for (const device of deps.latest.devices.keys()) deps.latest.drop(device, (metric, { at }) => isPast(metric, at))
   }

@@ -1,14 +1,17 @@
 import { createLoop, type Loop } from '../core/loop.ts'
 import type { DirtyHours } from './dirty-hours.ts'
-import type { IngestLog, TelemetryStore } from './ports.ts'
+import type { DeviceHour, IngestLog, TelemetryStore } from './ports.ts'
+import type { RollUpCache } from './roll-up-cache.ts'
 
 export interface RollerDeps {
   log: IngestLog
   store: TelemetryStore
   dirty: DirtyHours
+  cache: RollUpCache
   now(): number
   /** How long an hour must have been untouched. Must exceed the longest query: a plan may still read what is replaced. */
   quietMs: number
+  onRolled(hours: readonly DeviceHour[]): void
   onError(cause: unknown): void
 }
 
@@ -28,7 +31,10 @@ export function createRoller(deps: RollerDeps): Roller {
     const due = deps.dirty.due(deps.now() * 1000, quietSince, hoursMax)
     if (due.length === 0) return false
     await deps.store.rollUp(due, deps.log.nextRollUpVersion())
-    deps.log.clearDirty(deps.dirty.clear(due))
+    const cleared = deps.dirty.clear(due)
+    deps.cache.drop(cleared)
+    deps.log.clearDirty(cleared)
+    deps.onRolled(cleared)
     return true
   }
 

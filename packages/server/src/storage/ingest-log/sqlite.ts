@@ -64,6 +64,7 @@ export function openIngestLog(options: IngestLogOptions): IngestLog {
         sql.closeBatch.run()
       })
       Object.assign(depth, readDepth(db))
+      if (depth.frames === 0) shrink(db)
     },
     lastVersion: () => (sql.lastVersion.get() as { value: number }).value,
     nextRollUpVersion: () => (sql.nextRollUp.get() as { value: number }).value,
@@ -169,6 +170,14 @@ function openBatch(sql: Statements, bytesMax: number): DrainBatch | undefined {
 function takeRows(sql: Statements, bytesMax: number): unknown[] {
   const last = sql.lastWithin.get(bytesMax) as { id: number | null }
   return last.id === null ? [] : sql.upTo.all(last.id)
+}
+
+const pagesKept = 1024
+
+/** Gives back to the disk what a backlog took, but for a few megabytes that the next will want again. */
+function shrink(db: DatabaseSync): void {
+  const { freelist_count: free } = db.prepare('PRAGMA freelist_count').get() as { freelist_count: number }
+  if (free > pagesKept * 2) db.exec(`PRAGMA incremental_vacuum(${free - pagesKept}); PRAGMA wal_checkpoint(TRUNCATE)`)
 }
 
 function readDepth(db: DatabaseSync) {

@@ -1,6 +1,6 @@
 import type { Aggregation } from '@nexus/contract'
-import type { AggregatePlan, Stretch } from '../../telemetry/ports.ts'
-import { inDirty, inRange, quote, selected } from './sql.ts'
+import type { AggregatePlan, Micros, Stretch } from '../../telemetry/ports.ts'
+import { inDirty, inRange, list, quote, selected } from './sql.ts'
 
 /**
  * Renders a plan as one query whose rows are `[bucket, device, tags, metric, kind, num, str]`. Roll-ups and points are
@@ -13,6 +13,21 @@ export function aggregateSql(plan: AggregatePlan): string {
   return `SELECT b, ${plan.byDevice ? 'device' : "''"}, ${tagColumns}, metric, ${kind}, ${num}, ${str}
     FROM (SELECT *, ${bucketOf(plan)} AS b FROM (${rowsOf(plan)}))${tagJoin(plan)}
     GROUP BY ${groups.join(', ')} ORDER BY b LIMIT ${plan.rowsMax}`
+}
+
+/** Renders the stretches of a plan as partial aggregates, rows of `[at, metric, device, tag_set, count, sum, min, max]`. */
+export function partialsSql(plan: AggregatePlan): string {
+  return `SELECT ${bucketOf(plan)} AS b, metric, device, toString(tag_set), sum(r.count), sum(r.sum), min(r.min), max(r.max)
+    FROM (${rowsOf(plan)}) AS r GROUP BY b, metric, device, tag_set LIMIT ${plan.rowsMax}`
+}
+
+/** Renders the roll-ups of a span, a row a series, with its columns as arrays. */
+export function rollUpsSql(size: '1m' | '1h', of: { devices: string[]; from: Micros; to: Micros }): string {
+  const slot = `intDiv(toUnixTimestamp(t) - ${of.from / 1_000_000}, ${size === '1m' ? 60 : 3600})`
+  return `SELECT metric, device, groupArray(${slot}), groupArray(kind),
+      if(min(tag_set) = max(tag_set), [toString(min(tag_set))], groupArray(toString(tag_set))),
+      groupArray(count), groupArray(sum), groupArray(min), groupArray(max)
+    FROM rollup_${size} FINAL WHERE device IN (${list(of.devices)}) AND ${inRange('t', of.from, of.to)} GROUP BY metric, device`
 }
 
 interface Rendered {

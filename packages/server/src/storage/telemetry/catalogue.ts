@@ -3,7 +3,9 @@ import type { ClickHouse } from './clickhouse.ts'
 import { kindNames, list, quote } from './sql.ts'
 
 /** What is there to query: metrics and tags, by name, page by page. */
-export function catalogueOf(clickhouse: ClickHouse): Pick<TelemetryStore, 'metrics' | 'tagKeys' | 'tagValues'> {
+export function catalogueOf(
+  clickhouse: ClickHouse,
+): Pick<TelemetryStore, 'metrics' | 'tagSets' | 'tagKeys' | 'tagValues'> {
   return {
     async metrics({ devices, prefix, after, limit }) {
       const conditions = [`metric > ${quote(after ?? '')}`]
@@ -20,6 +22,12 @@ export function catalogueOf(clickhouse: ClickHouse): Pick<TelemetryStore, 'metri
         firstAt,
         lastAt,
       }))
+    },
+    async tagSets(limit) {
+      const rows = await clickhouse.rows<[string, Record<string, string>]>(
+        `SELECT toString(id), tags FROM tag_sets LIMIT 1 BY id LIMIT ${limit}`,
+      )
+      return rows.map(([id, tags]) => ({ id, tags }))
     },
     async tagKeys({ after, limit }) {
       const rows = await clickhouse.rows<[string, number]>(

@@ -3,11 +3,13 @@ import type {
   AggregateRow,
   DrainBatch,
   LatestRow,
+  PartialRow,
   RawPlan,
   RawRow,
+  RollUpColumns,
   TelemetryStore,
 } from '../../telemetry/ports.ts'
-import { aggregateSql } from './aggregate-sql.ts'
+import { aggregateSql, partialsSql, rollUpsSql } from './aggregate-sql.ts'
 import { catalogueOf } from './catalogue.ts'
 import type { ClickHouse } from './clickhouse.ts'
 import { removalsOf } from './removals.ts'
@@ -21,6 +23,8 @@ export async function openTelemetryStore(clickhouse: ClickHouse): Promise<Teleme
   return {
     insertBatch: (batch) => insertBatch(clickhouse, batch),
     aggregate: (plan) => aggregate(clickhouse, plan),
+    partials: (plan) => partials(clickhouse, plan),
+    rollUps: (...of) => rollUps(clickhouse, ...of),
     raw: (plan) => raw(clickhouse, plan),
     latest: (page) => latest(clickhouse, page),
     ...catalogueOf(clickhouse),
@@ -59,6 +63,38 @@ async function aggregate(clickhouse: ClickHouse, plan: AggregatePlan): Promise<A
   }))
 }
 
+async function partials(clickhouse: ClickHouse, plan: AggregatePlan): Promise<PartialRow[]> {
+  type Row = [
+    at: number,
+    metric: string,
+    device: string,
+    tagSet: string,
+    count: number,
+    sum: number,
+    min: number,
+    max: number,
+  ]
+  const rows = await clickhouse.rows<Row>(partialsSql(plan))
+  return rows.map(([at, metric, device, tagSet, count, sum, min, max]) => ({
+    at,
+    metric,
+    device,
+    tagSet,
+    count,
+    sum,
+    min,
+    max,
+  }))
+}
+
+async function rollUps(clickhouse: ClickHouse, ...of: Parameters<TelemetryStore['rollUps']>): Promise<RollUpColumns[]> {
+  type Row = [string, string, number[], number[], string[], number[], number[], number[], number[]]
+  const rows = await clickhouse.rows<Row>(rollUpsSql(...of))
+  return rows.map(([metric, device, slots, kinds, tagSets, counts, sums, mins, maxs]) => {
+    return { metric, device, slots, kinds, tagSets, counts, sums, mins, maxs }
+  })
+}
+
 async function raw(clickhouse: ClickHouse, plan: RawPlan): Promise<RawRow[]> {
   const direction = plan.order === 'asc' ? 'ASC' : 'DESC'
   const after =
@@ -81,17 +117,19 @@ async function latest(
   clickhouse: ClickHouse,
   { devices, after, limit }: { devices?: string[]; after?: string; limit: number },
 ): Promise<LatestRow[]> {
-  type Row = [string, string, number, number, number, string, Record<string, string>, string]
+  type Row = [string, string, number, number, number, string, Record<string, string>, string, number]
   const named = devices ? `AND device IN (${list(devices)})` : ''
   const page = `SELECT device FROM series WHERE device > ${quote(after ?? '')} ${named} GROUP BY device ORDER BY device LIMIT ${limit}`
   const rows = await clickhouse.rows<Row>(
-    `SELECT device, metric, kind, toUnixTimestamp64Micro(ts), num, str, s.tags, m.metadata
+    `SELECT device, metric, kind, toUnixTimestamp64Micro(ts), num, str, s.tags, m.metadata, toUnixTimestamp64Micro(c.since)
      FROM (SELECT * FROM points FINAL WHERE (metric, device, ts) IN
        (SELECT metric, device, max(last_at) FROM series WHERE device IN (${page}) GROUP BY metric, device)) AS p
      ANY LEFT JOIN tag_sets AS s ON p.tag_set = s.id ANY LEFT JOIN metadata_sets AS m ON p.metadata_set = m.id
+     ANY LEFT JOIN (SELECT device AS owner, min(first_at) AS since FROM series WHERE device IN (${page}) GROUP BY device) AS c ON p.device = c.owner
      ORDER BY device, metric`,
   )
-  return rows.map(([device, metric, kind, ts, num, str, tags, metadata]) => ({
+  return rows.map(([device, metric, kind, ts, num, str, tags, metadata, since]) => ({
+    since,
     device,
     metric,
     kind: kindNames[kind]!,

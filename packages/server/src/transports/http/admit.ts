@@ -17,6 +17,29 @@ export async function admit(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<Principal> {
+  return admitKnown(deps, operation, request, reply) ?? admitUnknown(deps, operation, request, reply)
+}
+
+/** The same in this very turn, for a key that was checked of late; undefined, and nothing spent, for any other. */
+export function admitKnown(
+  deps: HttpDeps,
+  operation: Operation,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Principal | undefined {
+  const token = bearerOf(request)
+  const principal = token && deps.authenticateCached(token, request.ip, request.socket)
+  if (!principal) return undefined
+  spendOrRefuse(deps.gate.spend(principal, operation.rate), reply, deps.now())
+  return principal
+}
+
+async function admitUnknown(
+  deps: HttpDeps,
+  operation: Operation,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<Principal> {
   const principal = await authenticate(deps, request, reply)
   spendOrRefuse(deps.gate.spend(principal, operation.rate), reply, deps.now())
   return principal
@@ -25,7 +48,9 @@ export async function admit(
 async function authenticate(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply): Promise<Principal> {
   try {
     const token = bearerOf(request)
-    return deps.authenticateCached(token, request.ip) ?? (await deps.authenticate(token, request.ip))
+    if (token === undefined)
+      throw fail('UNAUTHORIZED', { field: 'Authorization', issue: 'expected Bearer and an API key' })
+    return await deps.authenticate(token, request.ip)
   } catch (cause) {
     spendOrRefuse(deps.spendAddress(request.ip, 'other'), reply, deps.now())
     throw cause

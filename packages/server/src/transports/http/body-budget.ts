@@ -1,5 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 
+/** What a connection costs anyway. */
+const smallBytes = 64 * 1024
+
 /** How many bytes of bodies may be under way at once, over all connections. */
 export class BodyBudget {
   readonly #bytesMax: number
@@ -14,7 +17,7 @@ export class BodyBudget {
   take(request: FastifyRequest): boolean {
     const { 'content-length': length, 'transfer-encoding': chunked } = request.headers
     const bytes = chunked === undefined ? Number(length ?? 0) : request.routeOptions.bodyLimit
-    if (bytes === 0) return true
+    if (bytes <= smallBytes) return true
     // What is over the route's limit is refused before it is read.
     if (bytes > request.routeOptions.bodyLimit) return true
     if (this.#bytes + bytes > this.#bytesMax) return false
@@ -24,6 +27,7 @@ export class BodyBudget {
   }
 
   give(request: FastifyRequest): void {
+    if (this.#bytes === 0) return
     this.#bytes -= this.#taken.get(request) ?? 0
     this.#taken.delete(request)
   }

@@ -14,10 +14,13 @@ const decoders = {
 const depthMax = 32
 const keysMax = 10_000
 
-/** Undoes `Content-Encoding`, never beyond `bytesMax`: a decompression bomb stops there. */
-export async function decodeBody(body: Buffer, encoding: string | undefined, bytesMax: number): Promise<Buffer> {
+/** Undoes `Content-Encoding`, never beyond `bytesMax`: a decompression bomb stops there. Plain bodies come back as they are. */
+export function decodeBody(body: Buffer, encoding: string | undefined, bytesMax: number): Buffer | Promise<Buffer> {
   const name = encoding?.trim().toLowerCase()
-  if (name === undefined || name === '' || name === 'identity') return body
+  return name === undefined || name === '' || name === 'identity' ? body : decompress(body, name, bytesMax)
+}
+
+async function decompress(body: Buffer, name: string, bytesMax: number): Promise<Buffer> {
   const decode = Object.hasOwn(decoders, name) ? decoders[name as keyof typeof decoders] : undefined
   if (!decode) {
     throw fail(

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import type { Ctx, Principal } from '../../core/context.ts'
-import { fail, invalid } from '../../core/failure.ts'
+import { invalid } from '../../core/failure.ts'
 
 const requestIdShape = /^[\w.:-]{1,128}$/
 const traceparentShape = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}/
@@ -12,15 +12,10 @@ export function requestIdOf(header: string | string[] | undefined): string {
   return typeof header === 'string' && requestIdShape.test(header) ? header : `req-${randomUUID()}`
 }
 
-/** The key of `Authorization: Bearer …`. */
-export function bearerOf(request: FastifyRequest): string {
+/** The key of `Authorization: Bearer …`; undefined where there is none. */
+export function bearerOf(request: FastifyRequest): string | undefined {
   const header = request.headers.authorization
-  if (header === undefined)
-    throw fail('UNAUTHORIZED', { field: 'Authorization', issue: 'is missing: expected Bearer and an API key' })
-  const token = bearer.exec(header)?.[1]
-  if (token === undefined)
-    throw fail('UNAUTHORIZED', { field: 'Authorization', issue: 'expected Bearer and an API key' })
-  return token
+  return header === undefined ? undefined : bearer.exec(header)?.[1]
 }
 
 /** The context of one HTTP call. The trace is that of `traceparent` (https://www.w3.org/TR/trace-context/), or a new one. */
@@ -31,10 +26,14 @@ export function httpCtx(
 ): Ctx {
   const { traceparent } = request.headers
   const inherited = typeof traceparent === 'string' ? traceparentShape.exec(traceparent)?.[1] : undefined
+  let traceId = inherited
   return {
     principal,
     requestId: request.id,
-    traceId: inherited ?? randomUUID().replaceAll('-', ''),
+    get traceId() {
+      traceId ??= randomUUID().replaceAll('-', '')
+      return traceId
+    },
     now: deps.now,
     signal: deps.signal,
   }

@@ -6,7 +6,7 @@ import type { Ctx, Principal } from '../../core/context.ts'
 import { invalid } from '../../core/failure.ts'
 import { authorise } from '../../core/invoke.ts'
 import type { BatchInput, Idempotent } from '../../telemetry/index.ts'
-import { admit } from './admit.ts'
+import { admit, admitKnown } from './admit.ts'
 import { negotiate } from './alternatives.ts'
 import { decodeBody, parseJson, parseLines } from './body.ts'
 import { httpCtx, idempotencyKeyOf } from './call.ts'
@@ -42,11 +42,12 @@ export function mountIngest(app: FastifyInstance, deps: HttpDeps): void {
 }
 
 async function sendOne(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const principal = await admit(deps, send, request, reply)
+  const principal = admitKnown(deps, send, request, reply) ?? (await admit(deps, send, request, reply))
   authorise(send, principal)
   negotiate(request.headers.accept, send)
   if (!isJson(request.headers['content-type'])) throw unsupportedMedia('application/json')
-  const body = await decodeBody(bodyOf(request), request.headers['content-encoding'], send.bodyBytesMax)
+  const decoded = decodeBody(bodyOf(request), request.headers['content-encoding'], send.bodyBytesMax)
+  const body = Buffer.isBuffer(decoded) ? decoded : await decoded
   const idempotent = idempotentOf(principal, send.id, request, body)
   const frame = parseJson(body)
   if (!isRecord(frame)) throw invalid('body', 'must be a JSON object')

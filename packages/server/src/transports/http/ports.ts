@@ -7,7 +7,7 @@ import type { Telemetry } from '../../telemetry/index.ts'
 export interface HttpDeps {
   gate: Gate
   /** Cached keys answer in the same turn; others are looked up. */
-  authenticateCached(token: string, address: string): Principal | undefined
+  authenticateCached(token: string, address: string, connection: object): Principal | undefined
   authenticate(token: string, address: string): Promise<Principal>
   spendAddress(address: string, bucket: RateBucket): RateStatus
   telemetry: Pick<Telemetry, 'send' | 'sendBatch'>

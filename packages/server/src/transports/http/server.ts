@@ -43,16 +43,7 @@ export function createHttpServer(deps: HttpDeps, options: HttpOptions): FastifyI
   const app = open(deps, options)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-  guardBodies(app, new BodyBudget(bodiesBytesMax))
-  app.addHook('onRequest', (request, reply, done) => {
-    reply.headers(securityHeaders)
-    reply.header('x-request-id', request.id)
-    done()
-  })
-  app.addHook('onResponse', (request, reply, done) => {
-    deps.observe(request.routeOptions.config.operation ?? 'none', reply.statusCode, reply.elapsedTime / 1000)
-    done()
-  })
+  addHooks(app, deps)
   app.setErrorHandler((error, request, reply) => answerError(deps, error, request, reply))
   app.setNotFoundHandler((request, reply) => {
     spendOrRefuse(deps.spendAddress(request.ip, 'other'), reply, deps.now())
@@ -90,14 +81,18 @@ function open(deps: HttpDeps, { headersTimeoutMs, requestTimeoutMs, tls }: HttpO
   return Fastify(secure) as unknown as FastifyInstance
 }
 
-/** Bodies that are being read take memory before anything knows whether they are worth it. */
-function guardBodies(app: FastifyInstance, budget: BodyBudget): void {
-  app.addHook('onRequest', (request, _reply, done) => {
+/** What happens around every request. Bodies take memory before anything knows whether they are worth it: see the budget. */
+function addHooks(app: FastifyInstance, deps: HttpDeps): void {
+  const budget = new BodyBudget(bodiesBytesMax)
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.headers(securityHeaders)
+    reply.header('x-request-id', request.id)
     if (budget.take(request)) done()
     else done(fail('SERVICE_UNAVAILABLE', { reason: 'too_many_bodies' }, { retryAfterSeconds: 1 }))
   })
-  app.addHook('onResponse', (request, _reply, done) => {
+  app.addHook('onResponse', (request, reply, done) => {
     budget.give(request)
+    deps.observe(request.routeOptions.config.operation ?? 'none', reply.statusCode, reply.elapsedTime / 1000)
     done()
   })
   app.addHook('onRequestAbort', (request, done) => {

@@ -1,0 +1,203 @@
+import type { DirtyHours } from './dirty-hours.ts'
+import { type Micros, microsPerHour } from './instant.ts'
+import type { LatestValues } from './latest-values.ts'
+import { gather, gatherable, type PartialGroup, Partials } from './partials.ts'
+import type { AggregatePlan, AggregateRow, DirtySet, Stretch, TelemetryStore } from './ports.ts'
+import {
+  type Block,
+  type BlockSize,
+  kindOf,
+  type RollUpCache,
+  slotMicros,
+  slotOf,
+  spanHours,
+  tagSetOf,
+} from './roll-up-cache.ts'
+import { matchesTags } from './tag-filter.ts'
+import type { TagSets } from './tag-sets.ts'
+import type { Warmer } from './warmer.ts'
+
+export interface AggregateDeps {
+  store: TelemetryStore
+  dirty: DirtyHours
+  latest: LatestValues
+  cache: RollUpCache
+  tagSets: TagSets
+  warmer: Warmer
+}
+
+/** Beyond this many blocks the store, which reads rows in bulk and with many threads, is the quicker. */
+const blocksMax = 20_000
+const devicesMax = 2000
+
+/**
+ * Answers a plan: from roll-ups in memory where all of them are there, reading only edges and dirty hours from the
+ * store; else from the store alone, and wishes for what was missing.
+ */
+export async function aggregate(deps: AggregateDeps, plan: AggregatePlan): Promise<AggregateRow[]> {
+  const devices = gatherable.includes(plan.aggregation) ? devicesOf(deps.latest, plan) : undefined
+  const rolled = plan.stretches.filter(({ source }) => source !== 'raw')
+  if (!devices || rolled.length === 0 || blocksNeeded(plan, devices, rolled) > blocksMax)
+    return deps.store.aggregate(plan)
+
+  const merge = new Merge(deps.tagSets, plan)
+  for (const stretch of rolled) if (!mergeBlocks(deps, plan, devices, stretch, merge)) return deps.store.aggregate(plan)
+  const raw = plan.stretches.filter(({ source }) => source === 'raw')
+  if (raw.length > 0) {
+    for (const { metric, device, tagSet, at, count, sum, min, max } of await deps.store.partials({
+      ...plan,
+      stretches: raw,
+    })) {
+      const group = merge.groupOf(metric, device, tagSet)
+      if (group) gather(group, at, count, sum, min, max)
+    }
+  }
+  return merge.unknownTags ? deps.store.aggregate(plan) : merge.rows()
+}
+
+/** The devices to look at, if they are all known and not too many. */
+function devicesOf(latest: LatestValues, plan: AggregatePlan): string[] | undefined {
+  if (!latest.complete) return undefined
+  if (plan.devices) return plan.devices
+  if (latest.devices.size > devicesMax) return undefined
+  return [...latest.devices]
+    .filter(([, { metrics }]) => plan.metrics.some((metric) => metrics.has(metric)))
+    .map(([id]) => id)
+}
+
+function blocksNeeded(plan: AggregatePlan, devices: string[], stretches: Stretch[]): number {
+  return stretches.reduce((sum, stretch) => sum + spansOf(stretch).length, 0) * devices.length * plan.metrics.length
+}
+
+/** The spans of blocks that a stretch touches, by number. */
+function spansOf({ source, from, to }: Stretch): number[] {
+  const width = spanHours[source as BlockSize] * microsPerHour
+  const first = Math.floor(from / width)
+  return Array.from({ length: Math.ceil(to / width) - first }, (_, i) => first + i)
+}
+
+/** Brings rows of any origin to the groups and buckets of a plan. */
+class Merge {
+  readonly bucketOf: (at: Micros) => Micros
+  unknownTags = false
+  readonly #plan: AggregatePlan
+  readonly #tagSets: TagSets
+  readonly #byMetric: Map<string, Partials>
+  readonly #wanted = new Map<string, boolean>()
+
+  constructor(tagSets: TagSets, plan: AggregatePlan) {
+    this.#tagSets = tagSets
+    this.#plan = plan
+    this.#byMetric = new Map(plan.metrics.map((metric) => [metric, new Partials()]))
+    this.bucketOf = bucketsOf(plan)
+  }
+
+  /** The group of rows of a series under a tag set; undefined if the plan filters them out. */
+  groupOf(metric: string, device: string, tagSet: string): PartialGroup | undefined {
+    if (!this.#wants(tagSet)) return undefined
+    const { byDevice, byTags } = this.#plan
+    const own = byDevice ? device : undefined
+    const tags = byTags.map((key) => this.#tagSets.get(tagSet)?.[key] ?? null)
+    return this.#byMetric.get(metric)!.group(tags.length === 0 ? (own ?? '') : JSON.stringify([own, tags]), own, tags)
+  }
+
+  rows(): AggregateRow[] {
+    return [...this.#byMetric].flatMap(([metric, partials]) => partials.rows(metric, this.#plan.aggregation))
+  }
+
+  #wants(tagSet: string): boolean {
+    let wanted = this.#wanted.get(tagSet)
+    if (wanted === undefined) {
+      const { tags: conditions, byTags } = this.#plan
+      const tags = this.#tagSets.get(tagSet)
+      if (!tags && (conditions || byTags.length > 0)) this.unknownTags = true
+      wanted = !conditions || matchesTags(conditions, tags ?? {})
+      this.#wanted.set(tagSet, wanted)
+    }
+    return wanted
+  }
+}
+
+function bucketsOf({ buckets, start }: AggregatePlan): (at: Micros) => Micros {
+  if (buckets === 'one') return () => start
+  if ('width' in buckets) return (at) => Math.floor(at / buckets.width) * buckets.width
+  const { starts } = buckets
+  return (at) => {
+    let [low, high] = [0, starts.length - 1]
+    while (low < high) {
+      const middle = (low + high + 1) >> 1
+      if (starts[middle]! <= at) low = middle
+      else high = middle - 1
+    }
+    return starts[low]!
+  }
+}
+
+/** False if a block is missing: then the merge is of no use, and what is missing has been wished for. */
+function mergeBlocks(
+  deps: AggregateDeps,
+  plan: AggregatePlan,
+  devices: string[],
+  stretch: Stretch,
+  merge: Merge,
+): boolean {
+  const size = stretch.source as BlockSize
+  const spoiled = spoiledBy(stretch.except)
+  let complete = true
+  for (const span of spansOf(stretch)) {
+    const missing: string[] = []
+    for (const device of devices) {
+      const known = deps.latest.devices.get(device)?.metrics
+      const blocks = deps.cache.get(size, span, device)
+      for (const metric of plan.metrics) {
+        if (!known?.has(metric)) continue
+        const block = blocks?.get(metric)
+        if (block) mergeBlock({ plan, merge, stretch, size, span, metric, device, spoiled }, block)
+        else if (missing.at(-1) !== device) missing.push(device)
+      }
+    }
+    if (missing.length > 0) {
+      deps.warmer.wish({ size, span, devices: missing })
+      complete = false
+    }
+  }
+  return complete
+}
+
+/** Tells whether an hour of a device is dirty in this plan. */
+function spoiledBy(except: DirtySet | undefined): ((device: string, hour: number) => boolean) | undefined {
+  if (!except) return undefined
+  if ('hours' in except) {
+    const hours = new Set(except.hours)
+    return (_device, hour) => hours.has(hour)
+  }
+  const pairs = new Set(except.pairs.map(({ device, hour }) => `${hour} ${device}`))
+  return (device, hour) => pairs.has(`${hour} ${device}`)
+}
+
+interface Place {
+  plan: AggregatePlan
+  merge: Merge
+  stretch: Stretch
+  size: BlockSize
+  span: number
+  metric: string
+  device: string
+  spoiled: ((device: string, hour: number) => boolean) | undefined
+}
+
+function mergeBlock(place: Place, { keys, values, tagSets }: Block): void {
+  const { plan, merge, stretch, size, span, metric, device, spoiled } = place
+  const groups = tagSets.map((tagSet) => merge.groupOf(metric, device, tagSet))
+  if (groups.every((group) => group === undefined)) return
+  const begin = span * spanHours[size] * microsPerHour
+  const kindMax = plan.aggregation === 'count' ? 5 : 2
+  for (let i = 0; i * 2 < keys.length; i++) {
+    const key = keys[i * 2]!
+    const at = begin + slotOf(key) * slotMicros[size]
+    const group = groups[tagSetOf(key)]
+    if (!group || at < stretch.from || at >= stretch.to || kindOf(key) > kindMax) continue
+    if (spoiled?.(device, Math.floor(at / microsPerHour))) continue
+    gather(group, merge.bucketOf(at), keys[i * 2 + 1]!, values[i * 3]!, values[i * 3 + 1]!, values[i * 3 + 2]!)
+  }
+}

@@ -1,0 +1,124 @@
+import type { DeviceHour } from './ports.ts'
+
+/**
+ * Roll-up rows of one metric of one device: an hour of minutes, or a day of hours. 32 bytes a row, so that a day of a
+ * thousand series by the minute takes fifty megabytes.
+ */
+export interface Block {
+  /** Two numbers a row: `slot | kind << 6 | tagSet << 9`, and the count. */
+  keys: Uint32Array
+  /** Three numbers a row: sum, minimum, maximum. */
+  values: Float64Array
+  /** The ids that rows point into. */
+  tagSets: string[]
+}
+
+export interface BlockRow {
+  /** Which minute of the hour, or hour of the day. */
+  slot: number
+  kind: number
+  tagSet: number
+  count: number
+}
+
+export type BlockSize = '1m' | '1h'
+
+/** How many hours a block spans, and how long its slots are. */
+export const spanHours: Record<BlockSize, number> = { '1m': 1, '1h': 24 }
+export const slotMicros: Record<BlockSize, number> = { '1m': 60_000_000, '1h': 3_600_000_000 }
+
+const tagSetsMax = 1 << 23
+
+/** Packs what a row is; undefined if a number is too large for its bits. */
+export function packKey({ slot, kind, tagSet, count }: BlockRow): [number, number] | undefined {
+  if (tagSet >= tagSetsMax || count > 0xffffffff) return undefined
+  return [(slot | (kind << 6) | (tagSet << 9)) >>> 0, count]
+}
+
+export const slotOf = (key: number) => key & 0x3f
+export const kindOf = (key: number) => (key >>> 6) & 0x7
+export const tagSetOf = (key: number) => key >>> 9
+
+const overheadBytes = 400
+
+/**
+ * Roll-ups in memory. A block is dropped as soon as one of its hours is marked dirty, and again when that hour has been
+ * rolled up anew, so that what is here is what the store would say. When it is full, the blocks that were put first go.
+ */
+export class RollUpCache {
+  readonly #bytesMax: number
+  /** By size, span and device; then by metric. */
+  readonly #spans = new Map<string, Map<string, Block>>()
+  #bytes = 0
+  #epoch = 0
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Changes whenever hours have changed: what was read from the store before may be old. */
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  /** What is there for a device in a span, by metric. */
+  get(size: BlockSize, span: number, device: string): ReadonlyMap<string, Block> | undefined {
+    return this.#spans.get(keyOf(size, span, device))
+  }
+
+  /** Whether a block of these bytes fits without another one going. */
+  hasRoomFor(bytes: number): boolean {
+    return this.#bytes + bytes <= this.#bytesMax
+  }
+
+  /** Keeps what was read since `epoch`, unless hours have changed meanwhile. */
+  put(size: BlockSize, span: number, device: string, metric: string, block: Block, epoch: number): void {
+    if (epoch !== this.#epoch || bytesOf(block) > this.#bytesMax) return
+    const key = keyOf(size, span, device)
+    const metrics = this.#spans.get(key) ?? new Map<string, Block>()
+    const old = metrics.get(metric)
+    this.#bytes += bytesOf(block) - (old ? bytesOf(old) : 0)
+    metrics.set(metric, block)
+    this.#spans.set(key, metrics)
+    for (const oldest of this.#spans.keys()) {
+      if (this.#bytes <= this.#bytesMax) break
+      this.#drop(oldest)
+    }
+  }
+
+  /** Forgets the blocks of hours that have changed. */
+  drop(hours: readonly DeviceHour[]): void {
+    if (hours.length === 0) return
+    this.#epoch++
+    for (const { device, hour } of hours) {
+      this.#drop(keyOf('1m', hour, device))
+      this.#drop(keyOf('1h', Math.floor(hour / spanHours['1h']), device))
+    }
+  }
+
+  /** Forgets everything: metrics have expired. */
+  clear(): void {
+    this.#epoch++
+    this.#spans.clear()
+    this.#bytes = 0
+  }
+
+  #drop(key: string): void {
+    const metrics = this.#spans.get(key)
+    if (!metrics) return
+    for (const block of metrics.values()) this.#bytes -= bytesOf(block)
+    this.#spans.delete(key)
+  }
+}
+
+function keyOf(size: BlockSize, span: number, device: string): string {
+  return `${size} ${span} ${device}`
+}
+
+function bytesOf(block: Block): number {
+  return block.keys.byteLength + block.values.byteLength + overheadBytes
+}
