@@ -28,7 +28,7 @@ test('with nothing given, every key takes its default', () => {
   assert.equal(config.port, 8420)
   assert.equal(config.dataDir, './data')
   assert.equal(config.adminKey, undefined)
-  assert.equal(config.queryCacheMb, 128)
+  assert.equal(config.queryCacheMb, 256)
   assert.deepEqual(config.rateLimits, rateDefaults)
 })
 

@@ -18,6 +18,8 @@ const series = {
   nexus_ingest_log_bytes: 'gauge',
   nexus_ingest_log_age_seconds: 'gauge',
   nexus_rollup_dirty_hours: 'gauge',
+  nexus_rollup_memory_bytes: 'gauge',
+  nexus_rollup_memory_complete: 'gauge',
 }
 
 /** The value of a series, by its name and labels as they are written. */
