@@ -3,7 +3,7 @@ import type { Ctx } from '../core/context.ts'
 import { invalid } from '../core/failure.ts'
 import type { DirtyHours } from './dirty-hours.ts'
 import type { Drain } from './drain.ts'
-import { readInstant } from './instant.ts'
+import { type Micros, readInstant } from './instant.ts'
 import type { LatestValues } from './latest-values.ts'
 import type { IngestLog, TelemetryStore } from './ports.ts'
 import { readList } from './question.ts'
@@ -38,15 +38,17 @@ export async function deleteTelemetry(
     const hours = (await deps.store.hoursOf({ device, start, end })).map((hour) => ({ device, hour }))
     deps.log.markDirty(hours)
     deps.cache.drop(deps.dirty.mark(hours, ctx.now()))
-    // Only these: values from elsewhere may still be in the log, and the store cannot give them back.
-    deps.latest.drop(
-      device,
-      (metric, { at }) => at >= start && at < end && (metrics === undefined || metrics.includes(metric)),
+    const isMeant = (metric: string, at: Micros) =>
+      at >= start && at < end && (metrics === undefined || metrics.includes(metric))
+    const known = [...(deps.latest.devices.get(device)?.metrics ?? [])]
+    const doomed = new Map(
+      known.filter(([metric, { at }]) => isMeant(metric, at)).map(([metric, { at }]) => [metric, at]),
     )
-    try {
-      return { deleted_points: await deps.store.delete({ device, metrics, start, end }) }
-    } finally {
-      deps.latest.load(await deps.store.latest({ devices: [device], limit: 1 }))
-    }
+    const deleted = await deps.store.delete({ device, metrics, start, end })
+    const left = await deps.store.latest({ devices: [device], limit: 1 })
+    // Only the doomed go: others may still be in the log alone. At once, for queries take latest values for all series.
+    deps.latest.drop(device, (metric, { at }) => doomed.get(metric) === at)
+    deps.latest.load(left)
+    return { deleted_points: deleted }
   })
 }

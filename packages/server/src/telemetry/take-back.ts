@@ -1,5 +1,5 @@
 import type { Drain } from './drain.ts'
-import { instantMax } from './instant.ts'
+import { instantMax, type Micros } from './instant.ts'
 import type { LatestValues } from './latest-values.ts'
 import { identitiesIn } from './log-record.ts'
 import type { LogRecord, TelemetryStore } from './ports.ts'
@@ -14,26 +14,33 @@ export interface TakeBackDeps {
 const devicesAtOnce = 1000
 
 /**
- * Makes latest values true again after a commit that failed: what it brought goes at once, and what stood there before
- * is read from the store. Failures come in storms, as when the log is full, so there is one reading at a time.
+ * Makes latest values true again after a commit that failed: what it brought gives way to what the store holds. Failures
+ * come in storms, as when the log is full, so there is one reading at a time, and of each series only the newest counts.
  */
 export function createTakeBack({ latest, drain, store, onError }: TakeBackDeps): (record: LogRecord) => void {
-  const spoiled = new Set<string>()
+  const refused = new Map<string, Map<string, Micros>>()
   let reading = false
 
   const readAgain = async () => {
-    while (spoiled.size > 0) {
+    while (refused.size > 0) {
       await drain.settle(0, instantMax)
-      const devices = [...spoiled].slice(0, devicesAtOnce)
-      latest.load(await store.latest({ devices, limit: devices.length }))
-      for (const device of devices) spoiled.delete(device)
+      const devices = [...refused.keys()].slice(0, devicesAtOnce)
+      const rows = await store.latest({ devices, limit: devices.length })
+      // Both at once, for queries take latest values for all series.
+      for (const device of devices) {
+        const metrics = refused.get(device)!
+        latest.drop(device, (metric, { at }) => metrics.get(metric) === at)
+        refused.delete(device)
+      }
+      latest.load(rows)
     }
   }
 
   return (record) => {
     for (const { device, at, metrics } of identitiesIn(record)) {
-      latest.drop(device, (metric, value) => value.at === at && metrics.includes(metric))
-      spoiled.add(device)
+      const newest = refused.get(device) ?? new Map<string, Micros>()
+      refused.set(device, newest)
+      for (const metric of metrics) newest.set(metric, Math.max(at, newest.get(metric) ?? 0))
     }
     if (reading) return
     reading = true
