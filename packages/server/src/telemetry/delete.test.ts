@@ -1,5 +1,6 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { openTelemetryRoom } from '../testing/telemetry-room.ts'
 
 const start = Date.UTC(2025, 10, 3)
@@ -86,6 +87,23 @@ test('a deletion elsewhere leaves latest values that are still in the log', asyn
   })
   const [device] = (await room.handlers['telemetry.latest'](ctx, {})).devices
   deepEqual([device?.metrics.m?.value, device?.tags], [2, { of: 'new' }])
+})
+
+test('while a part of a device is deleted, the rest of it is in every answer', async (t) => {
+  const { room, counts, remove } = await filledRoom(t)
+  await room.rollAll()
+  await room.warmAll()
+  let ended = false
+  const deletion = remove({ start_time: start + hour, end_time: start + 2 * hour }).finally(() => {
+    ended = true
+  })
+  while (!ended) {
+    equal((await counts('d'))[0], 60)
+    // Answers from memory never wait: without this, nothing else would get its turn.
+    await turn()
+  }
+  equal(await deletion, 120)
+  deepEqual(await counts('d'), [60, 0])
 })
 
 test('an end that is not after the start is refused', async (t) => {
