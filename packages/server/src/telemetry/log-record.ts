@@ -68,6 +68,15 @@ export function createRecordWriters(onTagSet: (id: string, tags: Record<string, 
   }
 }
 
+/** Which points a record brings. */
+export function identitiesIn(record: LogRecord): { device: string; at: Micros; metrics: string[] }[] {
+  const lines = record.lines.split('\n').slice(0, -1)
+  return lines.map((line) => {
+    const [device, at, , , , metrics] = JSON.parse(line) as [string, Micros, number, number, number, string[]]
+    return { device, at, metrics }
+  })
+}
+
 function lineOf(frame: ReadFrame, version: number, tagSet: string, metadataSet: string, scales: MetricScales): string {
   let [metrics, mantissas, powers] = ['', '', '']
   let plain = true
