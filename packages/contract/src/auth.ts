@@ -1,18 +1,17 @@
-import Type, { type Static } from 'typebox'
+import Type, { type Static, type TOptional, type TSchema } from 'typebox'
 import { operation } from './operation.ts'
-import { rateBuckets } from './rates.ts'
+import { type RateBucket, rateBuckets } from './rates.ts'
 import { Scope } from './scopes.ts'
 import { Cursor, Id, PageLimit, Timestamp } from './shapes.ts'
 
 const Name = Type.String({ minLength: 1, maxLength: 128 })
 const Cidr = Type.String({ minLength: 2, maxLength: 49, description: 'An address or a CIDR block, IPv4 or IPv6' })
-const RateLimits = Type.Partial(
+const RateLimit = Type.Integer({ minimum: 1, maximum: 100_000_000 })
+const byBucket = <T extends TSchema>(limit: T, description: string) =>
   Type.Object(
-    Object.fromEntries(rateBuckets.map((bucket) => [bucket, Type.Integer({ minimum: 1, maximum: 100_000_000 })])),
-    { additionalProperties: false },
-  ),
-  { description: 'Requests a minute by bucket; what is left out keeps the default' },
-)
+    Object.fromEntries(rateBuckets.map((bucket) => [bucket, Type.Optional(limit)])) as Record<RateBucket, TOptional<T>>,
+    { additionalProperties: false, description },
+  )
 
 const settings = {
   name: Name,
@@ -21,7 +20,7 @@ const settings = {
   device_id: Type.Union([Id, Type.Null()], { description: 'The only device that the key may speak as' }),
   agent_id: Type.Union([Id, Type.Null()], { description: 'The only agent that the key may speak as' }),
   allowed_cidrs: Type.Array(Cidr, { maxItems: 64, description: 'Addresses that may use the key; empty: any' }),
-  rate_limits: RateLimits,
+  rate_limits: byBucket(RateLimit, 'Requests a minute by bucket; what is left out keeps the default'),
 }
 
 /** An API key as it shows after it was made: never its secret. */
@@ -108,7 +107,9 @@ export const keysUpdate = operation({
       scopes: Type.Optional(settings.scopes),
       expires_at: Type.Optional(settings.expires_at),
       allowed_cidrs: Type.Optional(settings.allowed_cidrs),
-      rate_limits: Type.Optional(settings.rate_limits),
+      rate_limits: Type.Optional(
+        byBucket(Type.Union([RateLimit, Type.Null()]), 'Requests a minute by bucket; null: the default again'),
+      ),
     },
     { additionalProperties: false },
   ),

@@ -2,6 +2,8 @@ const prefix = 'nxs_live_'
 const alphabet = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const idLength = 12
 const secretLength = 43
+/** Under the 72 bytes that bcrypt looks at. */
+export const keyLength = 71
 const shape = /^nxs_live_([0-9A-Za-z]{12})_([0-9A-Za-z]{43})([0-9A-Za-z]{6})$/
 
 export interface KeyParts {

@@ -42,6 +42,9 @@ export interface Operation<Input extends TSchema = TSchema, Output extends TSche
 export type InputOf<O extends Operation> = Static<O['input']>
 export type OutputOf<O extends Operation> = Static<O['output']>
 
+/** What an `Idempotency-Key` may be. */
+export const idempotencyKeyPattern = '^[\\x21-\\x7e]{1,255}$'
+
 type Effect = Operation['effect']
 
 type Declared<I extends TSchema, O extends TSchema, E extends Effect> = Omit<

@@ -18,8 +18,8 @@ export const telemetryLimits = {
   rawRowsMax: 10_000,
 } as const
 
-/** Names of metrics and keys of tags and metadata. */
-export const keyPattern = '^[A-Za-z_][\\w.\\-/]*$'
+/** Names of metrics and keys of tags and metadata: at most `keyLengthMax` characters. */
+export const keyPattern = '^[A-Za-z_][\\w.\\-/]{0,127}$'
 
 export const metricTypes = ['number', 'boolean', 'string', 'array', 'object'] as const
 export type MetricType = (typeof metricTypes)[number]
@@ -45,7 +45,11 @@ export const Aggregation = Type.Enum(aggregations)
 export type Aggregation = Static<typeof Aggregation>
 
 const record = (value: ReturnType<typeof Type.Unknown> | ReturnType<typeof Type.String>, max: number, min = 0) =>
-  Type.Record(Type.String({ pattern: keyPattern, maxLength: 128 }), value, { minProperties: min, maxProperties: max })
+  Type.Record(Type.String({ pattern: keyPattern }), value, {
+    minProperties: min,
+    maxProperties: max,
+    additionalProperties: false,
+  })
 
 /** What one device measured at one instant (specification, "Send Telemetry Frame"). */
 export const Frame = Type.Object(
@@ -91,7 +95,7 @@ export const framesSend = operation({
   http: 'POST /v1/telemetry/frames',
   status: 201,
   idempotent: true,
-  input: Type.Interface([Frame], { ack: Ack }),
+  input: Type.Object({ ...Frame.properties, ack: Ack }, { additionalProperties: false }),
   output: FrameReceipt,
   errors: ['CONFLICT', 'SERVICE_UNAVAILABLE'],
 })

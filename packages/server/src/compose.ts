@@ -5,7 +5,7 @@ import { createAuth, createIdempotency, createRateLimits } from './auth/index.ts
 import type { Config } from './config.ts'
 import { systemClock } from './core/clock.ts'
 import { createGate, type Handlers } from './core/invoke.ts'
-import { createLog, createMetrics, type Metrics, redactUrl } from './observability.ts'
+import { createLog, createMetrics, type Log, type Metrics, redactUrl } from './observability.ts'
 import { openIngestLog } from './storage/ingest-log/sqlite.ts'
 import {
   createIdempotencyStore,
@@ -34,20 +34,31 @@ export interface Nexus {
  * What was opened is closed again when a later step fails.
  */
 export async function startNexus(config: Config): Promise<Nexus> {
+  const log = createLog(config.logLevel)
   const closers: (() => unknown)[] = []
   const close = async () => {
-    for (const closer of closers.reverse()) await closer()
+    for (const closer of closers.reverse()) {
+      try {
+        await closer()
+      } catch (err) {
+        log.error({ err }, 'A part could not be closed; the others are')
+      }
+    }
   }
   try {
-    return await compose(config, closers, close)
+    return await compose(config, log, closers, close)
   } catch (cause) {
     await close()
     throw cause
   }
 }
 
-async function compose(config: Config, closers: (() => unknown)[], close: () => Promise<void>): Promise<Nexus> {
-  const log = createLog(config.logLevel)
+async function compose(
+  config: Config,
+  log: Log,
+  closers: (() => unknown)[],
+  close: () => Promise<void>,
+): Promise<Nexus> {
   const clock = systemClock
   const now = () => clock.now()
   const stopping = new AbortController()
@@ -125,11 +136,12 @@ async function compose(config: Config, closers: (() => unknown)[], close: () => 
     },
   )
 
-  const loops = [telemetry, auth, idempotency, createTlsReload(config, http, log)]
+  const tlsReload = createTlsReload(config, http, log)
+  const loops = [telemetry, auth, idempotency, tlsReload]
   for (const loop of loops) loop.start()
   closers.push(
     () => telemetry.stop(config.stopSeconds * 300),
-    () => Promise.all([auth.stop(), idempotency.stop()]),
+    () => Promise.all([auth.stop(), idempotency.stop(), tlsReload.stop()]),
   )
   const url = await http.listen({ host: config.host, port: config.port })
   closers.push(() => stopHttp(http, config.stopSeconds * 600))

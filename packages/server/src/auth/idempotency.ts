@@ -14,7 +14,6 @@ export interface IdempotencyDeps {
 
 const keptMs = 24 * 3_600_000
 const sweepMs = 15 * 60_000
-const printable = /^[\x20-\x7e]{1,255}$/
 
 /** Answers are kept for 24 hours by API key, operation and value. A call that fails keeps nothing, so it can be retried. */
 export function createIdempotency(deps: IdempotencyDeps): Idempotency & Loop & { sweep(): Promise<void> } {
@@ -23,7 +22,6 @@ export function createIdempotency(deps: IdempotencyDeps): Idempotency & Loop & {
   const sweep = () => store.sweep(clock.now())
 
   const begin = async (call: IdempotentCall): Promise<{ replay: unknown } | undefined> => {
-    checkValue(call.value)
     const id = idOf(call)
     const body = running.get(id)
     if (body !== undefined) throw body === call.bodyHash ? inUse() : reused()
@@ -66,12 +64,6 @@ export function createIdempotency(deps: IdempotencyDeps): Idempotency & Loop & {
 
 function idOf({ keyId, operation, value }: IdempotentCall): string {
   return `${keyId} ${operation} ${value}`
-}
-
-function checkValue(value: string): void {
-  if (printable.test(value)) return
-  const fault = { field: 'Idempotency-Key', issue: 'must be 1 to 255 printable ASCII characters' }
-  throw fail('INVALID_REQUEST', { ...fault, errors: [fault] })
 }
 
 function reused(): Failure {

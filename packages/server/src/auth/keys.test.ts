@@ -125,6 +125,7 @@ test('a patch changes what it names, from the next request on', async (t) => {
   deepEqual([shown.name, shown.rate_limits, shown.expires_at], ['one', { task: 5, ai: 7 }, null])
   equal(nexus.auth.authenticateCached(key, here), undefined)
   deepEqual((await nexus.auth.authenticate(key, here)).scopes, ['task:read'])
+  deepEqual((await nexus.call('auth.keys.update', { key_id, rate_limits: { task: null } })).rate_limits, { ai: 7 })
 })
 
 test('a revoked key stops at once, a second revocation changes nothing, and it can not be changed', async (t) => {

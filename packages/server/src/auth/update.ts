@@ -11,14 +11,14 @@ import { checkedSettings } from './settings.ts'
  * Errors: NOT_FOUND, VALIDATION_ERROR, CONFLICT (`key_revoked`, `last_admin_key`).
  */
 export async function updateKey(deps: KeyDeps, ctx: WriteCtx, input: Input<'auth.keys.update'>): Promise<ApiKey> {
-  const { key_id, ...patch } = input
+  const { key_id, rate_limits: patched, ...patch } = input
   const now = ctx.now()
   const settings = checkedSettings(patch, now)
   const record = await lockedKey(deps, ctx.tx, key_id)
   if (record.shown.revoked_at !== null) throw fail('CONFLICT', { reason: 'key_revoked', key_id })
 
-  const rate_limits = { ...record.shown.rate_limits, ...settings.rate_limits }
-  const shown: ApiKey = { ...record.shown, ...settings, rate_limits }
+  const limits = Object.entries({ ...record.shown.rate_limits, ...patched }).filter(([, limit]) => limit !== null)
+  const shown: ApiKey = { ...record.shown, ...settings, rate_limits: Object.fromEntries(limits) }
   await keepAnAdminKey(deps, ctx.tx, record.shown, shown, now)
   await deps.store.replace(ctx.tx, { ...record, shown })
   deps.store.afterCommit(ctx.tx, () => deps.forget(key_id))

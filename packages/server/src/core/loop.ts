@@ -10,9 +10,11 @@ export interface LoopOptions {
   /** How long to rest between two turns. */
   restMs: number
   run(signal: AbortSignal): Promise<void>
-  /** A turn that throws doesn't end the loop: the next comes after a rest. */
+  /** A turn that throws doesn't end the loop: the next comes after a rest, of at least a second. */
   onError(cause: unknown): void
 }
+
+const failedRestMs = 1000
 
 /** States: idle -> resting <-> running -> stopped. */
 export function createLoop({ restMs, run, onError }: LoopOptions): Loop {
@@ -20,20 +22,21 @@ export function createLoop({ restMs, run, onError }: LoopOptions): Loop {
   let timer: NodeJS.Timeout | undefined
   let turn: Promise<void> = Promise.resolve()
 
-  const rest = () => {
-    if (!controller.signal.aborted) timer = setTimeout(() => (turn = next()), restMs)
+  const rest = (ms: number) => {
+    if (!controller.signal.aborted) timer = setTimeout(() => (turn = next()), ms)
   }
   const next = async (): Promise<void> => {
     try {
       await run(controller.signal)
+      rest(restMs)
     } catch (cause) {
       onError(cause)
+      rest(Math.max(restMs, failedRestMs))
     }
-    rest()
   }
 
   return {
-    start: rest,
+    start: () => rest(restMs),
     async stop() {
       controller.abort()
       clearTimeout(timer)

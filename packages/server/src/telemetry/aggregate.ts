@@ -44,10 +44,10 @@ export async function aggregate(deps: AggregateDeps, plan: AggregatePlan): Promi
   for (const stretch of rolled) if (!mergeBlocks(deps, plan, devices, stretch, merge)) return deps.store.aggregate(plan)
   const raw = plan.stretches.filter(({ source }) => source === 'raw')
   if (raw.length > 0) {
-    for (const { metric, device, tagSet, at, count, sum, min, max } of await deps.store.partials({
-      ...plan,
-      stretches: raw,
-    })) {
+    const partials = await deps.store.partials({ ...plan, stretches: raw })
+    // There may be more of them than were let through: the store merges what does not fit here.
+    if (partials.length >= plan.rowsMax) return deps.store.aggregate(plan)
+    for (const { metric, device, tagSet, at, count, sum, min, max } of partials) {
       const group = merge.groupOf(metric, device, tagSet)
       if (group) gather(group, at, count, sum, min, max)
     }

@@ -33,21 +33,19 @@ export async function deleteTelemetry(
   const device = input.device_id
   const metrics = readList(input.metrics, 'metrics', 256)
 
+  const lastAt = new Map([...(deps.latest.devices.get(device)?.metrics ?? [])].map(([metric, { at }]) => [metric, at]))
   await deps.drain.settle(start, end)
   return deps.drain.exclusively(async () => {
     const hours = (await deps.store.hoursOf({ device, start, end })).map((hour) => ({ device, hour }))
     deps.log.markDirty(hours)
     deps.cache.drop(deps.dirty.mark(hours, ctx.now()))
-    const isMeant = (metric: string, at: Micros) =>
-      at >= start && at < end && (metrics === undefined || metrics.includes(metric))
-    const known = [...(deps.latest.devices.get(device)?.metrics ?? [])]
-    const doomed = new Map(
-      known.filter(([metric, { at }]) => isMeant(metric, at)).map(([metric, { at }]) => [metric, at]),
-    )
     const deleted = await deps.store.delete({ device, metrics, start, end })
     const left = await deps.store.latest({ devices: [device], limit: 1 })
-    // Only the doomed go: others may still be in the log alone. At once, for queries take latest values for all series.
-    deps.latest.drop(device, (metric, { at }) => doomed.get(metric) === at)
+    // Only values that were there before: of those that came in meanwhile the store may know nothing yet. At once, for
+    // queries take latest values for all series.
+    const isMeant = (metric: string, at: Micros) =>
+      at >= start && at < end && (metrics === undefined || metrics.includes(metric))
+    deps.latest.drop(device, (metric, { at }) => at === lastAt.get(metric) && isMeant(metric, at))
     deps.latest.load(left)
     return { deleted_points: deleted }
   })

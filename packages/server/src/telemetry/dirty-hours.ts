@@ -1,21 +1,17 @@
 import { type Micros, microsPerHour } from './instant.ts'
 import type { DeviceHour, DirtySet } from './ports.ts'
 
-interface Mark {
-  /** When the hour was last touched, in ms. */
-  at: number
-  /** Grows with each touch, so that a roll-up knows whether a point came in while it was made. */
-  generation: number
-}
-
 /** Beyond this many pairs a plan names whole hours: they read more raw points, never wrong ones. */
 const pairsNamedMax = 500
 
-/** Which device hours must be read from raw points, because their roll-ups don't tell the truth (yet). */
+/**
+ * Which device hours must be read from raw points, because their roll-ups don't tell the truth (yet). Hours are marked,
+ * and rolled up and cleared, only while the drain stands still: see `Drain.exclusively`.
+ */
 export class DirtyHours {
-  readonly #hours = new Map<number, Map<string, Mark>>()
+  /** When each was last touched, in ms. */
+  readonly #hours = new Map<number, Map<string, number>>()
   #size = 0
-  #generation = 0
 
   get size(): number {
     return this.#size
@@ -25,40 +21,37 @@ export class DirtyHours {
   mark(pairs: readonly DeviceHour[], now: number): DeviceHour[] {
     const fresh: DeviceHour[] = []
     for (const pair of pairs) {
-      const devices = this.#hours.get(pair.hour) ?? new Map<string, Mark>()
+      const devices = this.#hours.get(pair.hour) ?? new Map<string, number>()
       this.#hours.set(pair.hour, devices)
       if (!devices.has(pair.device)) {
         this.#size++
         fresh.push(pair)
       }
-      devices.set(pair.device, { at: now, generation: ++this.#generation })
+      devices.set(pair.device, now)
     }
     return fresh
   }
 
   /** Hours over since `over` and untouched since `quietSince`, oldest first, at most `max`. */
-  due(over: Micros, quietSince: number, max: number): (DeviceHour & { generation: number })[] {
-    const due: (DeviceHour & { generation: number })[] = []
+  due(over: Micros, quietSince: number, max: number): DeviceHour[] {
+    const due: DeviceHour[] = []
     for (const hour of [...this.#hours.keys()].sort((a, b) => a - b)) {
       if ((hour + 1) * microsPerHour > over) break
-      for (const [device, mark] of this.#hours.get(hour)!) {
-        if (mark.at <= quietSince) due.push({ device, hour, generation: mark.generation })
+      for (const [device, touchedAt] of this.#hours.get(hour)!) {
+        if (touchedAt <= quietSince) due.push({ device, hour })
         if (due.length === max) return due
       }
     }
     return due
   }
 
-  /** Clears hours unless they were touched again meanwhile; returns the cleared ones. */
-  clear(pairs: readonly (DeviceHour & { generation: number })[]): DeviceHour[] {
-    return pairs.filter(({ device, hour, generation }) => {
+  clear(pairs: readonly DeviceHour[]): void {
+    for (const { device, hour } of pairs) {
       const devices = this.#hours.get(hour)
-      if (devices?.get(device)?.generation !== generation) return false
-      devices.delete(device)
+      if (!devices?.delete(device)) continue
       if (devices.size === 0) this.#hours.delete(hour)
       this.#size--
-      return true
-    })
+    }
   }
 
   has(device: string, hour: number): boolean {

@@ -17,7 +17,9 @@ export function isFault(result: ReadFrame | Fault): result is Fault {
   return 'issue' in result
 }
 
-const { metricsMax, tagsMax, keyLengthMax } = telemetryLimits
+const { frameBytesMax, metricsMax, tagsMax, keyLengthMax } = telemetryLimits
+/** A character takes six bytes at most, as an escape; all names and numbers of a frame together less than 48 KiB. */
+const textMax = (frameBytesMax - 48 * 1024) / 6
 const idLengthMax = 128
 const key = new RegExp(keyPattern)
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it keeps out
@@ -52,6 +54,8 @@ export function readFrame(value: unknown, receivedAt: Micros, latestAt: Micros):
 
   const points = readMetrics(metrics)
   if (!Array.isArray(points)) return points
+  if (mayBeTooLarge(points, tags as ReadFrame['tags'], metadata) && bytesOf(value) > frameBytesMax)
+    return fault('', `has more than ${frameBytesMax} bytes`)
   return {
     deviceId: deviceId as string,
     at,
@@ -60,6 +64,21 @@ export function readFrame(value: unknown, receivedAt: Micros, latestAt: Micros):
     metadata: metadata as ReadFrame['metadata'],
     frameId: frameId as string | undefined,
   }
+}
+
+/**
+ * Names and numbers are few and short enough by themselves. Only text can make a frame too large, so that most need not
+ * be written out to be measured.
+ */
+function mayBeTooLarge(points: Point[], tags: ReadFrame['tags'], metadata: unknown): boolean {
+  let characters = metadata === undefined ? 0 : JSON.stringify(metadata).length
+  for (const point of points) characters += point.str.length
+  for (const name in tags) characters += tags[name]!.length
+  return characters > textMax
+}
+
+function bytesOf(value: object): number {
+  return Buffer.byteLength(JSON.stringify(value))
 }
 
 function readMetrics(metrics: unknown): Point[] | Fault {

@@ -5,15 +5,18 @@ import type { IngestLog } from './ports.ts'
 export interface Idempotent {
   key: string
   bodyHash: string
+  /** Set once the answer turns out to be that of an earlier request. */
+  replayed?: boolean
 }
 
 /** The stored answer of an earlier request of that name, if there is one; CONFLICT if its body was another. */
-export function replayOf(log: IngestLog, { key, bodyHash }: Idempotent): string | undefined {
-  const seen = log.seen(key)
+export function replayOf(log: IngestLog, idempotent: Idempotent): string | undefined {
+  const seen = log.seen(idempotent.key)
   if (!seen) return undefined
-  if (seen.bodyHash !== bodyHash) {
+  if (seen.bodyHash !== idempotent.bodyHash) {
     const issue = 'was used for another body within the last 24 hours'
     throw fail('CONFLICT', { field: 'Idempotency-Key', issue, reason: 'idempotency_key_reused' })
   }
+  idempotent.replayed = true
   return seen.answer
 }

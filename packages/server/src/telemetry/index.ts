@@ -62,13 +62,24 @@ export async function createTelemetry(options: TelemetryOptions) {
     log,
     store,
     dirty,
+    drain,
     cache,
     now,
     quietMs: options.rollUpQuietSeconds * 1000,
     onRolled: warmer.wishHours,
     onError: onError('roller'),
   })
-  const expiry = createExpiry({ retention, rules, store, latest, cache, drain, now, onError: onError('expiry') })
+  const expiry = createExpiry({
+    retention,
+    rules,
+    store,
+    latest,
+    cache,
+    warmer,
+    drain,
+    now,
+    onError: onError('expiry'),
+  })
   const sweeper = createLoop({
     name: 'sweeper',
     restMs: sweepMs,

@@ -137,3 +137,11 @@ test('a repeated frame is not acknowledged before the first of its kind is durab
   deepEqual(order.slice(0, 2).sort(), ['frame', 'keyed'])
   deepEqual(order.slice(2).sort(), ['batch', 'frame again', 'keyed again'])
 })
+
+test('a log that is full says so to those, too, who do not wait for the disk', async (t) => {
+  const full = Promise.reject(Object.assign(new Error('full'), { code: 'SERVICE_UNAVAILABLE' }))
+  full.catch(() => {})
+  const { room, ctx, log } = await openTelemetryRoom(t)
+  t.mock.method(log, 'append', () => full)
+  await rejects(room.send(ctx, { device_id: 'd', metrics: { m: 1 } }, 'memory'), { code: 'SERVICE_UNAVAILABLE' })
+})

@@ -90,7 +90,8 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
         const finished = { ...record.finish(), seen }
         const committed = deps.log.append(finished)
         committed.catch(() => onFailure(finished))
-        if (ack === 'durable') await committed
+        // A log that is full refuses at once: who doesn't wait for the disk is told all the same.
+        await (ack === 'durable' ? committed : Promise.race([committed, undefined]))
       },
     }
   }

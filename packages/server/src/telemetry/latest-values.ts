@@ -34,7 +34,7 @@ export class LatestValues {
     this.#seriesMax = seriesMax
   }
 
-  /** False once a device had to be let go. */
+  /** False once a device had to be let go: from then on only the store knows all of it. */
   get complete(): boolean {
     return this.#complete
   }

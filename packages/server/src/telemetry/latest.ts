@@ -1,16 +1,18 @@
 import type { Input, Output } from '@nexus/contract'
 import type { Ctx } from '../core/context.ts'
 import { decodeCursor, page } from '../core/paging.ts'
-import { formatInstant } from './instant.ts'
+import type { Drain } from './drain.ts'
+import { formatInstant, instantMax } from './instant.ts'
 import { type LatestDevice, LatestValues } from './latest-values.ts'
 import { toValue } from './point.ts'
 import type { TelemetryStore } from './ports.ts'
 import { readList } from './question.ts'
-import { matchesTags, parseTagFilter } from './tag-filter.ts'
+import { matchesTags, parseTagFilter, type TagCondition } from './tag-filter.ts'
 
 export interface LatestDeps {
   latest: LatestValues
   store: TelemetryStore
+  drain: Drain
 }
 
 type Device = Output<'telemetry.latest'>['devices'][number]
@@ -29,31 +31,35 @@ export async function latestTelemetry(
   const conditions = input.tags === undefined ? [] : parseTagFilter(input.tags)
   const metrics = readList(input.metrics, 'metrics', 256)
 
-  const source = await sourceOf(deps, named, after, limit)
-  const ids = (named ?? [...source.devices.keys()]).filter((id) => {
-    const device = source.devices.get(id)
+  const known = deps.latest.complete ? deps.latest.devices : await fromStore(deps, { named, conditions, after, limit })
+  const ids = (named ?? [...known.keys()]).filter((id) => {
+    const device = known.get(id)
     return device !== undefined && (after === undefined || id > after) && matchesTags(conditions, device.tags)
   })
   const { rows, next } = page(ids.sort(), limit, (id) => [id])
-  return { devices: rows.map((id) => describe(id, source.devices.get(id)!, metrics)), next_cursor: next }
+  return { devices: rows.map((id) => describe(id, known.get(id)!, metrics)), next_cursor: next }
 }
 
-/** Memory holds all, unless there are more series than it may hold: then the store is asked. */
-async function sourceOf(
-  { latest, store }: LatestDeps,
-  named: string[] | undefined,
-  after: string | undefined,
-  limit: number,
-): Promise<LatestValues> {
-  if (latest.complete || named?.every((id) => latest.devices.has(id))) return latest
-  const rows = await store.latest({
-    ...(named ? { devices: named } : {}),
-    ...(after === undefined ? {} : { after }),
-    limit: limit + 1,
-  })
-  const source = new LatestValues(Number.POSITIVE_INFINITY)
-  source.load(rows)
-  return source
+interface Page {
+  named: string[] | undefined
+  conditions: TagCondition[]
+  after: string | undefined
+  limit: number
+}
+
+/** Reads on until the page is full. Of a device that was let go, memory holds no more than what came in since. */
+async function fromStore({ store, drain }: LatestDeps, { named, conditions, limit, ...page }: Page) {
+  await drain.settle(0, instantMax)
+  const matching = new Map<string, LatestDevice>()
+  for (let { after } = page; matching.size <= limit; ) {
+    const rows = await store.latest({ ...(named && { devices: named }), ...(after !== undefined && { after }), limit })
+    after = rows.at(-1)?.device
+    if (after === undefined) break
+    const read = new LatestValues(Number.POSITIVE_INFINITY)
+    read.load(rows)
+    for (const [id, device] of read.devices) if (matchesTags(conditions, device.tags)) matching.set(id, device)
+  }
+  return matching
 }
 
 function describe(id: string, device: LatestDevice, metrics: string[] | undefined): Device {

@@ -52,7 +52,7 @@ function addObject(points: Point[], metric: string, value: Record<string, unknow
   points.push({ metric, kind: 'object', num: 0, str: JSON.stringify(value) })
   for (const [name, child] of Object.entries(value)) {
     const path = `${metric}.${name}`
-    if (child !== null && path.length <= telemetryLimits.keyLengthMax && key.test(path)) addPoints(points, path, child)
+    if (child !== null && key.test(path)) addPoints(points, path, child)
   }
 }
 

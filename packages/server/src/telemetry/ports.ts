@@ -220,4 +220,6 @@ export interface TelemetryStore {
 export interface RetentionStore {
   get(): Promise<Retention>
   put(tx: Tx, retention: Retention): Promise<void>
+  /** Runs `fn` once the transaction is durable; never if it rolls back. */
+  afterCommit(tx: Tx, fn: () => void): void
 }

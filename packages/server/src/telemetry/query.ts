@@ -54,9 +54,10 @@ export async function queryTelemetry(deps: QueryDeps, ctx: Ctx, input: QueryInpu
 
 /** All metrics of the devices asked for, or of all devices. */
 function knownMetrics(latest: LatestValues, { devices }: Question): string[] {
-  const known = devices?.every((device) => latest.devices.has(device))
-    ? devices.flatMap((device) => [...latest.devices.get(device)!.metrics.keys()])
-    : [...latest.metrics]
+  const known =
+    latest.complete && devices?.every((device) => latest.devices.has(device))
+      ? devices.flatMap((device) => [...latest.devices.get(device)!.metrics.keys()])
+      : [...latest.metrics]
   const metrics = [...new Set(known)].sort()
   if (metrics.length > metricsMax) throw invalid('metrics', `must be named: there are more than ${metricsMax}`)
   return metrics

@@ -1,5 +1,6 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
+import type { WriteCtx } from '../core/context.ts'
 import { startTestNexus } from '../testing/nexus.ts'
 import { openTelemetryRoom } from '../testing/telemetry-room.ts'
 
@@ -71,4 +72,14 @@ test('retention policies hold after a restart', async (t) => {
   const old = JSON.stringify({ device_id: 'd', timestamp: '2025-11-03T00:00:00Z', metrics: { m: 1 } })
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${nexus.key}` }
   equal((await fetch(`${again.url}/v1/telemetry/frames`, { method: 'POST', body: old, headers })).status, 400)
+})
+
+test('retention that could not be kept is not followed', async (t) => {
+  const policies = { policies: [{ metrics: '*', keep: '1h' }] }
+  const { room, ctx, clock } = await openTelemetryRoom(t, {
+    retention: { get: async () => ({ policies: [] }), put: async () => {}, afterCommit: () => {} },
+  })
+  await room.handlers['telemetry.retention.put']({ ...ctx, tx: {} } as WriteCtx, policies)
+  const old = { device_id: 'd', timestamp: clock.at - 24 * 3_600_000, metrics: { m: 1 } }
+  equal((await room.send(ctx, old, 'durable')).success, true)
 })

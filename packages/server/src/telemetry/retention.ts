@@ -7,6 +7,7 @@ import type { LatestValues } from './latest-values.ts'
 import type { RetentionStore, TelemetryStore } from './ports.ts'
 import type { RetentionRules } from './retention-rules.ts'
 import type { RollUpCache } from './roll-up-cache.ts'
+import type { Warmer } from './warmer.ts'
 
 export interface RetentionDeps {
   retention: RetentionStore
@@ -24,7 +25,7 @@ export async function putRetention(
   input: Input<'telemetry.retention.put'>,
 ): Promise<Output<'telemetry.retention.put'>> {
   await deps.retention.put(ctx.tx, input)
-  deps.rules.replace(input)
+  deps.retention.afterCommit(ctx.tx, () => deps.rules.replace(input))
   return input
 }
 
@@ -32,6 +33,7 @@ export interface ExpiryDeps extends RetentionDeps {
   store: TelemetryStore
   latest: LatestValues
   cache: RollUpCache
+  warmer: Warmer
   drain: Drain
   now(): number
   onError(cause: unknown): void
@@ -59,6 +61,7 @@ export function createExpiry(deps: ExpiryDeps): Expiry {
       await deps.drain.exclusively(() => deps.store.expire(metrics, cutoff))
     }
     deps.cache.clear()
+    deps.warmer.refill()
     const isPast = (metric: string, { at }: { at: Micros }) => at < (cutoffs.get(metric) ?? 0)
     for (const device of deps.latest.devices.keys()) deps.latest.drop(device, isPast)
   }

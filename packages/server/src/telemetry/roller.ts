@@ -1,5 +1,6 @@
 import { createLoop, type Loop } from '../core/loop.ts'
 import type { DirtyHours } from './dirty-hours.ts'
+import type { Drain } from './drain.ts'
 import type { DeviceHour, IngestLog, TelemetryStore } from './ports.ts'
 import type { RollUpCache } from './roll-up-cache.ts'
 
@@ -7,6 +8,7 @@ export interface RollerDeps {
   log: IngestLog
   store: TelemetryStore
   dirty: DirtyHours
+  drain: Pick<Drain, 'exclusively'>
   cache: RollUpCache
   now(): number
   /** How long an hour must have been untouched. Must exceed the longest query: a plan may still read what is replaced. */
@@ -27,14 +29,16 @@ const dirtyMax = 200_000
 
 /** Makes the roll-ups of hours that are over and have come to rest. */
 export function createRoller(deps: RollerDeps): Roller {
-  const pass = async (quietSince: number): Promise<boolean> => {
+  // With no batch and no deletion under way: their hours are marked before the points are there, or gone.
+  const pass = (quietSince: number) => deps.drain.exclusively(() => rollUp(quietSince))
+  const rollUp = async (quietSince: number): Promise<boolean> => {
     const due = deps.dirty.due(deps.now() * 1000, quietSince, hoursMax)
     if (due.length === 0) return false
     await deps.store.rollUp(due, deps.log.nextRollUpVersion())
-    const cleared = deps.dirty.clear(due)
-    deps.cache.drop(cleared)
-    deps.log.clearDirty(cleared)
-    deps.onRolled(cleared)
+    deps.dirty.clear(due)
+    deps.cache.drop(due)
+    deps.log.clearDirty(due)
+    deps.onRolled(due)
     return true
   }
 

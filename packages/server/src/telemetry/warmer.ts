@@ -25,6 +25,8 @@ export interface Warmer extends Loop {
   wish(wish: Wish): void
   /** Asks for hours that were rolled up anew, and their days. */
   wishHours(hours: readonly DeviceHour[]): void
+  /** Begins anew: the cache was cleared. */
+  refill(): void
   /** Whether all that fits has been read. */
   idle(): boolean
   /** Reads all that fits, now. */
@@ -72,6 +74,10 @@ export function createWarmer(deps: WarmerDeps): Warmer {
           wish({ size, span, devices: [...new Set(pairs.map(({ device }) => device))] })
       }
     },
+    refill() {
+      plan = undefined
+      finished = false
+    },
     idle,
     async warmAll() {
       while (!idle()) await step()
@@ -81,10 +87,10 @@ export function createWarmer(deps: WarmerDeps): Warmer {
 
 /** Spans from now back to the first that holds anything, while there is room. */
 function* fillPlan({ cache, latest, now }: WarmerDeps): Generator<Wish> {
-  const first = Math.min(...[...latest.devices.values()].map(({ since }) => since), now() * 1000)
+  const first = latest.devices.values().reduce((min, { since }) => Math.min(min, since), now() * 1000)
   for (const size of ['1h', '1m'] as const) {
     const width = spanHours[size] * microsPerHour
-    const newest = Math.max(...[...latest.devices.values()].map(({ at }) => at), 0)
+    const newest = latest.devices.values().reduce((max, { at }) => Math.max(max, at), 0)
     for (let span = Math.floor(newest / width); span >= Math.floor(first / width); span--) {
       const devices = [...latest.devices.keys()]
       for (let i = 0; i < devices.length; i += devicesAStep) {

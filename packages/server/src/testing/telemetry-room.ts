@@ -47,6 +47,7 @@ export async function openTelemetryRoom(t: TestContext, options: Partial<Telemet
       put: async (_tx, next) => {
         policies = next
       },
+      afterCommit: (_tx, fn) => fn(),
     },
     now: () => clock.now(),
     futureLimitSeconds: 600,

@@ -24,7 +24,9 @@ export function openIngestLog(options: IngestLogOptions): IngestLog {
   let group: Group | undefined
 
   const commit = () => {
-    const current = group!
+    // `close` may have committed it already.
+    if (!group) return
+    const current = group
     group = undefined
     try {
       transaction(db, () => writeGroup(sql, current, options.now()))
@@ -34,7 +36,7 @@ export function openIngestLog(options: IngestLogOptions): IngestLog {
     }
     for (const record of current.records) {
       depth.frames += record.frames
-      depth.bytes += record.lines.length
+      depth.bytes += sizeOf(record)
     }
     depth.oldestAt ??= options.now()
     current.resolve()
@@ -42,7 +44,7 @@ export function openIngestLog(options: IngestLogOptions): IngestLog {
 
   return {
     append(record) {
-      if (depth.bytes + record.lines.length > options.bytesMax) {
+      if (depth.bytes + sizeOf(record) > options.bytesMax) {
         return Promise.reject(fail('SERVICE_UNAVAILABLE', { reason: 'ingest_log_full' }, { retryAfterSeconds }))
       }
       if (!group) {
@@ -91,6 +93,11 @@ function openMigrated(file: string): DatabaseSync {
   }
 }
 
+/** Of all that the drain will move: sets of tags and metadata can be far larger than the lines that refer to them. */
+function sizeOf({ lines, tagSets, metadataSets }: Pick<LogRecord, 'lines' | 'tagSets' | 'metadataSets'>): number {
+  return lines.length + tagSets.length + metadataSets.length
+}
+
 /** Records that will share a commit, and the one promise that all of their senders wait for. */
 interface Group {
   records: LogRecord[]
@@ -121,7 +128,7 @@ function writeGroup(sql: Statements, group: Group, now: number): void {
   }
   sql.append.run(
     frames,
-    lines.length,
+    sizeOf({ lines, tagSets, metadataSets }),
     minAt,
     maxAt,
     now,
@@ -141,6 +148,7 @@ interface LogRow {
   tag_sets: string
   metadata_sets: string
   hours: string
+  appended_at: number
 }
 
 /** The bounds of a batch are committed before it is moved, so that a crash repeats just the same batch. */
@@ -157,7 +165,8 @@ function openBatch(sql: Statements, bytesMax: number): DrainBatch | undefined {
   if (!open) sql.setBatch.run(last)
   runAll(sql.markDirty, [...hours.values()])
   return {
-    token: `frames-${first}-${last}`,
+    // With the time, for a log that was lost counts from one again, and the store remembers tokens.
+    token: `frames-${first}-${last}-${rows[0]!.appended_at}`,
     last,
     frames: rows.reduce((sum, row) => sum + row.frames, 0),
     lines: rows.map((row) => row.lines).join(''),
@@ -211,7 +220,9 @@ function statements(db: DatabaseSync) {
     lastWithin: prepare(
       'SELECT max(id) id FROM (SELECT id, sum(bytes) OVER (ORDER BY id) - bytes before FROM (SELECT id, bytes FROM log ORDER BY id LIMIT 20000)) WHERE before <= ?',
     ),
-    upTo: prepare('SELECT id, frames, lines, tag_sets, metadata_sets, hours FROM log WHERE id <= ? ORDER BY id'),
+    upTo: prepare(
+      'SELECT id, frames, lines, tag_sets, metadata_sets, hours, appended_at FROM log WHERE id <= ? ORDER BY id',
+    ),
     deleteUpTo: prepare('DELETE FROM log WHERE id <= ?'),
     dirty: prepare('SELECT hour, device FROM dirty'),
     markDirty: prepare('INSERT OR IGNORE INTO dirty (hour, device) VALUES (:hour, :device)'),

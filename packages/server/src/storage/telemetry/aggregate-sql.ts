@@ -112,7 +112,7 @@ function bucketOf({ buckets, start }: AggregatePlan): string {
   const ts = 'toUnixTimestamp64Micro(ts)'
   if ('width' in buckets) return `intDiv(${ts}, ${buckets.width}) * ${buckets.width}`
   // Calendar boundaries were worked out beforehand: a point belongs to the last one at or before it.
-  return `arrayElement([${buckets.starts.join(', ')}]::Array(Int64), arrayCount(x -> x <= ${ts}, [${buckets.starts.join(', ')}]::Array(Int64)))`
+  return `roundDown(${ts}, [${buckets.starts.join(', ')}]::Array(Int64))`
 }
 
 /** Seconds of a bucket; of the whole range where there is but one. */

@@ -1,7 +1,7 @@
 import { createClient } from '@clickhouse/client'
 import { createChdbConnection } from 'chdb/connection'
 import type { ClickHouse } from './clickhouse.ts'
-import { createClickHouse } from './clickhouse.ts'
+import { createClickHouse, statementSettings } from './clickhouse.ts'
 
 export interface ChdbOptions {
   path: string
@@ -17,7 +17,8 @@ export interface ChdbOptions {
 export function openChdb(options: ChdbOptions): ClickHouse {
   // chdb's types come from @clickhouse/client-common, the client's from a copy of it: alike, but nominally apart.
   const connect = () => createChdbConnection({ path: options.path }) as never
-  const open = () => createClient({ connection: connect(), log: { level: silent } })
+  const open = () =>
+    createClient({ connection: connect(), log: { level: silent }, clickhouse_settings: statementSettings })
   return createClickHouse({
     writer: open(),
     readers: Array.from({ length: options.readers }, open),

@@ -20,6 +20,13 @@ export interface ClickHouseOptions {
   onQuery(seconds: number): void
 }
 
+/**
+ * Of every statement. Names of a thousand devices and thousands of bucket boundaries stand in the text of a query; and a
+ * batch may reach over any number of months, for devices with a wrong clock send whatever date they have: a batch that
+ * could never be inserted would hold up all that come after it.
+ */
+export const statementSettings = { max_query_size: String(64 * 1024 * 1024), max_partitions_per_insert_block: '0' }
+
 const waitingMax = 1000
 
 /** See `ClickHouse`. Queries beyond the number of readers wait in line, up to a bound. */

@@ -95,15 +95,22 @@ async function rollUps(clickhouse: ClickHouse, ...of: Parameters<TelemetryStore[
   })
 }
 
+/**
+ * The points that a page can need at most are picked first, a heap of them at a time: to gather a whole range for the
+ * sake of one page would take as much memory as the range has points.
+ */
 async function raw(clickhouse: ClickHouse, plan: RawPlan): Promise<RawRow[]> {
   const direction = plan.order === 'asc' ? 'ASC' : 'DESC'
   const after =
     plan.after &&
     `AND (ts, device) ${plan.order === 'asc' ? '>' : '<'} (${at(plan.after.at)}, ${quote(plan.after.device)})`
+  const order = `ORDER BY ts ${direction}, device ${direction}`
   const rows = await clickhouse.rows<[number, string, [string, number, number, string][]]>(
     `SELECT toUnixTimestamp64Micro(ts), device, arraySort(groupArray((metric, kind, num, str)))
-     FROM points FINAL WHERE ${selected(plan)} AND ${inRange('ts', plan.start, plan.end)} ${after ?? ''}
-     GROUP BY ts, device ORDER BY ts ${direction}, device ${direction} LIMIT ${plan.limit}`,
+     FROM (SELECT ts, device, metric, kind, num, str FROM points FINAL
+       WHERE ${selected(plan)} AND ${inRange('ts', plan.start, plan.end)} ${after ?? ''}
+       ${order} LIMIT ${plan.limit * plan.metrics.length})
+     GROUP BY ts, device ${order} LIMIT ${plan.limit}`,
   )
   return rows.map(([ts, device, points]) => ({
     at: ts,

@@ -71,7 +71,7 @@ function notJson(text: string): string {
   return 'is not valid JSON'
 }
 
-/** Refuses values that are nested too deep or have too many keys to be worth a look. */
+/** Refuses values that are nested too deep or have too many keys to be worth a look, and text that is no Unicode. */
 export function checkShape(value: unknown): void {
   let keys = 0
   let level: unknown[] = [value]
@@ -79,12 +79,21 @@ export function checkShape(value: unknown): void {
     if (depth > depthMax) throw invalid('body', `is nested deeper than ${depthMax} levels`)
     const next: unknown[] = []
     for (const node of level) {
+      if (typeof node === 'string') checkText(node)
       if (typeof node !== 'object' || node === null) continue
-      const children = Object.values(node)
+      const children = Object.entries(node)
       keys += children.length
       if (keys > keysMax) throw invalid('body', `has more than ${keysMax} keys`)
-      for (const child of children) next.push(child)
+      for (const [key, child] of children) {
+        checkText(key)
+        next.push(child)
+      }
     }
     level = next
   }
+}
+
+/** JSON may escape half a surrogate pair, which no store can keep as it is. */
+function checkText(text: string): void {
+  if (!text.isWellFormed()) throw invalid('body', 'holds text that is not well-formed Unicode')
 }

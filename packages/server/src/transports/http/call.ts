@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { idempotencyKeyPattern } from '@nexus/contract'
 import type { FastifyRequest } from 'fastify'
 import type { Ctx, Principal } from '../../core/context.ts'
 import { invalid } from '../../core/failure.ts'
@@ -39,7 +40,7 @@ export function httpCtx(
   }
 }
 
-const idempotencyKeyShape = /^[\x21-\x7e]{1,255}$/
+const idempotencyKeyShape = new RegExp(idempotencyKeyPattern)
 
 export function idempotencyKeyOf(request: FastifyRequest): string | undefined {
   const key = request.headers['idempotency-key']

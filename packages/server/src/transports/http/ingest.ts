@@ -52,7 +52,7 @@ async function sendOne(deps: HttpDeps, request: FastifyRequest, reply: FastifyRe
   const frame = parseJson(body)
   if (!isRecord(frame)) throw invalid('body', 'must be a JSON object')
   const receipt = await deps.telemetry.send(httpCtx(principal, request, deps), frame, ackOf(request, frame), idempotent)
-  if (idempotent && receipt.duplicate) reply.header('idempotent-replayed', 'true')
+  if (idempotent?.replayed) reply.header('idempotent-replayed', 'true')
   return reply.status(201).type('application/json').send(JSON.stringify(receipt))
 }
 
@@ -64,6 +64,7 @@ async function sendMany(deps: HttpDeps, request: FastifyRequest, reply: FastifyR
   const idempotent = idempotentOf(principal, batch.id, request, body)
   const ctx = httpCtx(principal, request, deps)
   const receipt = await deps.telemetry.sendBatch(ctx, readBatch(request, body), idempotent)
+  if (idempotent?.replayed) reply.header('idempotent-replayed', 'true')
   const answer = receipt.accepted === 0 ? { ...noneAccepted(receipt, ctx), ...receipt } : receipt
   return reply.status(statusOf(receipt)).type('application/json').send(JSON.stringify(answer))
 }

@@ -12,7 +12,7 @@ export function gatherInput(
   const path = request.params as Record<string, string>
   const query = request.query as Record<string, string | string[]>
   const properties = (operation.input as TSchema & { properties?: Properties }).properties ?? {}
-  if (request.method === 'GET' || request.method === 'DELETE') return { ...coerceQuery(query, properties), ...path }
+  if (['GET', 'HEAD', 'DELETE'].includes(request.method)) return { ...coerceQuery(query, properties), ...path }
 
   const [extra] = Object.keys(query)
   if (extra !== undefined) throw invalid(extra, 'is not a query parameter of this operation')

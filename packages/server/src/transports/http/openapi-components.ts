@@ -1,5 +1,5 @@
 import type { ErrorCode, Operation } from '@nexus/contract'
-import { ErrorEnvelope, errorCodes, errorTable } from '@nexus/contract'
+import { ErrorEnvelope, errorCodes, errorTable, idempotencyKeyPattern } from '@nexus/contract'
 
 type Json = Record<string, unknown>
 
@@ -44,7 +44,7 @@ const idempotencyKey = {
   in: 'header',
   required: false,
   description: 'For 24 hours, a repeat under the same key gets the answer of the first; another body is a CONFLICT.',
-  schema: { type: 'string', minLength: 1, maxLength: 255 },
+  schema: { type: 'string', pattern: idempotencyKeyPattern },
 }
 
 const headers = {

@@ -250,6 +250,13 @@ test('a repeated frame id or idempotency key is answered as the first time; anot
     [201, 'true', { ...one, duplicate: true }],
   )
   equal((await keyed({ ...frame, metrics: { other: 1 } })).status, 409)
+  const renamed = json({ ...frame, frame_id: 'my-frame' }, { 'idempotency-key': 'k3' })
+  equal((await nexus.request('/v1/telemetry/frames', renamed)).headers.get('idempotent-replayed'), null)
+
+  const batch = () => nexus.request('/v1/telemetry/frames/batch', json([frame], { 'idempotency-key': 'k4' }))
+  const [all, allAgain] = [await batch(), await batch()]
+  deepEqual([all.headers.get('idempotent-replayed'), allAgain.headers.get('idempotent-replayed')], [null, 'true'])
+  deepEqual(await allAgain.json(), await all.json())
 
   const create = (body: unknown) => nexus.request('/v1/auth/keys', json(body, { 'idempotency-key': 'k2' }))
   const made = await (await create({ name: 'a', scopes: ['task:read'] })).json()
@@ -327,4 +334,47 @@ test('what is not HTTP, and headers that do not end, get an envelope and a close
   match(headers, /^HTTP\/1\.1 408 /)
   match(body, /^HTTP\/1\.1 408 /)
   for (const answer of [garbage, headers, body]) match(answer, /x-frame-options: DENY[\s\S]*"code":"INVALID_REQUEST"/)
+})
+
+for (const value of ['', 'ü', 'a b', 'x'.repeat(256)]) {
+  test(`the idempotency key ${JSON.stringify(value).slice(0, 12)} is refused, naming the header`, async (t) => {
+    const nexus = await startTestNexus(t)
+    for (const path of ['/v1/telemetry/frames', '/v1/auth/keys']) {
+      const body = path.endsWith('keys') ? { name: 'a', scopes: ['task:read'] } : frame
+      const answer = await nexus.request(path, json(body, { 'idempotency-key': value }))
+      const { error } = (await answer.json()) as { error: { details: { field: string } } }
+      deepEqual([answer.status, error.details.field], [400, 'Idempotency-Key'])
+    }
+  })
+}
+
+test('half a surrogate pair is refused in any text of a body, and in any key', async (t) => {
+  const nexus = await startTestNexus(t)
+  for (const body of ['{"name":"\\ud800","scopes":["task:read"]}', '{"name":"a","scopes":["task:read"],"\\udc00":1}']) {
+    const headers = { 'content-type': 'application/json' }
+    const answer = await nexus.request('/v1/auth/keys', { method: 'POST', headers, body })
+    deepEqual([answer.status, /well-formed Unicode/.test(await answer.text())], [400, true])
+  }
+})
+
+test('HEAD answers as GET does, without the body', async (t) => {
+  const nexus = await startTestNexus(t)
+  const answer = await nexus.request('/v1/telemetry/latest?limit=1', { method: 'HEAD' })
+  deepEqual([answer.status, await answer.text()], [200, ''])
+})
+
+test('a frame in a batch is as bounded as one that comes alone', async (t) => {
+  const nexus = await startTestNexus(t)
+  const texts = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`m${i}`, 'x'.repeat(8000)]))
+  const frames = [
+    { device_id: 'd', metrics: texts(8) },
+    ...[texts(9), { m: 1 }].map((metrics) => ({ device_id: 'd', metrics })),
+  ]
+  frames.push({ device_id: 'd', metrics: { m: 1 }, metadata: texts(9) } as never)
+  const { results } = await nexus.client.telemetry.frames.batch({ frames })
+  deepEqual(
+    results.map((result) => ('error' in result ? result.error.issue : 'taken')),
+    ['taken', 'has more than 65536 bytes', 'taken', 'has more than 65536 bytes'],
+  )
 })

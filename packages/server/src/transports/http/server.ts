@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import type { Server } from 'node:https'
 import type { Socket } from 'node:net'
 import { type OperationId, operations } from '@nexus/contract'
@@ -157,5 +158,5 @@ function refuseConnection(deps: HttpDeps, error: Error & { code?: string }, sock
     connection: 'close',
   }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
-  socket.end(`HTTP/1.1 ${http} ${late ? 'Request Timeout' : 'Bad Request'}\r\n${lines.join('\r\n')}\r\n\r\n${text}`)
+  socket.end(`HTTP/1.1 ${http} ${STATUS_CODES[http]}\r\n${lines.join('\r\n')}\r\n\r\n${text}`)
 }
