@@ -1,6 +1,115 @@
-import { deepEqual, equal } from 'node:assert/strict'
+import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import { openTelemetryRoom } from '../testing/telemetry-room.ts'
+
+const start = Date.UTC(2025, 10, 3)
+const minute = 60_000
+const hour = 60 * minute
+
+async function filledRoom(t: Parameters<typeof openTelemetryRoom>[0]) {
+  const { room, ctx } = await openTelemetryRoom(t)
+  const frames = ['d', "it's"].flatMap((device_id) =>
+    Array.from({ length: 120 }, (_, i) => ({ device_id, timestamp: start + i * minute, metrics: { a: 1, b: i } })),
+  )
+  await room.sendBatch(ctx, { frames })
+  const counts = async (device_id: string, metrics = 'a') => {
+    const range = { device_id: [device_id], start_time: start, end_time: start + 2 * hour, metrics }
+    const query = { ...range, aggregation: 'count' as const, interval: '1h', fill: '0' as const }
+    return (await room.handlers['telemetry.query'](ctx, query)).data.map((row) => row[metrics])
+  }
+  const remove = async (input: object) =>
+    (
+      await room.handlers['telemetry.data.delete'](ctx, {
+        device_id: 'd',
+        start_time: start,
+        end_time: start + hour,
+        ...input,
+      })
+    ).deleted_points
+  const latest = async (device_id: string) =>
+    (await room.handlers['telemetry.latest'](ctx, { device_id: [device_id] })).devices[0]?.metrics
+  return { room, ctx, counts, remove, latest }
+}
+
+test('a part of an hour is deleted from points and roll-ups, of one device and no other', async (t) => {
+  const { room, counts, remove } = await filledRoom(t)
+  await room.rollAll()
+  equal(await remove({ start_time: start + 10 * minute, end_time: start + 25 * minute }), 30)
+  for (const rolled of [false, true]) {
+    if (rolled) await room.rollAll()
+    deepEqual(await counts('d'), [45, 60], `rolled up: ${rolled}`)
+    deepEqual(await counts("it's"), [60, 60])
+  }
+  equal(await remove({ start_time: start + 10 * minute, end_time: start + 25 * minute }), 0)
+})
+
+test('a metric that is named is deleted, and the others of the device stay', async (t) => {
+  const { room, counts, remove } = await filledRoom(t)
+  await room.rollAll()
+  equal(await remove({ metrics: 'a', device_id: "it's" }), 60)
+  await room.rollAll()
+  deepEqual(
+    [await counts("it's", 'a'), await counts("it's", 'b'), await counts('d')],
+    [[null, 60].map((n) => n ?? 0), [60, 60], [60, 60]],
+  )
+})
+
+test('points that are sent again after a deletion are there again', async (t) => {
+  const { room, ctx, counts, remove } = await filledRoom(t)
+  await remove({})
+  await room.rollAll()
+  deepEqual(await counts('d'), [0, 60])
+  await room.send(ctx, { device_id: 'd', timestamp: start, metrics: { a: 1 } }, 'durable')
+  deepEqual(await counts('d'), [1, 60])
+  await room.rollAll()
+  deepEqual(await counts('d'), [1, 60])
+})
+
+test('the latest values of a device are those that are left, and none when all is deleted', async (t) => {
+  const { remove, latest } = await filledRoom(t)
+  await remove({ start_time: start + hour, end_time: start + 2 * hour, metrics: 'b' })
+  const left = await latest('d')
+  deepEqual([left?.a?.timestamp, left?.b?.value], ['2025-11-03T01:59:00Z', 59])
+  await remove({ end_time: start + 2 * hour })
+  equal(await latest('d'), undefined)
+})
+
+test('a deletion elsewhere leaves latest values that are still in the log', async (t) => {
+  const { room, ctx, clock } = await openTelemetryRoom(t)
+  await room.send(ctx, { device_id: 'd', timestamp: start, metrics: { m: 1 } }, 'durable')
+  await room.rollAll()
+  await room.send(ctx, { device_id: 'd', timestamp: clock.at, metrics: { m: 2 }, tags: { of: 'new' } }, 'durable')
+  await room.handlers['telemetry.data.delete'](ctx, {
+    device_id: 'd',
+    start_time: start - hour,
+    end_time: start + hour,
+  })
+  const [device] = (await room.handlers['telemetry.latest'](ctx, {})).devices
+  deepEqual([device?.metrics.m?.value, device?.tags], [2, { of: 'new' }])
+})
+
+test('while a part of a device is deleted, the rest of it is in every answer', async (t) => {
+  const { room, counts, remove } = await filledRoom(t)
+  await room.rollAll()
+  await room.warmAll()
+  let ended = false
+  const deletion = remove({ start_time: start + hour, end_time: start + 2 * hour }).finally(() => {
+    ended = true
+  })
+  while (!ended) {
+    equal((await counts('d'))[0], 60)
+    // Answers from memory never wait: without this, nothing else would get its turn.
+    await turn()
+  }
+  equal(await deletion, 120)
+  deepEqual(await counts('d'), [60, 0])
+})
+
+test('an end that is not after the start is refused', async (t) => {
+  const { remove } = await filledRoom(t)
+  await rejects(remove({ end_time: start }), { code: 'VALIDATION_ERROR' })
+})
 
 test('after a deletion the last value is the one before, also while it runs for the rest', async (t) => {
   const { room, ctx, clock } = await openTelemetryRoom(t)

@@ -3,7 +3,7 @@ import type { Ctx } from '../core/context.ts'
 import { invalid } from '../core/failure.ts'
 import type { DirtyHours } from './dirty-hours.ts'
 import type { Drain } from './drain.ts'
-import { readInstant } from './instant.ts'
+import { type Micros, readInstant } from './instant.ts'
 import type { LatestValues } from './latest-values.ts'
 import type { IngestLog, TelemetryStore } from './ports.ts'
 import { readList } from './question.ts'
@@ -39,17 +39,14 @@ export async function deleteTelemetry(
     const hours = (await deps.store.hoursOf({ device, start, end })).map((hour) => ({ device, hour }))
     deps.log.markDirty(hours)
     deps.cache.drop(deps.dirty.mark(hours, ctx.now()))
-    try {
-      return { deleted_points: await deps.store.delete({ device, metrics, start, end }) }
-    } finally {
-      const left = await deps.store.latest({ devices: [device], limit: 1 })
-      // Only values that were there before: of those that came in meanwhile the store may know nothing yet.
-      deps.latest.drop(
-        device,
-        (metric, { at }) =>
-          at >= start && at < end && at === lastAt.get(metric) && (metrics === undefined || metrics.includes(metric)),
-      )
-      deps.latest.load(left)
-    }
+    const deleted = await deps.store.delete({ device, metrics, start, end })
+    const left = await deps.store.latest({ devices: [device], limit: 1 })
+    // Only values that were there before: of those that came in meanwhile the store may know nothing yet. At once, for
+    // queries take latest values for all series.
+    const isMeant = (metric: string, at: Micros) =>
+      at >= start && at < end && (metrics === undefined || metrics.includes(metric))
+    deps.latest.drop(device, (metric, { at }) => at === lastAt.get(metric) && isMeant(metric, at))
+    deps.latest.load(left)
+    return { deleted_points: deleted }
   })
 }

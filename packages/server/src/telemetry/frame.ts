@@ -34,7 +34,7 @@ const keysKnownMax = 100_000
  * instant in the future that is taken.
  */
 export function readFrame(value: unknown, receivedAt: Micros, latestAt: Micros): ReadFrame | Fault {
-  if (!isRecord(value)) return fault('', 'must be an object')
+  if (!isRecord(value)) return fault('', 'must be a JSON object')
   for (const name in value)
     if (!fields.has(name)) return fault(name, `is not a field of a frame: expected one of ${[...fields].join(', ')}`)
 

@@ -17,6 +17,7 @@ import { createRoller } from './roller.ts'
 import { sendFrame } from './send.ts'
 import { type BatchInput, sendBatch } from './send-batch.ts'
 import { TagSets } from './tag-sets.ts'
+import { createTakeBack } from './take-back.ts'
 import { createWarmer } from './warmer.ts'
 
 export type { Idempotent } from './idempotent.ts'
@@ -102,6 +103,7 @@ export async function createTelemetry(options: TelemetryOptions) {
     quota,
     retention: rules,
     futureLimit: options.futureLimitSeconds * 1_000_000,
+    takeBack: createTakeBack({ latest, drain, store, onError: onError('take-back') }),
   })
   const deps = { log, store, drain, dirty, cache, tagSets, warmer, latest, retention, rules, intake }
   const loops = [drain, roller, warmer, expiry, sweeper]

@@ -8,7 +8,7 @@ import type { Micros } from './instant.ts'
 import type { LatestValues } from './latest-values.ts'
 import { createRecordWriters, type RecordWriter } from './log-record.ts'
 import type { PointQuota } from './point-quota.ts'
-import type { IngestLog, SeenAnswer } from './ports.ts'
+import type { IngestLog, LogRecord, SeenAnswer } from './ports.ts'
 import type { RetentionRules } from './retention-rules.ts'
 import type { TagSets } from './tag-sets.ts'
 import type { Fault } from './value.ts'
@@ -21,6 +21,8 @@ export interface IntakeDeps {
   retention: RetentionRules
   /** How far ahead of the clock a frame may lie. */
   futureLimit: Micros
+  /** After a commit that failed. */
+  takeBack(record: LogRecord): void
 }
 
 export type Refusal = Fault & { code: 'INVALID_REQUEST' | 'FORBIDDEN' | 'RATE_LIMIT_EXCEEDED' }
@@ -44,7 +46,10 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
   const records = createRecordWriters((id, tags) => deps.tagSets.learn(id, tags))
   const frameId = idSequence('frame')
   let version = deps.log.lastVersion()
-  const onFailure = () => records.forget()
+  const onFailure = (record: LogRecord) => {
+    records.forget()
+    deps.takeBack(record)
+  }
 
   return (ctx) => {
     const now = ctx.now()
@@ -82,8 +87,9 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
       async commit(ack) {
         // Nothing new may still be a repeat of what is on its way to the disk.
         if (!record) return ack === 'durable' ? deps.log.settled() : undefined
-        const committed = deps.log.append({ ...record.finish(), seen })
-        committed.catch(onFailure)
+        const finished = { ...record.finish(), seen }
+        const committed = deps.log.append(finished)
+        committed.catch(() => onFailure(finished))
         // A log that is full refuses at once: who doesn't wait for the disk is told all the same.
         await (ack === 'durable' ? committed : Promise.race([committed, undefined]))
       },

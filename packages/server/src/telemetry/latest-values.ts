@@ -100,7 +100,10 @@ export class LatestValues {
     for (const kind of kinds) this.#learn(metric, kind)
   }
 
-  /** Lets go of values of a device that hold no longer; what stands behind them is for `load` to bring back. */
+  /**
+   * Lets go of values of a device that hold no longer; what stands behind them is for `load` to bring back, in the same
+   * turn: a series that is not here is taken for one without points.
+   */
   drop(id: string, gone: (metric: string, value: LatestValue) => boolean): void {
     const device = this.devices.get(id)
     if (!device) return

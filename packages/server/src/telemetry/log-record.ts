@@ -1,4 +1,5 @@
 import type { MetricType } from '@nexus/contract'
+import { toDecimal } from './decimal.ts'
 import type { ReadFrame } from './frame.ts'
 import { type Micros, microsPerHour } from './instant.ts'
 import { createLabelSets, metadataSetLine, tagSetLine } from './labels.ts'
@@ -21,7 +22,7 @@ export interface RecordWriters {
 }
 
 /**
- * The one place that knows the line of a frame: `[device, at, tags, metadata, version, metrics, nums, kinds, strs]`.
+ * The one place that knows the line of a frame: `[device, at, tags, metadata, version, metrics, mantissas, scales, kinds, strs]`.
  * Lines are made here and never taken from a client, so that no payload can be read as anything but values. Frames of
  * numbers alone, the most common, leave `kinds` and `strs` empty.
  */
@@ -31,6 +32,7 @@ export function createRecordWriters(onTagSet: (id: string, tags: Record<string, 
     return tagSetLine(id, tags)
   })
   const metadataSets = createLabelSets(metadataSetLine)
+  const scales = new MetricScales()
 
   const open = (): RecordWriter => {
     const record: LogRecord = emptyRecord()
@@ -41,7 +43,7 @@ export function createRecordWriters(onTagSet: (id: string, tags: Record<string, 
         const metadata = metadataSets.intern(frame.metadata)
         record.tagSets += tags.definition
         record.metadataSets += metadata.definition
-        record.lines += lineOf(frame, version, tags.id, metadata.id)
+        record.lines += lineOf(frame, version, tags.id, metadata.id, scales)
         record.frames++
         record.lastVersion = version
         record.minAt = Math.min(record.minAt, frame.at)
@@ -66,18 +68,51 @@ export function createRecordWriters(onTagSet: (id: string, tags: Record<string, 
   }
 }
 
-function lineOf(frame: ReadFrame, version: number, tagSet: string, metadataSet: string): string {
-  let metrics = ''
-  let nums = ''
+/** Which points a record brings. */
+export function identitiesIn(record: LogRecord): { device: string; at: Micros; metrics: string[] }[] {
+  const lines = record.lines.split('\n').slice(0, -1)
+  return lines.map((line) => {
+    const [device, at, , , , metrics] = JSON.parse(line) as [string, Micros, number, number, number, string[]]
+    return { device, at, metrics }
+  })
+}
+
+function lineOf(frame: ReadFrame, version: number, tagSet: string, metadataSet: string, scales: MetricScales): string {
+  let [metrics, mantissas, powers] = ['', '', '']
   let plain = true
   for (const point of frame.points) {
+    const { mantissa, scale } = toDecimal(point.num, scales.of(point.metric))
+    scales.note(point.metric, scale)
     // Metric names match the contract's pattern: there is nothing to escape.
-    metrics += metrics === '' ? `"${point.metric}"` : `,"${point.metric}"`
-    nums += nums === '' ? point.num : `,${point.num}`
+    const comma = metrics === '' ? '' : ','
+    metrics += `${comma}"${point.metric}"`
+    mantissas += `${comma}${mantissa}`
+    powers += `${comma}${scale}`
     if (point.kind !== 'number') plain = false
   }
-  return `[${JSON.stringify(frame.deviceId)},${frame.at},${tagSet},${metadataSet},${version},[${metrics}],[${nums}],${plain ? '[],[]' : typed(frame.points)}]\n`
+  return `[${JSON.stringify(frame.deviceId)},${frame.at},${tagSet},${metadataSet},${version},[${metrics}],[${mantissas}],[${powers}],${plain ? '[],[]' : typed(frame.points)}]\n`
 }
+
+/**
+ * The scale that each metric's readings have needed: kept for those that would need less, since numbers of one scale lie
+ * closer together.
+ */
+class MetricScales {
+  readonly #scales = new Map<string, number>()
+
+  of(metric: string): number {
+    return this.#scales.get(metric) ?? 0
+  }
+
+  note(metric: string, scale: number): void {
+    if (scale <= this.of(metric) || scale > scaleKeptMax) return
+    if (this.#scales.size >= metricsMax) this.#scales.clear()
+    this.#scales.set(metric, scale)
+  }
+}
+
+const scaleKeptMax = 6
+const metricsMax = 100_000
 
 function typed(points: Point[]): string {
   return `${JSON.stringify(points.map((point) => kindCodes[point.kind]))},${JSON.stringify(points.map((point) => point.str))}`

@@ -50,17 +50,20 @@ const restMs = 3_600_000
 export function createExpiry(deps: ExpiryDeps): Expiry {
   const expireAll = async () => {
     const now = deps.now() * 1000
-    const byCutoff = new Map<number, string[]>()
+    const cutoffs = new Map<string, Micros>()
     for (const metric of deps.latest.metrics) {
       const cutoff = deps.rules.keptSince(metric, now)
-      if (cutoff > 0) byCutoff.set(cutoff, [...(byCutoff.get(cutoff) ?? []), metric])
+      if (cutoff > 0) cutoffs.set(metric, cutoff)
     }
-    for (const [cutoff, metrics] of byCutoff) await deps.drain.exclusively(() => deps.store.expire(metrics, cutoff))
-    if (byCutoff.size === 0) return
+    if (cutoffs.size === 0) return
+    for (const [cutoff, pairs] of Map.groupBy(cutoffs, ([, cutoff]) => cutoff)) {
+      const metrics = pairs.map(([metric]) => metric)
+      await deps.drain.exclusively(() => deps.store.expire(metrics, cutoff))
+    }
     deps.cache.clear()
     deps.warmer.refill()
-    const isPast = (metric: string, at: Micros) => at < deps.rules.keptSince(metric, now)
-    for (const device of deps.latest.devices.keys()) deps.latest.drop(device, (metric, { at }) => isPast(metric, at))
+    const isPast = (metric: string, { at }: { at: Micros }) => at < (cutoffs.get(metric) ?? 0)
+    for (const device of deps.latest.devices.keys()) deps.latest.drop(device, isPast)
   }
   return { ...createLoop({ name: 'expiry', restMs, onError: deps.onError, run: expireAll }), expireAll }
 }

@@ -1,10 +1,8 @@
 import type { DeviceHour } from '../../telemetry/ports.ts'
 import type { ClickHouse } from './clickhouse.ts'
-import { inHours } from './sql.ts'
+import { inHours, powerOf } from './sql.ts'
 
-const columns =
-  'metric, device, t, kind, tag_set, count, sum, min, max, first, first_at, last, last_at, version, deleted'
-const kept = 'count, sum, min, max, first, first_at, last, last_at'
+const kept = `count, sum, scale, ${['min', 'max', 'first', 'last'].map((name) => `${name}_mantissa`).join(', ')}, first_at, last_at`
 
 /**
  * Makes the roll-ups of these hours anew. A row is never incremented: the new one replaces the old by its version, and
@@ -12,30 +10,31 @@ const kept = 'count, sum, min, max, first, first_at, last, last_at'
  * planner doesn't read these hours from roll-ups until the caller has cleared them.
  */
 export async function rollUp(clickhouse: ClickHouse, hours: readonly DeviceHour[], version: number): Promise<void> {
-  await clickhouse.command(
-    insert(
-      'rollup_1m',
-      hours,
-      version,
-      `SELECT metric, device, toStartOfMinute(ts) AS minute, kind, tag_set, count(), sum(num), min(num), max(num),
-         argMin(num, ts), min(ts), argMax(num, ts), max(ts), ${version + 1}, 0
-       FROM points FINAL WHERE ${inHours(hours, 'ts')} GROUP BY metric, device, minute, kind, tag_set`,
-    ),
-  )
-  await clickhouse.command(
-    insert(
-      'rollup_1h',
-      hours,
-      version,
-      `SELECT metric, device, toStartOfHour(t) AS hour, kind, tag_set, sum(m.count), sum(m.sum), min(m.min), max(m.max),
-         argMin(m.first, m.first_at), min(m.first_at), argMax(m.last, m.last_at), max(m.last_at), ${version + 1}, 0
-       FROM rollup_1m AS m FINAL WHERE ${inHours(hours, 't')} GROUP BY metric, device, hour, kind, tag_set`,
-    ),
-  )
+  const points = `SELECT metric, device, toStartOfMinute(ts) AS slot, kind, tag_set, count() AS n, sum(num) AS total, max(scale) AS s,
+      min(num) AS a, max(num) AS b, argMin(num, ts) AS c, argMax(num, ts) AS d, min(ts) AS since, max(ts) AS until
+    FROM points FINAL WHERE ${inHours(hours, 'ts')} GROUP BY metric, device, slot, kind, tag_set`
+  const minutes = `SELECT metric, device, toStartOfHour(t) AS slot, kind, tag_set, sum(m.count) AS n, sum(m.sum) AS total, max(m.scale) AS s,
+      min(m.min) AS a, max(m.max) AS b, argMin(m.first, m.first_at) AS c, argMax(m.last, m.last_at) AS d,
+      min(m.first_at) AS since, max(m.last_at) AS until
+    FROM rollup_1m AS m FINAL WHERE ${inHours(hours, 't')} GROUP BY metric, device, slot, kind, tag_set`
+  await clickhouse.command(insert('rollup_1m', hours, version, points))
+  await clickhouse.command(insert('rollup_1h', hours, version, minutes))
 }
 
-function insert(table: string, hours: readonly DeviceHour[], version: number, select: string): string {
-  return `INSERT INTO ${table} (${columns})
+function insert(table: string, hours: readonly DeviceHour[], version: number, rows: string): string {
+  return `INSERT INTO ${table} (metric, device, t, kind, tag_set, ${kept}, version, deleted)
     SELECT metric, device, t, kind, tag_set, ${kept}, ${version}, 1 FROM ${table} FINAL WHERE ${inHours(hours, 't')}
-    UNION ALL ${select}`
+    UNION ALL ${asDecimals(rows, version + 1)}`
+}
+
+/** Brings the four readings of a row to the largest scale among its points; to bits where one of them doesn't fit there. */
+function asDecimals(rows: string, version: number): string {
+  const power = powerOf('greatest(s, 0)')
+  const fits = (column: string) =>
+    `abs(${column}) * ${power} < 9e15 AND round(${column} * ${power}) / ${power} = ${column}`
+  const mantissa = (column: string) =>
+    `if(fit, toInt64(round(if(fit, ${column}, 0) * ${power})), reinterpretAsInt64(${column}))`
+  return `SELECT metric, device, slot, kind, tag_set, n, total, if(fit, s, toInt8(-1)), ${['a', 'b', 'c', 'd'].map(mantissa).join(', ')},
+      since, until, ${version}, 0
+    FROM (SELECT *, s >= 0 AND ${['a', 'b', 'c', 'd'].map(fits).join(' AND ')} AS fit FROM (${rows}))`
 }

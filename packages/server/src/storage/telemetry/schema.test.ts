@@ -16,7 +16,7 @@ function open(t: TestContext): ClickHouse {
   return clickhouse
 }
 
-const frame = '["d",1762134000000000,"0","0",1,["m"],[7],[],[]]\n'
+const frame = '["d",1762134000000000,"0","0",1,["m"],[7],[0],[],[]]\n'
 
 test('a store of an older version is brought up, and keeps what it held', async (t) => {
   const clickhouse = open(t)

@@ -69,3 +69,10 @@ export function inHours(pairs: readonly DeviceHour[], column: string): string {
 
 /** The type of a store's number, as the contract names it. */
 export const kindNames = ['number', 'number', 'boolean', 'string', 'array', 'object'] as const
+
+const powers = `[${Array.from({ length: 13 }, (_, scale) => `1e${scale}`).join(', ')}]`
+
+/** Ten to the power of a scale that is not negative; from a table, for every power in it is exact. */
+export function powerOf(scale: string): string {
+  return `arrayElement(${powers}, ${scale} + 1)`
+}

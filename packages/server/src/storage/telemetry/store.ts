@@ -129,7 +129,7 @@ async function latest(
   const page = `SELECT device FROM series WHERE device > ${quote(after ?? '')} ${named} GROUP BY device ORDER BY device LIMIT ${limit}`
   const rows = await clickhouse.rows<Row>(
     `SELECT device, metric, kind, toUnixTimestamp64Micro(ts), num, str, s.tags, m.metadata, toUnixTimestamp64Micro(c.since)
-     FROM (SELECT * FROM points FINAL WHERE (metric, device, ts) IN
+     FROM (SELECT metric, device, ts, kind, num, str, tag_set, metadata_set FROM points FINAL WHERE (metric, device, ts) IN
        (SELECT metric, device, max(last_at) FROM series WHERE device IN (${page}) GROUP BY metric, device)) AS p
      ANY LEFT JOIN tag_sets AS s ON p.tag_set = s.id ANY LEFT JOIN metadata_sets AS m ON p.metadata_set = m.id
      ANY LEFT JOIN (SELECT device AS owner, min(first_at) AS since FROM series WHERE device IN (${page}) GROUP BY device) AS c ON p.device = c.owner

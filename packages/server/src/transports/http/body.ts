@@ -49,7 +49,7 @@ export function parseJson(body: Buffer): unknown {
   }
 }
 
-/** Reads one JSON value a line. Blank lines are passed over. A line that cannot be read becomes a `BadLine`. */
+/** Reads one JSON value a line. Blank lines are passed over.. */
 export function parseLines(body: Buffer, linesMax: number): unknown[] {
   if (!isUtf8(body)) throw invalid('body', 'is not valid UTF-8')
   const values: unknown[] = []
@@ -59,7 +59,8 @@ export function parseLines(body: Buffer, linesMax: number): unknown[] {
     try {
       values.push(JSON.parse(line))
     } catch {
-      values.push(undefined)
+      // No frame is a text, so the intake refuses it and names its index.
+      values.push(line)
     }
   }
   return values

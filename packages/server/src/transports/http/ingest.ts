@@ -97,7 +97,14 @@ function statusOf({ accepted, rejected }: BatchReceipt): number {
 /** When nothing was accepted the answer is an error like any other, with the receipt beside it. */
 function noneAccepted(receipt: BatchReceipt, ctx: Ctx) {
   const errors = receipt.results.flatMap((result) =>
-    'error' in result ? [{ field: `frames.${result.index}.${result.error.field}`, issue: result.error.issue }] : [],
+    'error' in result
+      ? [
+          {
+            field: ['frames', result.index, result.error.field].filter((part) => part !== '').join('.'),
+            issue: result.error.issue,
+          },
+        ]
+      : [],
   )
   const error = {
     code: 'INVALID_REQUEST',
@@ -114,7 +121,7 @@ function ackOf(request: FastifyRequest, body: Record<string, unknown>): 'durable
   const { ack: inQuery, ...rest } = request.query as Record<string, unknown>
   const [extra] = Object.keys(rest)
   if (extra !== undefined) throw invalid(extra, 'is not a query parameter of this operation: expected ack')
-  const ack = inQuery ?? body.ack ?? 'durable'
+  const ack = inQuery === undefined ? ('ack' in body ? body.ack : 'durable') : inQuery
   if (ack !== 'durable' && ack !== 'memory') throw invalid('ack', 'must be durable or memory')
   if ('ack' in body) delete body.ack
   return ack
