@@ -17,7 +17,7 @@ async function open(t: TestContext) {
 }
 
 function batchOf(points: { device: string; at: number; value: number }[]): DrainBatch {
-  const lines = points.map(({ device, at, value }) => `["${device}",${at},0,0,1,["m"],[${value}],[],[]]\n`).join('')
+  const lines = points.map(({ device, at, value }) => `["${device}",${at},0,0,1,["m"],[${value}],[0],[],[]]\n`).join('')
   return { token: 'one', last: 1, frames: points.length, lines, tagSets: '', metadataSets: '', hours: [] }
 }
 
