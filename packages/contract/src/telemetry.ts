@@ -6,6 +6,11 @@ import { Cursor, Id, PageLimit, Timestamp, Warning } from './shapes.ts'
 export const telemetryLimits = {
   frameBytesMax: 64 * 1024,
   metricsMax: 256,
+  /** Metrics and the readings inside of their objects and arrays, in one frame. */
+  pointsMax: 1024,
+  /** Warnings listed of one frame, and of one batch. */
+  frameWarningsListed: 20,
+  batchWarningsListed: 100,
   tagsMax: 32,
   keyLengthMax: 128,
   stringBytesMax: 8 * 1024,

@@ -17,7 +17,7 @@ export function isFault(result: ReadFrame | Fault): result is Fault {
   return 'issue' in result
 }
 
-const { frameBytesMax, metricsMax, tagsMax, keyLengthMax } = telemetryLimits
+const { frameBytesMax, metricsMax, pointsMax, tagsMax, keyLengthMax } = telemetryLimits
 /** A character takes six bytes at most, as an escape; all names and numbers of a frame together less than 48 KiB. */
 const textMax = (frameBytesMax - 48 * 1024) / 6
 const idLengthMax = 128
@@ -101,6 +101,8 @@ function readMetrics(metrics: unknown): Point[] | Fault {
     }
   }
   if (count === 0) return fault('metrics', 'must hold at least one metric')
+  if (points.length > pointsMax)
+    return fault('metrics', `has more than ${pointsMax} readings, those inside of objects counted`)
   return points
 }
 

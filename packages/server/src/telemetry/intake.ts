@@ -1,4 +1,4 @@
-import type { FrameReceipt } from '@nexus/contract'
+import { type FrameReceipt, telemetryLimits } from '@nexus/contract'
 import { toIso } from '../core/clock.ts'
 import type { Ctx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
@@ -64,7 +64,7 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
       record.add(frame, version)
       const changed = deps.latest.update(frame)
       const receipt: FrameReceipt = { success: true, frame_id: frame.frameId ?? frameId(), received_at }
-      if (changed.length > 0) receipt.warnings = changed.map(typeChanged)
+      if (changed.length > 0) receipt.warnings = changed.slice(0, telemetryLimits.frameWarningsListed).map(typeChanged)
       if (frame.frameId !== undefined) seen.push(seenFrame(frame, receipt))
       return receipt
     }

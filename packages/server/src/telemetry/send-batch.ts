@@ -26,18 +26,21 @@ export async function sendBatch(
     return JSON.parse(replay)
   }
 
-  const { batchFramesMax, batchErrorsListed } = telemetryLimits
+  const { batchFramesMax, batchErrorsListed, batchWarningsListed } = telemetryLimits
   if (input.frames.length === 0) throw invalid('frames', 'must hold at least one frame')
   if (input.frames.length > batchFramesMax)
     throw invalid('frames', `has ${input.frames.length} frames, more than ${batchFramesMax}`)
 
   const intake = deps.intake(ctx)
   const receipt: BatchReceipt = { accepted: 0, rejected: 0, results: [] }
+  let warned = 0
   for (const [index, frame] of input.frames.entries()) {
     const result = intake.take(frame)
     if (!isRefusal(result)) {
       receipt.accepted++
-      const { frame_id, duplicate, warnings } = result
+      const { frame_id, duplicate } = result
+      const warnings = warned < batchWarningsListed ? result.warnings : undefined
+      warned += warnings?.length ?? 0
       receipt.results.push({ index, frame_id, ...(duplicate && { duplicate }), ...(warnings && { warnings }) })
     } else if (++receipt.rejected <= batchErrorsListed) {
       receipt.results.push({ index, error: result })

@@ -85,14 +85,19 @@ export function createWarmer(deps: WarmerDeps): Warmer {
   }
 }
 
-/** Spans from now back to the first that holds anything, while there is room. */
+/** How far back memory is filled: one frame dated 1970 must not make it walk through half a century of nothing. */
+const spansMax = { '1h': 5 * 366, '1m': 31 * 24 }
+
+/** Spans from the newest back to the first that holds anything, within bounds and while there is room. */
 function* fillPlan({ cache, latest, now }: WarmerDeps): Generator<Wish> {
   const first = latest.devices.values().reduce((min, { since }) => Math.min(min, since), now() * 1000)
   for (const size of ['1h', '1m'] as const) {
     const width = spanHours[size] * microsPerHour
     const newest = latest.devices.values().reduce((max, { at }) => Math.max(max, at), 0)
-    for (let span = Math.floor(newest / width); span >= Math.floor(first / width); span--) {
-      const devices = [...latest.devices.keys()]
+    const last = Math.floor(newest / width)
+    for (let span = last; span >= Math.max(Math.floor(first / width), last - spansMax[size]); span--) {
+      const holds = ({ since, at }: { since: number; at: number }) => since < (span + 1) * width && at >= span * width
+      const devices = [...latest.devices].filter(([, device]) => holds(device)).map(([id]) => id)
       for (let i = 0; i < devices.length; i += devicesAStep) {
         if (!cache.hasRoomFor(devicesAStep * blockBytes)) return
         yield { size, span, devices: devices.slice(i, i + devicesAStep) }

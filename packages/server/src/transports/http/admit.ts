@@ -47,14 +47,19 @@ async function admitUnknown(
 
 async function authenticate(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply): Promise<Principal> {
   try {
-    const token = bearerOf(request)
-    if (token === undefined)
-      throw fail('UNAUTHORIZED', { field: 'Authorization', issue: 'expected Bearer and an API key' })
-    return await deps.authenticate(token, request.ip)
+    return await identify(deps, request)
   } catch (cause) {
     spendOrRefuse(deps.spendAddress(request.ip, 'other'), reply, deps.now())
     throw cause
   }
+}
+
+/** Whose key a request carries; spends nothing. */
+export async function identify(deps: HttpDeps, request: FastifyRequest): Promise<Principal> {
+  const token = bearerOf(request)
+  if (token === undefined)
+    throw fail('UNAUTHORIZED', { field: 'Authorization', issue: 'expected Bearer and an API key' })
+  return deps.authenticateCached(token, request.ip, request.socket) ?? (await deps.authenticate(token, request.ip))
 }
 
 /** Shows how the limit stands on the answer, and refuses what exceeds it. */

@@ -13,10 +13,14 @@ export class BodyBudget {
     this.#bytesMax = bytesMax
   }
 
-  /** False if the body doesn't fit any more. A body of unknown length counts as large as it may become. */
+  /** Whether a body is large enough to be counted. */
+  counts(request: FastifyRequest): boolean {
+    return bytesOf(request) > smallBytes
+  }
+
+  /** False if the body doesn't fit any more. */
   take(request: FastifyRequest): boolean {
-    const { 'content-length': length, 'transfer-encoding': chunked } = request.headers
-    const bytes = chunked === undefined ? Number(length ?? 0) : request.routeOptions.bodyLimit
+    const bytes = bytesOf(request)
     if (bytes <= smallBytes) return true
     // What is over the route's limit is refused before it is read.
     if (bytes > request.routeOptions.bodyLimit) return true
@@ -31,4 +35,10 @@ export class BodyBudget {
     this.#bytes -= this.#taken.get(request) ?? 0
     this.#taken.delete(request)
   }
+}
+
+/** A body of unknown length counts as large as it may become. */
+function bytesOf(request: FastifyRequest): number {
+  const { 'content-length': length, 'transfer-encoding': chunked } = request.headers
+  return chunked === undefined ? Number(length ?? 0) : request.routeOptions.bodyLimit
 }

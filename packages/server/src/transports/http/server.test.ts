@@ -1,5 +1,5 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { json, startTestNexus } from '../../testing/nexus.ts'
@@ -377,4 +377,23 @@ test('a frame in a batch is as bounded as one that comes alone', async (t) => {
     results.map((result) => ('error' in result ? result.error.issue : 'taken')),
     ['taken', 'has more than 65536 bytes', 'taken', 'has more than 65536 bytes'],
   )
+})
+
+test('who may not send a large body is refused before it is read, and holds nobody up', async (t) => {
+  const nexus = await startTestNexus(t)
+  const port = Number(new URL(nexus.url).port)
+  const head =
+    'POST /v1/telemetry/frames/batch HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 16777216\r\n\r\n{'
+  const refused = (socket: Socket) =>
+    new Promise<string>((resolve, reject) => {
+      socket.once('data', (data) => resolve(data.toString()))
+      socket.once('error', reject)
+    })
+  const sockets = Array.from({ length: 17 }, () => connect(port, '127.0.0.1'))
+  const answers = sockets.map(refused)
+  for (const socket of sockets) socket.write(head)
+  for (const answer of await Promise.all(answers)) match(answer, /^HTTP\/1\.1 (401|429) /)
+  for (const socket of sockets) socket.destroy()
+  const frames = Array.from({ length: 1000 }, (_, i) => ({ ...frame, device_id: `device-${i}` }))
+  equal((await nexus.request('/v1/telemetry/frames/batch', json({ frames }))).status, 201)
 })

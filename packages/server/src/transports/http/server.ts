@@ -10,7 +10,8 @@ import Fastify, {
   type FastifyServerOptions,
 } from 'fastify'
 import { fail } from '../../core/failure.ts'
-import { spendOrRefuse } from './admit.ts'
+import { authorise } from '../../core/invoke.ts'
+import { identify, spendOrRefuse } from './admit.ts'
 import { BodyBudget } from './body-budget.ts'
 import { requestIdOf } from './call.ts'
 import { mountDocuments } from './documents.ts'
@@ -88,8 +89,10 @@ function addHooks(app: FastifyInstance, deps: HttpDeps): void {
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(securityHeaders)
     reply.header('x-request-id', request.id)
-    if (budget.take(request)) done()
-    else done(fail('SERVICE_UNAVAILABLE', { reason: 'too_many_bodies' }, { retryAfterSeconds: 1 }))
+    if (!budget.counts(request)) return done()
+    // A large body is let in only for who may send it: else strangers could use the budget up.
+    const tooMany = () => fail('SERVICE_UNAVAILABLE', { reason: 'too_many_bodies' }, { retryAfterSeconds: 1 })
+    mayCall(deps, request).then(() => done(budget.take(request) ? undefined : tooMany()), done)
   })
   app.addHook('onResponse', (request, reply, done) => {
     budget.give(request)
@@ -100,6 +103,12 @@ function addHooks(app: FastifyInstance, deps: HttpDeps): void {
     budget.give(request)
     done()
   })
+}
+
+async function mayCall(deps: HttpDeps, request: FastifyRequest): Promise<void> {
+  const { operation } = request.routeOptions.config
+  if (operation === undefined) return
+  authorise(operations[operation], await identify(deps, request))
 }
 
 function answerError(deps: HttpDeps, thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
