@@ -3,8 +3,10 @@ import { powerOf } from './sql.ts'
 
 const key = 'LowCardinality(String)'
 const instant = "DateTime64(6, 'UTC')"
-// A drained batch leaves the ingest log only once its part is on the disk for good.
-const synced = 'fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1'
+// A drained batch leaves the ingest log only once its part is on the disk for good. Merged parts are synced too, so those
+// that they replace need not stay for the default eight minutes.
+const synced =
+  'fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1, old_parts_lifetime = 30'
 
 // Numbers are kept as decimals, see decimal.ts of the room: whole numbers of one scale compress to half of what doubles do.
 const mantissa = "Int64 CODEC(T64('bit'), ZSTD(1))"
