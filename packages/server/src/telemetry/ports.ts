@@ -207,7 +207,7 @@ export interface TelemetryStore {
   tagSets(limit: number): Promise<{ id: string; tags: Record<string, string> }[]>
   tagKeys(filter: { after?: string; limit: number }): Promise<{ key: string; values: number }[]>
   tagValues(filter: { key: string; after?: string; limit: number }): Promise<string[]>
-  /** Deletes points, returns how many and the hours that they were in. */
+  /** Deletes points and returns how many. */
   delete(range: { device: string; metrics: string[] | undefined; start: Micros; end: Micros }): Promise<number>
   hoursOf(range: { device: string; start: Micros; end: Micros }): Promise<number[]>
   /** Deletes points and roll-ups of these metrics before an hour. */
