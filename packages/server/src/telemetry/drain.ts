@@ -25,7 +25,7 @@ export interface Drain extends Loop {
   exclusively<T>(fn: () => Promise<T>): Promise<T>
 }
 
-const batchBytesMax = 8 * 1024 * 1024
+const batchBytesMax = 16 * 1024 * 1024
 const restMs = 500
 
 /**
@@ -60,6 +60,7 @@ export function createDrain(deps: DrainDeps): Drain {
     restMs,
     onError: deps.onError,
     async run(signal) {
+      if (deps.log.depth().frames === 0) deps.log.rest()
       // What came in meanwhile waits for the next turn, unless a whole batch of it has gathered.
       while (!signal.aborted && (await moveBatch()) && deps.log.depth().bytes > batchBytesMax);
     },

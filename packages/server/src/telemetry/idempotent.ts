@@ -1,5 +1,5 @@
 import { fail } from '../core/failure.ts'
-import type { IngestLog } from './ports.ts'
+import type { Gather } from './gather.ts'
 
 /** An ingest request that the client named, so that it can be sent again. */
 export interface Idempotent {
@@ -10,8 +10,8 @@ export interface Idempotent {
 }
 
 /** The stored answer of an earlier request of that name, if there is one; CONFLICT if its body was another. */
-export function replayOf(log: IngestLog, idempotent: Idempotent): string | undefined {
-  const seen = log.seen(idempotent.key)
+export function replayOf(gather: Gather, idempotent: Idempotent): string | undefined {
+  const seen = gather.seen(idempotent.key)
   if (!seen) return undefined
   if (seen.bodyHash !== idempotent.bodyHash) {
     const issue = 'was used for another body within the last 24 hours'

@@ -4,6 +4,7 @@ import type { Ctx } from '../core/context.ts'
 import { createLoop } from '../core/loop.ts'
 import { DirtyHours } from './dirty-hours.ts'
 import { createDrain } from './drain.ts'
+import { createGather } from './gather.ts'
 import { telemetryHandlers } from './handlers.ts'
 import type { Idempotent } from './idempotent.ts'
 import { createIntakes } from './intake.ts'
@@ -96,16 +97,11 @@ export async function createTelemetry(options: TelemetryOptions) {
   await loadLatest(store, latest)
   for (const { id, tags } of await store.tagSets(tagSetsMax)) tagSets.learn(id, tags)
 
-  const intake = createIntakes({
-    log,
-    latest,
-    tagSets,
-    quota,
-    retention: rules,
-    futureLimit: options.futureLimitSeconds * 1_000_000,
-    takeBack: createTakeBack({ latest, drain, store, onError: onError('take-back') }),
-  })
-  const deps = { log, store, drain, dirty, cache, tagSets, warmer, latest, retention, rules, intake }
+  const takeBack = createTakeBack({ latest, drain, store, onError: onError('take-back') })
+  const gather = createGather({ log, writer: store.frameWriter, tagSets, takeBack })
+  const futureLimit = options.futureLimitSeconds * 1_000_000
+  const intake = createIntakes({ gather, latest, quota, retention: rules, futureLimit })
+  const deps = { log, store, gather, drain, dirty, cache, tagSets, warmer, latest, retention, rules, intake }
   const loops = [drain, roller, warmer, expiry, sweeper]
   return {
     handlers: telemetryHandlers(deps),

@@ -4,30 +4,26 @@ import type { Ctx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
 import { idSequence } from '../core/ids.ts'
 import { isFault, type ReadFrame, readFrame } from './frame.ts'
+import type { Gather } from './gather.ts'
 import type { Micros } from './instant.ts'
 import type { LatestValues } from './latest-values.ts'
-import { createRecordWriters, type RecordWriter } from './log-record.ts'
 import type { PointQuota } from './point-quota.ts'
-import type { IngestLog, LogRecord, SeenAnswer } from './ports.ts'
+import type { SeenAnswer } from './ports.ts'
 import type { RetentionRules } from './retention-rules.ts'
-import type { TagSets } from './tag-sets.ts'
 import type { Fault } from './value.ts'
 
 export interface IntakeDeps {
-  log: IngestLog
+  gather: Gather
   latest: LatestValues
-  tagSets: TagSets
   quota: PointQuota
   retention: RetentionRules
   /** How far ahead of the clock a frame may lie. */
   futureLimit: Micros
-  /** After a commit that failed. */
-  takeBack(record: LogRecord): void
 }
 
 export type Refusal = Fault & { code: 'INVALID_REQUEST' | 'FORBIDDEN' | 'RATE_LIMIT_EXCEEDED' }
 
-/** A set of frames on their way into the log: all that one request brought. */
+/** All frames that one request brought, on their way into the log. */
 export interface Intake {
   /** Checks a frame and adds it; a refused one leaves no trace. */
   take(value: unknown): FrameReceipt | Refusal
@@ -41,28 +37,20 @@ export function isRefusal(result: FrameReceipt | Refusal): result is Refusal {
   return 'issue' in result
 }
 
-/** Opens intakes. Versions rise with each frame over restarts, so that the last write of a point wins. */
 export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
-  const records = createRecordWriters((id, tags) => deps.tagSets.learn(id, tags))
+  const { gather, latest, quota, retention } = deps
   const frameId = idSequence('frame')
-  let version = deps.log.lastVersion()
-  const onFailure = (record: LogRecord) => {
-    records.forget()
-    deps.takeBack(record)
-  }
 
   return (ctx) => {
     const now = ctx.now()
     const receivedAt = now * 1000
     const received_at = toIso(now)
+    const frames: ReadFrame[] = []
     const seen: SeenAnswer[] = []
-    let record: RecordWriter | undefined
 
     const accept = (frame: ReadFrame): FrameReceipt => {
-      version = Math.max(version + 1, receivedAt)
-      record ??= records.open()
-      record.add(frame, version)
-      const changed = deps.latest.update(frame)
+      frames.push(frame)
+      const changed = latest.update(frame)
       const receipt: FrameReceipt = { success: true, frame_id: frame.frameId ?? frameId(), received_at }
       if (changed.length > 0) receipt.warnings = changed.slice(0, telemetryLimits.frameWarningsListed).map(typeChanged)
       if (frame.frameId !== undefined) seen.push(seenFrame(frame, receipt))
@@ -73,23 +61,21 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
       take(value) {
         const frame = readFrame(value, receivedAt, receivedAt + deps.futureLimit)
         if (isFault(frame)) return { code: 'INVALID_REQUEST', ...frame }
-        const refusal = mayNot(ctx, frame) ?? tooOld(deps.retention, frame, receivedAt)
+        const refusal = mayNot(ctx, frame) ?? tooOld(retention, frame, receivedAt)
         if (refusal) return refusal
-        const earlier = frame.frameId === undefined ? undefined : (find(seen, frame) ?? deps.log.seen(frameKey(frame)))
+        const earlier = frame.frameId === undefined ? undefined : (find(seen, frame) ?? gather.seen(frameKey(frame)))
         if (earlier) return { ...JSON.parse(earlier.answer), duplicate: true }
-        if (deps.quota.spend(ctx.principal, frame.points.length, now)) return accept(frame)
-        const spent = quotaSpent(deps.quota)
+        if (quota.spend(ctx.principal, frame.points.length, now)) return accept(frame)
+        const spent = quotaSpent(quota)
         // What was accepted before it stays accepted: to throw now would take it back without a trace.
-        if (record) return { code: 'RATE_LIMIT_EXCEEDED', field: 'metrics', issue: spent.details.issue! }
+        if (frames.length > 0) return { code: 'RATE_LIMIT_EXCEEDED', field: 'metrics', issue: spent.details.issue! }
         throw spent
       },
       remember: (kept) => void seen.push(kept),
       async commit(ack) {
         // Nothing new may still be a repeat of what is on its way to the disk.
-        if (!record) return ack === 'durable' ? deps.log.settled() : undefined
-        const finished = { ...record.finish(), seen }
-        const committed = deps.log.append(finished)
-        committed.catch(() => onFailure(finished))
+        if (frames.length === 0) return ack === 'durable' ? gather.settled() : undefined
+        const committed = gather.add(frames, seen)
         // A log that is full refuses at once: who doesn't wait for the disk is told all the same.
         await (ack === 'durable' ? committed : Promise.race([committed, undefined]))
       },

@@ -1,9 +1,12 @@
 import type { Aggregation, MetricType, Retention } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
+import type { ReadFrame } from './frame.ts'
 import type { Micros } from './instant.ts'
 import type { TagCondition } from './tag-filter.ts'
 
+export type { ReadFrame } from './frame.ts'
 export type { Micros } from './instant.ts'
+export type { Point } from './point.ts'
 export type { TagCondition } from './tag-filter.ts'
 
 /** A device in one hour of the epoch: the unit in which roll-ups are made, and spoiled by late points. */
@@ -13,18 +16,29 @@ export interface DeviceHour {
   hour: number
 }
 
+/** Accepted frames as the store takes them: rows of its tables, opaque to everybody else. */
+export interface FrameBlocks {
+  /** The frames, in the order in which they were accepted. */
+  block: Buffer
+  /** Sets of tags and metadata that the frames refer to and that were not written before; may be empty. */
+  tagSets: Buffer
+  metadataSets: Buffer
+}
+
+/** Writes frames for `insertBatch`. */
+export interface FrameWriter {
+  /** The blocks are valid until the next call, which takes the same room. */
+  write(frames: readonly ReadFrame[]): FrameBlocks & { newTagSets: { id: string; tags: Record<string, string> }[] }
+  /** After blocks were lost: sets of tags and metadata are written again. */
+  forget(): void
+}
+
 /** Frames that were accepted together, ready for the log. */
-export interface LogRecord {
+export interface LogRecord extends FrameBlocks {
   frames: number
-  /** One line a frame, in the format of the store's `insertFrames`. */
-  lines: string
-  /** Definitions of tag and metadata sets that the lines refer to and that no earlier record carried. */
-  tagSets: string
-  metadataSets: string
   hours: DeviceHour[]
   minAt: Micros
   maxAt: Micros
-  lastVersion: number
   /** Answers to give again when the same frame or idempotency key is sent again. */
   seen: SeenAnswer[]
 }
@@ -35,15 +49,17 @@ export interface SeenAnswer {
   answer: string
 }
 
-/** What one drain moves from the log to the store. */
+/** What one drain moves from the log to the store, as blocks in the order of the log. */
 export interface DrainBatch {
-  /** The same for the same records, also after a crash. */
+  /** The same for the same records, also after a crash; so is the version. */
   token: string
+  /** Higher than that of any batch before: of two readings of one instant the one with the higher version counts. */
+  version: number
   last: number
   frames: number
-  lines: string
-  tagSets: string
-  metadataSets: string
+  blocks: Buffer[]
+  tagSets: Buffer[]
+  metadataSets: Buffer[]
   hours: DeviceHour[]
 }
 
@@ -52,11 +68,14 @@ export interface DrainBatch {
  * they leave only after the store has them.
  */
 export interface IngestLog {
-  /** Rejects with SERVICE_UNAVAILABLE, keeping nothing, when the log is full or the disk fails. */
-  append(record: LogRecord): Promise<void>
-  /** Resolves when everything that was appended before is durable; rejects when that fails. */
-  settled(): Promise<void>
-  /** The answer under this key within the last 24 hours, also of a record whose commit is still under way. */
+  /**
+   * Commits what `seal` gives at the end of this turn of the event loop. Rejects with SERVICE_UNAVAILABLE, keeping
+   * nothing, when the disk fails.
+   */
+  append(seal: () => LogRecord): Promise<void>
+  /** How many more bytes may wait for the store. */
+  freeBytes(): number
+  /** The answer under this key within the last 24 hours. */
   seen(key: string): SeenAnswer | undefined
   /** The newest record that holds points of the range; 0 if none does. */
   newestOverlapping(start: Micros, end: Micros): number
@@ -64,15 +83,15 @@ export interface IngestLog {
   /** Fixes what the next drain moves, and marks its hours dirty; after a crash, the batch that was under way. */
   openBatch(bytesMax: number): DrainBatch | undefined
   finishBatch(batch: DrainBatch): void
-  /** The highest version that was ever logged. */
-  lastVersion(): number
+  /** Gives back to the disk what a backlog took: for when nothing waits any more. */
+  rest(): void
   /** Rises by two at each call, over restarts and whatever the clock does. */
   nextRollUpVersion(): number
   /** Hours whose roll-ups don't tell the truth. */
   dirtyHours(): DeviceHour[]
   markDirty(hours: DeviceHour[]): void
   clearDirty(hours: DeviceHour[]): void
-  /** Forgets some of the answers that are older than 24 hours; true: there may be more. */
+  /** Forgets some of the answers that are older than 24 hours, or too many; true: there may be more. */
   sweepSeen(now: number): boolean
   close(): void
 }
@@ -192,6 +211,7 @@ export interface MetricSummary {
 
 /** The history of telemetry: points, their tags, and their roll-ups. */
 export interface TelemetryStore {
+  readonly frameWriter: FrameWriter
   /** Repeating a batch under its token changes nothing. */
   insertBatch(batch: DrainBatch): Promise<void>
   aggregate(plan: AggregatePlan): Promise<AggregateRow[]>

@@ -20,9 +20,9 @@ export async function sendBatch(
   input: BatchInput,
   idempotent?: Idempotent,
 ): Promise<BatchReceipt> {
-  const replay = idempotent && replayOf(deps.log, idempotent)
+  const replay = idempotent && replayOf(deps.gather, idempotent)
   if (replay !== undefined) {
-    await deps.log.settled()
+    await deps.gather.settled()
     return JSON.parse(replay)
   }
 

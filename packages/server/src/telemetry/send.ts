@@ -1,12 +1,12 @@
 import type { FrameReceipt, Input } from '@nexus/contract'
 import type { Ctx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
+import type { Gather } from './gather.ts'
 import { type Idempotent, replayOf } from './idempotent.ts'
 import { type Intake, isRefusal } from './intake.ts'
-import type { IngestLog } from './ports.ts'
 
 export interface SendDeps {
-  log: IngestLog
+  gather: Gather
   intake(ctx: Ctx): Intake
 }
 
@@ -22,9 +22,9 @@ export async function sendFrame(
   { ack, ...frame }: Input<'telemetry.frames.send'>,
   idempotent?: Idempotent,
 ): Promise<FrameReceipt> {
-  const replay = idempotent && replayOf(deps.log, idempotent)
+  const replay = idempotent && replayOf(deps.gather, idempotent)
   if (replay !== undefined) {
-    await deps.log.settled()
+    await deps.gather.settled()
     return { ...(JSON.parse(replay) as FrameReceipt), duplicate: true }
   }
 

@@ -1,8 +1,8 @@
 import type { Drain } from './drain.ts'
+import type { ReadFrame } from './frame.ts'
 import { instantMax, type Micros } from './instant.ts'
 import type { LatestValues } from './latest-values.ts'
-import { identitiesIn } from './log-record.ts'
-import type { LogRecord, TelemetryStore } from './ports.ts'
+import type { TelemetryStore } from './ports.ts'
 
 export interface TakeBackDeps {
   latest: LatestValues
@@ -17,7 +17,12 @@ const devicesAtOnce = 1000
  * Makes latest values true again after a commit that failed: what it brought gives way to what the store holds. Failures
  * come in storms, as when the log is full, so there is one reading at a time, and of each series only the newest counts.
  */
-export function createTakeBack({ latest, drain, store, onError }: TakeBackDeps): (record: LogRecord) => void {
+export function createTakeBack({
+  latest,
+  drain,
+  store,
+  onError,
+}: TakeBackDeps): (frames: readonly ReadFrame[]) => void {
   const refused = new Map<string, Map<string, Micros>>()
   let reading = false
 
@@ -36,11 +41,11 @@ export function createTakeBack({ latest, drain, store, onError }: TakeBackDeps):
     }
   }
 
-  return (record) => {
-    for (const { device, at, metrics } of identitiesIn(record)) {
-      const newest = refused.get(device) ?? new Map<string, Micros>()
-      refused.set(device, newest)
-      for (const metric of metrics) newest.set(metric, Math.max(at, newest.get(metric) ?? 0))
+  return (frames) => {
+    for (const { deviceId, at, points } of frames) {
+      const newest = refused.get(deviceId) ?? new Map<string, Micros>()
+      refused.set(deviceId, newest)
+      for (const { metric } of points) newest.set(metric, Math.max(at, newest.get(metric) ?? 0))
     }
     if (reading) return
     reading = true

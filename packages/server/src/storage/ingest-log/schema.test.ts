@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test'
 import { testFolder } from '../../testing/nexus.ts'
 import { migrateIngestLog, migrations } from './schema.ts'
 
-const next = [...migrations, 'ALTER TABLE log ADD COLUMN colour TEXT; UPDATE log SET colour = lines;']
+const next = [...migrations, 'ALTER TABLE log ADD COLUMN colour TEXT; UPDATE log SET colour = block;']
 const broken = [...migrations, 'ALTER TABLE log ADD COLUMN colour TEXT; SELECT no_such_function();']
 
 function open(t: TestContext, file = join(testFolder(t), 'ingest.db')): DatabaseSync {
@@ -19,7 +19,7 @@ function versionOf(db: DatabaseSync): unknown {
 }
 
 function addLine(db: DatabaseSync, line: string): void {
-  db.prepare(`INSERT INTO log (frames, bytes, min_at, max_at, appended_at, hours, tag_sets, metadata_sets, lines)
+  db.prepare(`INSERT INTO log (frames, bytes, min_at, max_at, appended_at, hours, tag_sets, metadata_sets, block)
     VALUES (1, 1, 1, 1, 1, '[]', '', '', ?)`).run(line)
 }
 
@@ -28,7 +28,7 @@ test('a log of an older version is brought up, and keeps what it held', (t) => {
   migrateIngestLog(db)
   addLine(db, 'red')
   migrateIngestLog(db, next)
-  deepEqual({ ...db.prepare('SELECT lines, colour FROM log').get() }, { lines: 'red', colour: 'red' })
+  deepEqual({ ...db.prepare('SELECT block, colour FROM log').get() }, { block: 'red', colour: 'red' })
   equal(versionOf(db), next.length)
   migrateIngestLog(db, next)
 })

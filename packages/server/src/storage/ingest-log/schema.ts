@@ -1,7 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { linesToBlocks } from './lines-to-blocks.ts'
+
+export type Migration = string | readonly (string | ((db: DatabaseSync) => void))[]
 
 /** Each entry brings the file from the version of its index to the next. Entries are never changed, only added. */
-export const migrations: readonly string[] = [
+export const migrations: readonly Migration[] = [
   `CREATE TABLE log (
      id INTEGER PRIMARY KEY AUTOINCREMENT, frames INTEGER NOT NULL, bytes INTEGER NOT NULL,
      min_at INTEGER NOT NULL, max_at INTEGER NOT NULL, appended_at INTEGER NOT NULL,
@@ -12,10 +15,15 @@ export const migrations: readonly string[] = [
    CREATE TABLE seen (key TEXT PRIMARY KEY, body_hash TEXT NOT NULL, answer TEXT NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
    CREATE INDEX seen_expires ON seen (expires_at);
    CREATE TABLE dirty (hour INTEGER NOT NULL, device TEXT NOT NULL, PRIMARY KEY (hour, device)) WITHOUT ROWID;`,
+  [
+    `ALTER TABLE log ADD COLUMN block BLOB NOT NULL DEFAULT x''; ALTER TABLE batch ADD COLUMN version INTEGER;`,
+    linesToBlocks,
+    'ALTER TABLE log DROP COLUMN lines;',
+  ],
 ]
 
 /** Makes the log's tables, or brings those of an older version up; refuses those of a newer one. */
-export function migrateIngestLog(db: DatabaseSync, steps: readonly string[] = migrations): void {
+export function migrateIngestLog(db: DatabaseSync, steps: readonly Migration[] = migrations): void {
   claim(db)
   const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number }
   if (version > steps.length) {
@@ -24,7 +32,21 @@ export function migrateIngestLog(db: DatabaseSync, steps: readonly string[] = mi
     )
   }
   for (const [index, migration] of steps.entries()) {
-    if (index >= version) db.exec(`BEGIN; ${migration} PRAGMA user_version = ${index + 1}; COMMIT`)
+    if (index >= version) apply(db, migration, index + 1)
+  }
+}
+
+function apply(db: DatabaseSync, migration: Migration, version: number): void {
+  db.exec('BEGIN')
+  try {
+    for (const step of typeof migration === 'string' ? [migration] : migration) {
+      if (typeof step === 'string') db.exec(step)
+      else step(db)
+    }
+    db.exec(`PRAGMA user_version = ${version}; COMMIT`)
+  } catch (cause) {
+    db.exec('ROLLBACK')
+    throw cause
   }
 }
 
@@ -36,7 +58,7 @@ function claim(db: DatabaseSync): void {
   try {
     // An acknowledged frame must survive a power cut: FULL syncs the write-ahead log at every commit.
     db.exec(
-      'PRAGMA locking_mode = EXCLUSIVE; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL',
+      'PRAGMA locking_mode = EXCLUSIVE; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4096',
     )
     db.exec('BEGIN IMMEDIATE; COMMIT')
   } catch (cause) {

@@ -1,4 +1,4 @@
-import { deepEqual, equal, notEqual, ok, rejects } from 'node:assert/strict'
+import { deepEqual, equal, notEqual, rejects } from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as endOfTick } from 'node:timers/promises'
@@ -13,34 +13,66 @@ function open(t: TestContext, now = 1) {
 }
 
 function recordOf(sets: Partial<LogRecord> = {}): LogRecord {
-  const empty = { tagSets: '', metadataSets: '', hours: [], seen: [] }
-  return { frames: 1, lines: '[]\n', minAt: 0, maxAt: 0, lastVersion: 1, ...empty, ...sets }
+  const empty = { tagSets: Buffer.alloc(0), metadataSets: Buffer.alloc(0), hours: [], seen: [] }
+  return { frames: 1, block: Buffer.alloc(3), minAt: 0, maxAt: 0, ...empty, ...sets }
 }
 
 test('sets of tags and metadata count for what a log and a batch may hold', async (t) => {
   const log = open(t)
   t.after(() => log.close())
-  const large = recordOf({ metadataSets: 'm'.repeat(mib), tagSets: 't'.repeat(mib / 2) })
-  await log.append(large)
-  await log.append(large)
-  await rejects(log.append(large), { code: 'SERVICE_UNAVAILABLE' })
-  ok(log.depth().bytes >= 3 * mib)
+  const large = recordOf({ metadataSets: Buffer.alloc(mib), tagSets: Buffer.alloc(mib / 2) })
+  await log.append(() => large)
+  await log.append(() => large)
+  equal(log.depth().bytes, 3 * mib + 6)
+  equal(log.freeBytes(), mib - 6)
   equal(log.openBatch(mib)?.frames, 1)
 })
 
 test('what waits for its commit when the log closes is kept, and the turn after ends well', async (t) => {
   const log = open(t)
-  const appended = log.append(recordOf())
+  const appended = log.append(recordOf)
   log.close()
   await appended
   await endOfTick()
+})
+
+test('a record that cannot be made fails for those who wait for it, and for nobody else', async (t) => {
+  const log = open(t)
+  t.after(() => log.close())
+  const broken = log.append(() => {
+    throw new Error('no record')
+  })
+  const whole = log.append(recordOf)
+  await rejects(broken, { code: 'SERVICE_UNAVAILABLE', details: { reason: 'ingest_log_failed' } })
+  await whole
+  equal(log.depth().frames, 1)
+})
+
+test('versions rise from batch to batch, whatever the clock does, and a batch keeps its own', async (t) => {
+  const clock = { at: Date.parse('2026-05-01T12:00:00Z') }
+  const log = openIngestLog({ file: join(testFolder(t), 'ingest.db'), bytesMax: mib, now: () => clock.at })
+  t.after(() => log.close())
+  const versions: number[] = []
+  for (const turn of [0, 0, -60_000, 60_000]) {
+    clock.at += turn
+    await log.append(recordOf)
+    const batch = log.openBatch(mib)!
+    equal(log.openBatch(mib)!.version, batch.version)
+    versions.push(batch.version)
+    log.finishBatch(batch)
+  }
+  deepEqual(
+    versions,
+    versions.toSorted((a, b) => a - b),
+  )
+  equal(new Set(versions).size, versions.length)
 })
 
 test('two logs that begin anew give their batches different tokens', async (t) => {
   const [one, two] = [open(t, 1), open(t, 2)]
   for (const log of [one, two]) {
     t.after(() => log.close())
-    await log.append(recordOf())
+    await log.append(recordOf)
   }
   notEqual(one.openBatch(mib)!.token, two.openBatch(mib)!.token)
   equal(one.openBatch(mib)!.token, one.openBatch(mib)!.token)
@@ -51,7 +83,7 @@ test('answers are forgotten after a day, a step at a time', async (t) => {
   const log = openIngestLog({ file: join(testFolder(t), 'ingest.db'), bytesMax: mib, now: () => clock.at })
   t.after(() => log.close())
   const seen = Array.from({ length: 1500 }, (_, i) => ({ key: `k${i}`, bodyHash: '', answer: '{}' }))
-  await log.append(recordOf({ seen }))
+  await log.append(() => recordOf({ seen }))
   clock.at = 24 * 3_600_000 - 1
   deepEqual([log.sweepSeen(clock.at), log.seen('k7')?.answer], [false, '{}'])
   clock.at++

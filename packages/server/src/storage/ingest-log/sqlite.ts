@@ -16,71 +16,69 @@ const retryAfterSeconds = 1
 const sweepRows = 1000
 
 /**
- * The ingest log in SQLite, one row a commit. Requests that arrive in the same turn of the event loop share one
- * transaction and one fsync: `append` only collects, `setImmediate` commits, and all of them are answered then.
+ * The ingest log in SQLite, one row a commit. `append` only takes note, `setImmediate` seals and commits, and all who
+ * share the record are answered then.
  */
 export function openIngestLog(options: IngestLogOptions): IngestLog {
   const db = openMigrated(options.file)
   const sql = statements(db)
   const depth = readDepth(db)
-  let group: Group | undefined
+  let waiting: Waiting[] = []
 
-  const commit = () => {
-    // `close` may have committed it already.
-    if (!group) return
-    const current = group
-    group = undefined
+  const commitOne = ({ seal, resolve, reject }: Waiting) => {
     try {
-      transaction(db, () => writeGroup(sql, current, options.now()))
-    } catch (cause) {
-      current.reject(fail('SERVICE_UNAVAILABLE', { reason: 'ingest_log_failed' }, { cause, retryAfterSeconds }))
-      return
-    }
-    for (const record of current.records) {
+      const record = seal()
+      transaction(db, () => write(sql, record, options.now()))
       depth.frames += record.frames
       depth.bytes += sizeOf(record)
+      depth.oldestAt ??= options.now()
+      resolve()
+    } catch (cause) {
+      reject(fail('SERVICE_UNAVAILABLE', { reason: 'ingest_log_failed' }, { cause, retryAfterSeconds }))
     }
-    depth.oldestAt ??= options.now()
-    current.resolve()
+  }
+  const commit = () => {
+    const taken = waiting
+    waiting = []
+    for (const one of taken) commitOne(one)
   }
 
   return {
-    append(record) {
-      if (depth.bytes + sizeOf(record) > options.bytesMax) {
-        return Promise.reject(fail('SERVICE_UNAVAILABLE', { reason: 'ingest_log_full' }, { retryAfterSeconds }))
-      }
-      if (!group) {
-        group = openGroup()
-        setImmediate(commit)
-      }
-      group.records.push(record)
-      for (const answer of record.seen) group.seen.set(answer.key, answer)
-      return group.committed
+    append(seal) {
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      if (waiting.length === 0) setImmediate(commit)
+      waiting.push({ seal, resolve, reject })
+      return promise
     },
-    settled: async () => group?.committed,
-    seen: (key) => group?.seen.get(key) ?? (sql.seen.get(key, options.now()) as SeenAnswer | undefined),
+    freeBytes: () => options.bytesMax - depth.bytes,
+    seen: (key) => sql.seen.get(key, options.now()) as SeenAnswer | undefined,
     newestOverlapping: (start, end) => (sql.overlapping.get(end, start) as { id: number }).id,
     depth: () => ({ ...depth }),
-    openBatch: (bytesMax) => transaction(db, () => openBatch(sql, bytesMax)),
+    openBatch: (bytesMax) => transaction(db, () => openBatch(sql, bytesMax, options.now())),
     finishBatch(batch) {
       transaction(db, () => {
         sql.deleteUpTo.run(batch.last)
         sql.closeBatch.run()
       })
       Object.assign(depth, readDepth(db))
-      if (depth.frames === 0) shrink(db)
     },
-    lastVersion: () => (sql.lastVersion.get() as { value: number }).value,
+    rest: () => shrink(db),
     nextRollUpVersion: () => (sql.nextRollUp.get() as { value: number }).value,
     dirtyHours: () => sql.dirty.all() as unknown as DeviceHour[],
     markDirty: (hours) => transaction(db, () => runAll(sql.markDirty, hours)),
     clearDirty: (hours) => transaction(db, () => runAll(sql.clearDirty, hours)),
     sweepSeen: (now) => sql.sweepSeen.run(now, sweepRows).changes === sweepRows,
     close() {
-      if (group) commit()
+      commit()
       db.close()
     },
   }
+}
+
+interface Waiting {
+  seal(): LogRecord
+  resolve(): void
+  reject(cause: unknown): void
 }
 
 /** A file that is refused is let go again: its lock would outlive the refusal. */
@@ -95,67 +93,37 @@ function openMigrated(file: string): DatabaseSync {
   }
 }
 
-/** Of all that the drain will move: sets of tags and metadata can be far larger than the lines that refer to them. */
-function sizeOf({ lines, tagSets, metadataSets }: Pick<LogRecord, 'lines' | 'tagSets' | 'metadataSets'>): number {
-  return lines.length + tagSets.length + metadataSets.length
+/** Of all that the drain will move: sets of tags and metadata can be far larger than the frames that refer to them. */
+function sizeOf({ block, tagSets, metadataSets }: Pick<LogRecord, 'block' | 'tagSets' | 'metadataSets'>): number {
+  return block.length + tagSets.length + metadataSets.length
 }
 
-/** Records that will share a commit, and the one promise that all of their senders wait for. */
-interface Group {
-  records: LogRecord[]
-  seen: Map<string, SeenAnswer>
-  committed: Promise<void>
-  resolve(): void
-  reject(cause: unknown): void
-}
-
-function openGroup(): Group {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  return { records: [], seen: new Map(), committed: promise, resolve, reject }
-}
-
-function writeGroup(sql: Statements, group: Group, now: number): void {
-  const hours = new Map<string, DeviceHour>()
-  let [lines, tagSets, metadataSets] = ['', '', '']
-  let [frames, minAt, maxAt, lastVersion] = [0, Number.POSITIVE_INFINITY, 0, 0]
-  for (const record of group.records) {
-    lines += record.lines
-    tagSets += record.tagSets
-    metadataSets += record.metadataSets
-    frames += record.frames
-    minAt = Math.min(minAt, record.minAt)
-    maxAt = Math.max(maxAt, record.maxAt)
-    lastVersion = Math.max(lastVersion, record.lastVersion)
-    for (const hour of record.hours) hours.set(`${hour.hour} ${hour.device}`, hour)
-  }
-  sql.append.run(
-    frames,
-    sizeOf({ lines, tagSets, metadataSets }),
-    minAt,
-    maxAt,
-    now,
-    JSON.stringify([...hours.values()]),
-    tagSets,
-    metadataSets,
-    lines,
-  )
-  sql.setVersion.run(lastVersion)
-  for (const { key, bodyHash, answer } of group.seen.values()) sql.see.run(key, bodyHash, answer, now + seenMs)
+function write(sql: Statements, record: LogRecord, now: number): void {
+  const { frames, minAt, maxAt, block, tagSets, metadataSets, seen } = record
+  const hours = JSON.stringify(record.hours)
+  sql.append.run(frames, sizeOf(record), minAt, maxAt, now, hours, tagSets, metadataSets, block)
+  for (const { key, bodyHash, answer } of seen) sql.see.run(key, bodyHash, answer, now + seenMs)
 }
 
 interface LogRow {
   id: number
   frames: number
-  lines: string
-  tag_sets: string
-  metadata_sets: string
+  block: Buffer
+  tag_sets: Buffer
+  metadata_sets: Buffer
   hours: string
   appended_at: number
 }
 
+/**
+ * Versions follow the clock in steps that compress well: a device that sends every ten seconds has them at even
+ * distances, and what one batch moves has one.
+ */
+const versionStep = 65_536
+
 /** The bounds of a batch are committed before it is moved, so that a crash repeats just the same batch. */
-function openBatch(sql: Statements, bytesMax: number): DrainBatch | undefined {
-  const open = sql.openBatch.get() as { last: number } | undefined
+function openBatch(sql: Statements, bytesMax: number, now: number): DrainBatch | undefined {
+  const open = sql.openBatch.get() as { last: number; version: number | null } | undefined
   const rows = (open ? sql.upTo.all(open.last) : takeRows(sql, bytesMax)) as unknown as LogRow[]
   if (rows.length === 0) return undefined
 
@@ -164,18 +132,25 @@ function openBatch(sql: Statements, bytesMax: number): DrainBatch | undefined {
     for (const hour of JSON.parse(row.hours) as DeviceHour[]) hours.set(`${hour.hour} ${hour.device}`, hour)
   }
   const [first, last] = [rows[0]!.id, rows.at(-1)!.id]
-  if (!open) sql.setBatch.run(last)
+  const version = open?.version ?? nextVersion(sql, now)
+  if (!open) sql.setBatch.run(last, version)
   runAll(sql.markDirty, [...hours.values()])
   return {
     // With the time, for a log that was lost counts from one again, and the store remembers tokens.
     token: `frames-${first}-${last}-${rows[0]!.appended_at}`,
+    version,
     last,
     frames: rows.reduce((sum, row) => sum + row.frames, 0),
-    lines: rows.map((row) => row.lines).join(''),
-    tagSets: rows.map((row) => row.tag_sets).join(''),
-    metadataSets: rows.map((row) => row.metadata_sets).join(''),
+    blocks: rows.map((row) => row.block),
+    tagSets: rows.map((row) => row.tag_sets),
+    metadataSets: rows.map((row) => row.metadata_sets),
     hours: [...hours.values()],
   }
+}
+
+function nextVersion(sql: Statements, now: number): number {
+  const current = Math.floor((now * 1000) / versionStep) * versionStep
+  return (sql.nextVersion.get(current) as { value: number }).value
 }
 
 function takeRows(sql: Statements, bytesMax: number): unknown[] {
@@ -206,24 +181,23 @@ function statements(db: DatabaseSync) {
   const prepare = (text: string): StatementSync => db.prepare(text)
   return {
     append: prepare(
-      'INSERT INTO log (frames, bytes, min_at, max_at, appended_at, hours, tag_sets, metadata_sets, lines) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO log (frames, bytes, min_at, max_at, appended_at, hours, tag_sets, metadata_sets, block) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
     ),
-    setVersion: prepare('UPDATE version SET frame = max(frame, ?)'),
-    lastVersion: prepare('SELECT frame value FROM version'),
+    nextVersion: prepare('UPDATE version SET frame = max(frame + 1, ?) RETURNING frame value'),
     nextRollUp: prepare('UPDATE version SET roll_up = roll_up + 2 RETURNING roll_up value'),
     see: prepare('INSERT OR REPLACE INTO seen (key, body_hash, answer, expires_at) VALUES (?, ?, ?, ?)'),
     seen: prepare('SELECT key, body_hash bodyHash, answer FROM seen WHERE key = ? AND expires_at > ?'),
     sweepSeen: prepare('DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE expires_at <= ? LIMIT ?)'),
     overlapping: prepare('SELECT coalesce(max(id), 0) id FROM log WHERE min_at < ? AND max_at >= ?'),
-    openBatch: prepare('SELECT last FROM batch'),
-    setBatch: prepare('INSERT INTO batch (one, last) VALUES (1, ?)'),
+    openBatch: prepare('SELECT last, version FROM batch'),
+    setBatch: prepare('INSERT INTO batch (one, last, version) VALUES (1, ?, ?)'),
     closeBatch: prepare('DELETE FROM batch'),
     // The rows whose running size stays within the bound, and always the first.
     lastWithin: prepare(
       'SELECT max(id) id FROM (SELECT id, sum(bytes) OVER (ORDER BY id) - bytes before FROM (SELECT id, bytes FROM log ORDER BY id LIMIT 20000)) WHERE before <= ?',
     ),
     upTo: prepare(
-      'SELECT id, frames, lines, tag_sets, metadata_sets, hours, appended_at FROM log WHERE id <= ? ORDER BY id',
+      'SELECT id, frames, block, tag_sets, metadata_sets, hours, appended_at FROM log WHERE id <= ? ORDER BY id',
     ),
     deleteUpTo: prepare('DELETE FROM log WHERE id <= ?'),
     dirty: prepare('SELECT hour, device FROM dirty'),

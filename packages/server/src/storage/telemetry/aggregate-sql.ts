@@ -26,7 +26,7 @@ export function rollUpsSql(size: '1m' | '1h', of: { devices: string[]; from: Mic
   const slot = `intDiv(toUnixTimestamp(t) - ${of.from / 1_000_000}, ${size === '1m' ? 60 : 3600})`
   return `SELECT metric, device, groupArray(${slot}), groupArray(kind),
       if(min(tag_set) = max(tag_set), [toString(min(tag_set))], groupArray(toString(tag_set))),
-      groupArray(count), groupArray(sum), groupArray(min), groupArray(max)
+      groupArray(count), groupArray(total), groupArray(min), groupArray(max)
     FROM rollup_${size} FINAL WHERE device IN (${list(of.devices)}) AND ${inRange('t', of.from, of.to)} GROUP BY metric, device`
 }
 
@@ -82,7 +82,7 @@ function rowsOf(plan: AggregatePlan): string {
 }
 
 function rollUpRows(plan: AggregatePlan, stretch: Stretch): string {
-  return `SELECT metric, device, kind, tag_set, toDateTime64(t, 6, 'UTC') AS ts, count, sum, min, max, first, first_at, last, last_at, '' AS str
+  return `SELECT metric, device, kind, tag_set, toDateTime64(t, 6, 'UTC') AS ts, count, total AS sum, min, max, first, first_at, last, last_at, '' AS str
     FROM rollup_${stretch.source} FINAL WHERE ${selected(plan)} ${kindsOf[plan.aggregation] ?? 'AND kind = 1'} AND ${within(stretch, 't')}`
 }
 

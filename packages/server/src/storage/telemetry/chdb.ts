@@ -2,6 +2,8 @@ import { createClient } from '@clickhouse/client'
 import { createChdbConnection } from 'chdb/connection'
 import type { ClickHouse } from './clickhouse.ts'
 import { createClickHouse, statementSettings } from './clickhouse.ts'
+import { spooled } from './spool.ts'
+import { quote } from './sql.ts'
 
 export interface ChdbOptions {
   path: string
@@ -22,6 +24,7 @@ export function openChdb(options: ChdbOptions): ClickHouse {
   return createClickHouse({
     writer: open(),
     readers: Array.from({ length: options.readers }, open),
+    source: (blocks, fn) => spooled(`${options.path}.spool`, blocks, (path) => fn(`file(${quote(path)}, Native)`)),
     queryTimeoutMs: options.queryTimeoutMs,
     onQuery: options.onQuery,
   })

@@ -1,20 +1,29 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import { fail } from '../../core/failure.ts'
+import { quote } from './sql.ts'
 
 /** What the telemetry store asks of ClickHouse, wherever it runs. */
 export interface ClickHouse {
   /** Runs a statement on the writer, one at a time, in the order of the calls. */
   command(sql: string): Promise<void>
-  /** Inserts lines of JSONCompactEachRow; the same token twice inserts once. */
-  insert(table: string, lines: string, token: string): Promise<void>
+  /** Inserts blocks of the Native format in their order; the same token twice inserts once. */
+  insert(table: string, blocks: readonly Buffer[], options: InsertOptions): Promise<void>
   /** Runs a query on the next free reader; throws TIMEOUT when it takes too long. */
   rows<Row extends unknown[]>(sql: string): Promise<Row[]>
   close(): Promise<void>
 }
 
+export interface InsertOptions {
+  token: string
+  /** Columns that are the same for all rows, after those of the blocks. */
+  constants?: Record<string, number>
+}
+
 export interface ClickHouseOptions {
   writer: ClickHouseClient
   readers: ClickHouseClient[]
+  /** Runs `fn` with a table expression that reads the blocks. */
+  source(blocks: readonly Buffer[], fn: (table: string) => Promise<void>): Promise<void>
   queryTimeoutMs: number
   /** Told how long each query took, waiting included. */
   onQuery(seconds: number): void
@@ -27,10 +36,17 @@ export interface ClickHouseOptions {
  */
 export const statementSettings = { max_query_size: String(64 * 1024 * 1024), max_partitions_per_insert_block: '0' }
 
+/**
+ * In one thread, for of two rows with one key and one version the later counts. Rows that replace each other are left to
+ * queries and merges, which take them together anyway: to look for them at the insert costs as much as all the rest of it.
+ */
+const insertSettings =
+  'insert_deduplicate=1, deduplicate_blocks_in_dependent_materialized_views=1, optimize_on_insert=0, max_threads=1, max_insert_threads=1, schema_inference_use_cache_for_file=0'
+
 const waitingMax = 1000
 
 /** See `ClickHouse`. Queries beyond the number of readers wait in line, up to a bound. */
-export function createClickHouse({ writer, readers, queryTimeoutMs, onQuery }: ClickHouseOptions): ClickHouse {
+export function createClickHouse({ writer, readers, source, queryTimeoutMs, onQuery }: ClickHouseOptions): ClickHouse {
   const free = [...readers]
   const waiting: ((reader: ClickHouseClient) => void)[] = []
   let writing: Promise<unknown> = Promise.resolve()
@@ -55,13 +71,14 @@ export function createClickHouse({ writer, readers, queryTimeoutMs, onQuery }: C
 
   return {
     command: (sql) => write(async () => void (await writer.command({ query: sql }))),
-    insert: (table, lines, token) =>
-      write(async () => {
-        await writer.exec({
-          query: `INSERT INTO ${table} SETTINGS insert_deduplicate=1, insert_deduplication_token='${token}', deduplicate_blocks_in_dependent_materialized_views=1 FORMAT JSONCompactEachRow`,
-          values: lines as never,
-        })
-      }),
+    insert: (table, blocks, { token, constants = {} }) =>
+      write(() =>
+        source(blocks, async (from) => {
+          const columns = ['*', ...Object.entries(constants).map(([name, value]) => `${value} AS ${name}`)]
+          const query = `INSERT INTO ${table} SELECT ${columns.join(', ')} FROM ${from} SETTINGS ${insertSettings}, insert_deduplication_token=${quote(token)}`
+          await writer.command({ query })
+        }),
+      ),
     async rows<Row extends unknown[]>(sql: string): Promise<Row[]> {
       const started = performance.now()
       const reader = await take()

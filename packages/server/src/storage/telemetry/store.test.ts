@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test'
 import type { AggregatePlan, DrainBatch } from '../../telemetry/ports.ts'
 import { testFolder } from '../../testing/nexus.ts'
 import { openChdb } from './chdb.ts'
+import { createFrameWriter } from './frame-writer.ts'
 import { openTelemetryStore } from './store.ts'
 
 const hour = 3_600_000_000
@@ -16,9 +17,14 @@ async function open(t: TestContext) {
   return store
 }
 
-function batchOf(points: { device: string; at: number; value: number }[]): DrainBatch {
-  const lines = points.map(({ device, at, value }) => `["${device}",${at},0,0,1,["m"],[${value}],[0],[],[]]\n`).join('')
-  return { token: 'one', last: 1, frames: points.length, lines, tagSets: '', metadataSets: '', hours: [] }
+function batchOf(readings: { device: string; at: number; value: number }[]): DrainBatch {
+  const frames = readings.map(({ device, at, value }) => {
+    const points = [{ metric: 'm', kind: 'number', num: value, str: '' } as const]
+    return { deviceId: device, at, points, tags: undefined, metadata: undefined, frameId: undefined }
+  })
+  const { block } = createFrameWriter().write(frames)
+  const batch = { token: 'one', version: 1, last: 1, frames: frames.length, hours: [] }
+  return { ...batch, blocks: [block], tagSets: [], metadataSets: [] }
 }
 
 function planOf(end: number, plan: Partial<AggregatePlan>): AggregatePlan {

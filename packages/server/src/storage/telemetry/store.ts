@@ -12,6 +12,7 @@ import type {
 import { aggregateSql, partialsSql, rollUpsSql } from './aggregate-sql.ts'
 import { catalogueOf } from './catalogue.ts'
 import type { ClickHouse } from './clickhouse.ts'
+import { createFrameWriter } from './frame-writer.ts'
 import { removalsOf } from './removals.ts'
 import { rollUp } from './roll-up.ts'
 import { migrateTelemetry } from './schema.ts'
@@ -21,6 +22,7 @@ import { at, inRange, kindNames, list, quote, selected } from './sql.ts'
 export async function openTelemetryStore(clickhouse: ClickHouse): Promise<TelemetryStore> {
   await migrateTelemetry(clickhouse)
   return {
+    frameWriter: createFrameWriter(),
     insertBatch: (batch) => insertBatch(clickhouse, batch),
     aggregate: (plan) => aggregate(clickhouse, plan),
     partials: (plan) => partials(clickhouse, plan),
@@ -36,9 +38,14 @@ export async function openTelemetryStore(clickhouse: ClickHouse): Promise<Teleme
 
 /** Sets come before the frames that refer to them: a crash in between leaves nothing dangling. */
 async function insertBatch(clickhouse: ClickHouse, batch: DrainBatch): Promise<void> {
-  if (batch.tagSets) await clickhouse.insert('tag_sets', batch.tagSets, `${batch.token}-tags`)
-  if (batch.metadataSets) await clickhouse.insert('metadata_sets', batch.metadataSets, `${batch.token}-metadata`)
-  await clickhouse.insert('frames', batch.lines, batch.token)
+  const { token, version, blocks } = batch
+  const insert = async (table: string, sets: Buffer[], token: string) => {
+    const filled = sets.filter((block) => block.length > 0)
+    if (filled.length > 0) await clickhouse.insert(table, filled, { token })
+  }
+  await insert('tag_sets', batch.tagSets, `${token}-tags`)
+  await insert('metadata_sets', batch.metadataSets, `${token}-metadata`)
+  await clickhouse.insert('frames', blocks, { token, constants: { version } })
 }
 
 async function aggregate(clickhouse: ClickHouse, plan: AggregatePlan): Promise<AggregateRow[]> {

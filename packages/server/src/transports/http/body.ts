@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer'
+import { isAscii, isUtf8 } from 'node:buffer'
 import { promisify } from 'node:util'
 import { gunzip, inflate, zstdDecompress } from 'node:zlib'
 import { fail, invalid } from '../../core/failure.ts'
@@ -37,11 +37,17 @@ async function decompress(body: Buffer, name: string, bytesMax: number): Promise
   }
 }
 
+/** Most bodies are ASCII, which is told and read several times faster. */
+function slicerOf(body: Buffer): (begin: number, end: number) => string {
+  if (isAscii(body)) return (begin, end) => body.toString('latin1', begin, end)
+  if (!isUtf8(body)) throw invalid('body', 'is not valid UTF-8')
+  return (begin, end) => body.toString('utf8', begin, end)
+}
+
 /** Reads JSON; an empty body is an empty object. */
 export function parseJson(body: Buffer): unknown {
   if (body.length === 0) return {}
-  if (!isUtf8(body)) throw invalid('body', 'is not valid UTF-8')
-  const text = body.toString()
+  const text = slicerOf(body)(0, body.length)
   try {
     return JSON.parse(text)
   } catch {
@@ -49,11 +55,18 @@ export function parseJson(body: Buffer): unknown {
   }
 }
 
-/** Reads one JSON value a line. Blank lines are passed over.. */
+/**
+ * Reads one JSON value a line. Blank lines are passed over. Each line becomes a text of its own: one as large as the body
+ * would cost more to make room for than all of its values.
+ */
 export function parseLines(body: Buffer, linesMax: number): unknown[] {
-  if (!isUtf8(body)) throw invalid('body', 'is not valid UTF-8')
+  const slice = slicerOf(body)
   const values: unknown[] = []
-  for (const line of body.toString().split('\n')) {
+  for (let begin = 0; begin < body.length; ) {
+    const newline = body.indexOf(lineFeed, begin)
+    const end = newline === -1 ? body.length : newline
+    const line = slice(begin, end)
+    begin = end + 1
     if (line.trim() === '') continue
     if (values.length === linesMax) throw invalid('frames', `has more than ${linesMax} frames`)
     try {
@@ -65,6 +78,8 @@ export function parseLines(body: Buffer, linesMax: number): unknown[] {
   }
   return values
 }
+
+const lineFeed = 10
 
 function notJson(text: string): string {
   if (/[:[,]\s*-?(NaN|Infinity)\b/.test(text)) return 'is not valid JSON: NaN and Infinity are not readings'
