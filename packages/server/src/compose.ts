@@ -68,6 +68,7 @@ async function compose(
   const ingestLog = openIngestLog({
     file: folder('telemetry/ingest.db'),
     bytesMax: config.ingestLogMb * 1024 * 1024,
+    seenMax: config.repeatsMax,
     now,
   })
   closers.push(() => ingestLog.close())

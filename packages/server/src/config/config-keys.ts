@@ -97,6 +97,14 @@ export const configKeys = {
     maximum: 1_048_576,
     description: 'How much accepted telemetry may wait for the column store before more is answered with 503',
   }),
+  repeatsMax: integer({
+    default: 2_000_000,
+    unit: 'answers',
+    minimum: 1,
+    maximum: 1_000_000_000,
+    description:
+      'How many answers are kept for frames and batches that are sent again, for a day at most; each takes about 300 bytes',
+  }),
   latestSeriesMax: integer({
     default: 1_000_000,
     unit: 'series',

@@ -85,7 +85,7 @@ function readMetrics(metrics: unknown): Point[] | Fault {
   if (metrics === undefined) return fault('metrics', 'is required')
   if (!isRecord(metrics)) return fault('metrics', 'must be an object of metric names and values')
   const points: Point[] = []
-  let count = 0
+  let [count, nested] = [0, false]
   for (const name in metrics) {
     if (++count > metricsMax) return fault('metrics', `has more than ${metricsMax} metrics`)
     const badKey = keyFault('metrics', name)
@@ -96,6 +96,7 @@ function readMetrics(metrics: unknown): Point[] | Fault {
       if (issue) return fault(`metrics.${name}`, issue)
       points.push({ metric: name, kind: 'number', num: value, str: '' })
     } else {
+      if (typeof value === 'object') nested = true
       const issue = flattenMetric(points, name, value)
       if (issue) return fault(issue.field === '' ? `metrics.${name}` : `metrics.${name}.${issue.field}`, issue.issue)
     }
@@ -103,7 +104,18 @@ function readMetrics(metrics: unknown): Point[] | Fault {
   if (count === 0) return fault('metrics', 'must hold at least one metric')
   if (points.length > pointsMax)
     return fault('metrics', `has more than ${pointsMax} readings, those inside of objects counted`)
-  return points
+  return (nested && twiceNamed(points)) || points
+}
+
+/** A metric can be named outright and again by its path inside of an object: only one of the two could be kept. */
+function twiceNamed(points: readonly Point[]): Fault | undefined {
+  const names = new Set<string>()
+  for (const { metric } of points) {
+    if (names.has(metric))
+      return fault(`metrics.${metric}`, 'is given twice: by its name, and inside of an object or array')
+    names.add(metric)
+  }
+  return undefined
 }
 
 function idFault(field: string, value: unknown): Fault | undefined {

@@ -143,3 +143,37 @@ test('a log that is full says so to those, too, who do not wait for the disk', a
   t.mock.method(log, 'freeBytes', () => 0)
   await rejects(room.send(ctx, { device_id: 'd', metrics: { m: 1 } }, 'memory'), { code: 'SERVICE_UNAVAILABLE' })
 })
+
+test('a metric that is named twice, outright and by its path, is refused by its name', async (t) => {
+  const { room, ctx } = await openTelemetryRoom(t)
+  const twice: [string, Record<string, unknown>][] = [
+    ['metrics.a.b', { a: { b: 1 }, 'a.b': 2 }],
+    ['metrics.a.b', { 'a.b': 2, a: { b: 1 } }],
+    ['metrics.a.b.c', { a: { b: { c: 1 }, 'b.c': 2 } }],
+    ['metrics.a.length', { a: [1], 'a.length': 1 }],
+  ]
+  for (const [field, metrics] of twice) {
+    const refused = room.send(ctx, { device_id: 'd', metrics }, 'durable')
+    await rejects(refused, { code: 'INVALID_REQUEST', details: { ...refusal(field), errors: [refusal(field)] } })
+  }
+  const { devices } = await room.handlers['telemetry.latest'](ctx, {})
+  deepEqual(devices, [])
+})
+
+function refusal(field: string) {
+  return { field, issue: 'is given twice: by its name, and inside of an object or array' }
+}
+
+test('an object keeps a key __proto__, and it changes nothing of the answer', async (t) => {
+  const { room, ctx } = await openTelemetryRoom(t)
+  const metrics = JSON.parse('{"o": {"__proto__": {"polluted": 1}, "n": 2}}')
+  await room.send(ctx, { device_id: 'd', metrics }, 'durable')
+  const { devices } = await room.handlers['telemetry.latest'](ctx, {})
+  const values = Object.entries(devices[0]!.metrics).map(([name, { value }]) => [name, JSON.stringify(value)])
+  deepEqual(values.sort(), [
+    ['o', '{"__proto__":{"polluted":1},"n":2}'],
+    ['o.__proto__', '{"polluted":1}'],
+    ['o.__proto__.polluted', '1'],
+    ['o.n', '2'],
+  ])
+})

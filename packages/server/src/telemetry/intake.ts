@@ -72,12 +72,13 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
         throw spent
       },
       remember: (kept) => void seen.push(kept),
-      async commit(ack) {
+      commit(ack) {
+        const durable = ack === 'durable'
         // Nothing new may still be a repeat of what is on its way to the disk.
-        if (frames.length === 0) return ack === 'durable' ? gather.settled() : undefined
+        if (frames.length === 0) return durable ? gather.settled() : Promise.resolve()
         const committed = gather.add(frames, seen)
         // A log that is full refuses at once: who doesn't wait for the disk is told all the same.
-        await (ack === 'durable' ? committed : Promise.race([committed, undefined]))
+        return durable ? committed : Promise.race([committed, undefined])
       },
     }
   }

@@ -34,7 +34,12 @@ export function testCtx(clock: { now(): number }, principal: Principal = admin):
 export async function openTelemetryRoom(t: TestContext, options: Partial<TelemetryOptions> & { folder?: string } = {}) {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'nexus-telemetry-'))
   const clock = testClock()
-  const log = openIngestLog({ file: join(folder, 'ingest.db'), bytesMax: 1 << 30, now: () => clock.now() })
+  const log = openIngestLog({
+    file: join(folder, 'ingest.db'),
+    bytesMax: 1 << 30,
+    seenMax: 1000,
+    now: () => clock.now(),
+  })
   const store = await openTelemetryStore(
     openChdb({ path: join(folder, 'chdb'), readers: 2, queryTimeoutMs: 30_000, onQuery: () => {} }),
   )

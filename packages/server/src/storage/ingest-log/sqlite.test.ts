@@ -9,7 +9,7 @@ import { openIngestLog } from './sqlite.ts'
 const mib = 1024 * 1024
 
 function open(t: TestContext, now = 1) {
-  return openIngestLog({ file: join(testFolder(t), 'ingest.db'), bytesMax: 4 * mib, now: () => now })
+  return openIngestLog({ file: join(testFolder(t), 'ingest.db'), bytesMax: 4 * mib, seenMax: 2000, now: () => now })
 }
 
 function recordOf(sets: Partial<LogRecord> = {}): LogRecord {
@@ -50,7 +50,12 @@ test('a record that cannot be made fails for those who wait for it, and for nobo
 
 test('versions rise from batch to batch, whatever the clock does, and a batch keeps its own', async (t) => {
   const clock = { at: Date.parse('2026-05-01T12:00:00Z') }
-  const log = openIngestLog({ file: join(testFolder(t), 'ingest.db'), bytesMax: mib, now: () => clock.at })
+  const log = openIngestLog({
+    file: join(testFolder(t), 'ingest.db'),
+    bytesMax: mib,
+    seenMax: 2000,
+    now: () => clock.at,
+  })
   t.after(() => log.close())
   const versions: number[] = []
   for (const turn of [0, 0, -60_000, 60_000]) {
@@ -80,7 +85,12 @@ test('two logs that begin anew give their batches different tokens', async (t) =
 
 test('answers are forgotten after a day, a step at a time', async (t) => {
   const clock = { at: 0 }
-  const log = openIngestLog({ file: join(testFolder(t), 'ingest.db'), bytesMax: mib, now: () => clock.at })
+  const log = openIngestLog({
+    file: join(testFolder(t), 'ingest.db'),
+    bytesMax: mib,
+    seenMax: 2000,
+    now: () => clock.at,
+  })
   t.after(() => log.close())
   const seen = Array.from({ length: 1500 }, (_, i) => ({ key: `k${i}`, bodyHash: '', answer: '{}' }))
   await log.append(() => recordOf({ seen }))
@@ -88,4 +98,24 @@ test('answers are forgotten after a day, a step at a time', async (t) => {
   deepEqual([log.sweepSeen(clock.at), log.seen('k7')?.answer], [false, '{}'])
   clock.at++
   deepEqual([log.sweepSeen(clock.at), log.sweepSeen(clock.at), log.seen('k7')], [true, false, undefined])
+})
+
+test('no more answers are kept than the log may hold, over restarts too: the oldest are forgotten', async (t) => {
+  const file = join(testFolder(t), 'ingest.db')
+  const openSmall = () => openIngestLog({ file, bytesMax: mib, seenMax: 3, now: () => clock.at })
+  const clock = { at: 0 }
+  const answers = (...keys: string[]) => recordOf({ seen: keys.map((key) => ({ key, bodyHash: '', answer: '{}' })) })
+  const first = openSmall()
+  await first.append(() => answers('a', 'b'))
+  first.close()
+  const log = openSmall()
+  t.after(() => log.close())
+  for (const keys of [['c'], ['d', 'e']]) {
+    clock.at++
+    await log.append(() => answers(...keys))
+  }
+  deepEqual(
+    ['a', 'b', 'c', 'd', 'e'].map((key) => log.seen(key) !== undefined),
+    [false, false, true, true, true],
+  )
 })

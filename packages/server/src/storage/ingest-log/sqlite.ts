@@ -7,6 +7,8 @@ export interface IngestLogOptions {
   file: string
   /** How much may wait for the drain before `append` refuses. */
   bytesMax: number
+  /** How many answers to repeats are kept: beyond, the oldest are forgotten before their day is over. */
+  seenMax: number
   now(): number
 }
 
@@ -23,12 +25,18 @@ export function openIngestLog(options: IngestLogOptions): IngestLog {
   const db = openMigrated(options.file)
   const sql = statements(db)
   const depth = readDepth(db)
+  let seen = (sql.countSeen.get() as { value: number }).value
   let waiting: Waiting[] = []
 
   const commitOne = ({ seal, resolve, reject }: Waiting) => {
     try {
       const record = seal()
-      transaction(db, () => write(sql, record, options.now()))
+      const forgotten = transaction(db, () => {
+        write(sql, record, options.now())
+        const surplus = seen + record.seen.length - options.seenMax
+        return surplus > 0 ? Number(sql.forgetOldest.run(surplus).changes) : 0
+      })
+      seen += record.seen.length - forgotten
       depth.frames += record.frames
       depth.bytes += sizeOf(record)
       depth.oldestAt ??= options.now()
@@ -67,7 +75,11 @@ export function openIngestLog(options: IngestLogOptions): IngestLog {
     dirtyHours: () => sql.dirty.all() as unknown as DeviceHour[],
     markDirty: (hours) => transaction(db, () => runAll(sql.markDirty, hours)),
     clearDirty: (hours) => transaction(db, () => runAll(sql.clearDirty, hours)),
-    sweepSeen: (now) => sql.sweepSeen.run(now, sweepRows).changes === sweepRows,
+    sweepSeen(now) {
+      const forgotten = Number(sql.sweepSeen.run(now, sweepRows).changes)
+      seen -= forgotten
+      return forgotten === sweepRows
+    },
     close() {
       commit()
       db.close()
@@ -188,6 +200,8 @@ function statements(db: DatabaseSync) {
     see: prepare('INSERT OR REPLACE INTO seen (key, body_hash, answer, expires_at) VALUES (?, ?, ?, ?)'),
     seen: prepare('SELECT key, body_hash bodyHash, answer FROM seen WHERE key = ? AND expires_at > ?'),
     sweepSeen: prepare('DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE expires_at <= ? LIMIT ?)'),
+    countSeen: prepare('SELECT count(*) value FROM seen'),
+    forgetOldest: prepare('DELETE FROM seen WHERE key IN (SELECT key FROM seen ORDER BY expires_at LIMIT ?)'),
     overlapping: prepare('SELECT coalesce(max(id), 0) id FROM log WHERE min_at < ? AND max_at >= ?'),
     openBatch: prepare('SELECT last, version FROM batch'),
     setBatch: prepare('INSERT INTO batch (one, last, version) VALUES (1, ?, ?)'),

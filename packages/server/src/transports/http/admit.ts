@@ -1,9 +1,8 @@
 import type { Operation } from '@nexus/contract'
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Principal } from '../../core/context.ts'
 import { fail } from '../../core/failure.ts'
 import type { RateStatus } from '../../core/invoke.ts'
-import { bearerOf } from './call.ts'
+import { bearerOf, type Call, type HeaderSink } from './call.ts'
 import { rateHeaders } from './headers.ts'
 import type { HttpDeps } from './ports.ts'
 
@@ -11,59 +10,44 @@ import type { HttpDeps } from './ports.ts'
  * Who calls, and may they call now: authenticates and spends from the rate limit, before anything of the request is
  * looked at. Calls without a valid key spend from their address.
  */
-export async function admit(
-  deps: HttpDeps,
-  operation: Operation,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<Principal> {
-  return admitKnown(deps, operation, request, reply) ?? admitUnknown(deps, operation, request, reply)
+export async function admit(deps: HttpDeps, operation: Operation, call: Call, reply: HeaderSink): Promise<Principal> {
+  return admitKnown(deps, operation, call, reply) ?? admitUnknown(deps, operation, call, reply)
 }
 
 /** The same in this very turn, for a key that was checked of late; undefined, and nothing spent, for any other. */
-export function admitKnown(
-  deps: HttpDeps,
-  operation: Operation,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Principal | undefined {
-  const token = bearerOf(request)
-  const principal = token && deps.authenticateCached(token, request.ip, request.socket)
+export function admitKnown(deps: HttpDeps, operation: Operation, call: Call, reply: HeaderSink): Principal | undefined {
+  const token = bearerOf(call)
+  const principal = token && deps.authenticateCached(token, call.ip, call.socket)
   if (!principal) return undefined
   spendOrRefuse(deps.gate.spend(principal, operation.rate), reply, deps.now())
   return principal
 }
 
-async function admitUnknown(
-  deps: HttpDeps,
-  operation: Operation,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<Principal> {
-  const principal = await authenticate(deps, request, reply)
+async function admitUnknown(deps: HttpDeps, operation: Operation, call: Call, reply: HeaderSink): Promise<Principal> {
+  const principal = await authenticate(deps, call, reply)
   spendOrRefuse(deps.gate.spend(principal, operation.rate), reply, deps.now())
   return principal
 }
 
-async function authenticate(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply): Promise<Principal> {
+async function authenticate(deps: HttpDeps, call: Call, reply: HeaderSink): Promise<Principal> {
   try {
-    return await identify(deps, request)
+    return await identify(deps, call)
   } catch (cause) {
-    spendOrRefuse(deps.spendAddress(request.ip, 'other'), reply, deps.now())
+    spendOrRefuse(deps.spendAddress(call.ip, 'other'), reply, deps.now())
     throw cause
   }
 }
 
 /** Whose key a request carries; spends nothing. */
-export async function identify(deps: HttpDeps, request: FastifyRequest): Promise<Principal> {
-  const token = bearerOf(request)
+export async function identify(deps: HttpDeps, call: Call): Promise<Principal> {
+  const token = bearerOf(call)
   if (token === undefined)
     throw fail('UNAUTHORIZED', { field: 'Authorization', issue: 'expected Bearer and an API key' })
-  return deps.authenticateCached(token, request.ip, request.socket) ?? (await deps.authenticate(token, request.ip))
+  return deps.authenticateCached(token, call.ip, call.socket) ?? (await deps.authenticate(token, call.ip))
 }
 
 /** Shows how the limit stands on the answer, and refuses what exceeds it. */
-export function spendOrRefuse(status: RateStatus, reply: FastifyReply, now: number): void {
+export function spendOrRefuse(status: RateStatus, reply: HeaderSink, now: number): void {
   reply.headers(rateHeaders(status))
   if (!status.exceeded) return
   const retryAfterSeconds = Math.max(1, status.reset - Math.floor(now / 1000))

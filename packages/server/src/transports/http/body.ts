@@ -37,49 +37,25 @@ async function decompress(body: Buffer, name: string, bytesMax: number): Promise
   }
 }
 
-/** Most bodies are ASCII, which is told and read several times faster. */
-function slicerOf(body: Buffer): (begin: number, end: number) => string {
+/** Reads pieces of a body as text. Most bodies are ASCII, which is told and read several times faster. */
+export function textReader(body: Buffer): (begin: number, end: number) => string {
   if (isAscii(body)) return (begin, end) => body.toString('latin1', begin, end)
   if (!isUtf8(body)) throw invalid('body', 'is not valid UTF-8')
   return (begin, end) => body.toString('utf8', begin, end)
 }
 
-/** Reads JSON; an empty body is an empty object. */
-export function parseJson(body: Buffer): unknown {
-  if (body.length === 0) return {}
-  const text = slicerOf(body)(0, body.length)
+/** Reads a body of JSON; an empty one is an empty object. */
+export function readJson(body: Buffer): unknown {
+  return body.length === 0 ? {} : parseJson(textReader(body)(0, body.length))
+}
+
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
     throw invalid('body', notJson(text))
   }
 }
-
-/**
- * Reads one JSON value a line. Blank lines are passed over. Each line becomes a text of its own: one as large as the body
- * would cost more to make room for than all of its values.
- */
-export function parseLines(body: Buffer, linesMax: number): unknown[] {
-  const slice = slicerOf(body)
-  const values: unknown[] = []
-  for (let begin = 0; begin < body.length; ) {
-    const newline = body.indexOf(lineFeed, begin)
-    const end = newline === -1 ? body.length : newline
-    const line = slice(begin, end)
-    begin = end + 1
-    if (line.trim() === '') continue
-    if (values.length === linesMax) throw invalid('frames', `has more than ${linesMax} frames`)
-    try {
-      values.push(JSON.parse(line))
-    } catch {
-      // No frame is a text, so the intake refuses it and names its index.
-      values.push(line)
-    }
-  }
-  return values
-}
-
-const lineFeed = 10
 
 function notJson(text: string): string {
   if (/[:[,]\s*-?(NaN|Infinity)\b/.test(text)) return 'is not valid JSON: NaN and Infinity are not readings'

@@ -1,8 +1,23 @@
 import { randomUUID } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
 import { idempotencyKeyPattern } from '@nexus/contract'
-import type { FastifyRequest } from 'fastify'
 import type { Ctx, Principal } from '../../core/context.ts'
 import { invalid } from '../../core/failure.ts'
+
+/** What is known of a request before anything of it is believed. */
+export interface Call {
+  /** Echoed as `X-Request-Id`. */
+  id: string
+  headers: IncomingHttpHeaders
+  /** The address it came from. */
+  ip: string
+  socket: object
+}
+
+/** Where the headers of an answer gather. */
+export interface HeaderSink {
+  headers(values: Record<string, string>): unknown
+}
 
 const requestIdShape = /^[\w.:-]{1,128}$/
 const traceparentShape = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}/
@@ -14,23 +29,19 @@ export function requestIdOf(header: string | string[] | undefined): string {
 }
 
 /** The key of `Authorization: Bearer …`; undefined where there is none. */
-export function bearerOf(request: FastifyRequest): string | undefined {
-  const header = request.headers.authorization
+export function bearerOf(call: Call): string | undefined {
+  const header = call.headers.authorization
   return header === undefined ? undefined : bearer.exec(header)?.[1]
 }
 
 /** The context of one HTTP call. The trace is that of `traceparent` (https://www.w3.org/TR/trace-context/), or a new one. */
-export function httpCtx(
-  principal: Principal,
-  request: FastifyRequest,
-  deps: { now(): number; signal: AbortSignal },
-): Ctx {
-  const { traceparent } = request.headers
+export function httpCtx(principal: Principal, call: Call, deps: { now(): number; signal: AbortSignal }): Ctx {
+  const { traceparent } = call.headers
   const inherited = typeof traceparent === 'string' ? traceparentShape.exec(traceparent)?.[1] : undefined
   let traceId = inherited
   return {
     principal,
-    requestId: request.id,
+    requestId: call.id,
     get traceId() {
       traceId ??= randomUUID().replaceAll('-', '')
       return traceId
@@ -42,8 +53,8 @@ export function httpCtx(
 
 const idempotencyKeyShape = new RegExp(idempotencyKeyPattern)
 
-export function idempotencyKeyOf(request: FastifyRequest): string | undefined {
-  const key = request.headers['idempotency-key']
+export function idempotencyKeyOf(call: Call): string | undefined {
+  const key = call.headers['idempotency-key']
   if (key === undefined) return undefined
   if (typeof key === 'string' && idempotencyKeyShape.test(key)) return key
   throw invalid('Idempotency-Key', 'must be 1 to 255 visible ASCII characters')

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type BatchReceipt, operations, telemetryLimits } from '@nexus/contract'
+import { type BatchReceipt, operations } from '@nexus/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { toIso } from '../../core/clock.ts'
 import type { Ctx, Principal } from '../../core/context.ts'
@@ -8,9 +8,10 @@ import { authorise } from '../../core/invoke.ts'
 import type { BatchInput, Idempotent } from '../../telemetry/index.ts'
 import { admit, admitKnown } from './admit.ts'
 import { negotiate } from './alternatives.ts'
-import { decodeBody, parseJson, parseLines } from './body.ts'
-import { httpCtx, idempotencyKeyOf } from './call.ts'
+import { decodeBody, readJson } from './body.ts'
+import { type Call, type HeaderSink, httpCtx, idempotencyKeyOf } from './call.ts'
 import { unsupportedMedia } from './error-answer.ts'
+import { readArray, readLines } from './frame-texts.ts'
 import { isJson } from './mount.ts'
 import type { HttpDeps } from './ports.ts'
 
@@ -30,7 +31,10 @@ export function mountIngest(app: FastifyInstance, deps: HttpDeps): void {
     url: '/v1/telemetry/frames',
     bodyLimit: send.bodyBytesMax,
     config: { operation: 'telemetry.frames.send' },
-    handler: (request, reply) => sendOne(deps, request, reply),
+    handler: async (request, reply) => {
+      const receipt = await takeFrame(deps, request, reply)
+      return reply.status(send.status).type('application/json').send(receipt)
+    },
   })
   app.route({
     method: 'POST',
@@ -41,19 +45,26 @@ export function mountIngest(app: FastifyInstance, deps: HttpDeps): void {
   })
 }
 
-async function sendOne(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-  const principal = admitKnown(deps, send, request, reply) ?? (await admit(deps, send, request, reply))
+/** A call that brings one frame. */
+export interface FrameCall extends Call {
+  query: unknown
+  body: unknown
+}
+
+/** Takes the frame of a call and gives the text of its receipt; the headers of the answer go to `reply`. */
+export async function takeFrame(deps: HttpDeps, call: FrameCall, reply: HeaderSink): Promise<string> {
+  const principal = admitKnown(deps, send, call, reply) ?? (await admit(deps, send, call, reply))
   authorise(send, principal)
-  negotiate(request.headers.accept, send)
-  if (!isJson(request.headers['content-type'])) throw unsupportedMedia('application/json')
-  const decoded = decodeBody(bodyOf(request), request.headers['content-encoding'], send.bodyBytesMax)
+  negotiate(call.headers.accept, send)
+  if (!isJson(call.headers['content-type'])) throw unsupportedMedia('application/json')
+  const decoded = decodeBody(bodyOf(call), call.headers['content-encoding'], send.bodyBytesMax)
   const body = Buffer.isBuffer(decoded) ? decoded : await decoded
-  const idempotent = idempotentOf(principal, send.id, request, body)
-  const frame = parseJson(body)
+  const idempotent = idempotentOf(principal, send.id, call, body)
+  const frame = readJson(body)
   if (!isRecord(frame)) throw invalid('body', 'must be a JSON object')
-  const receipt = await deps.telemetry.send(httpCtx(principal, request, deps), frame, ackOf(request, frame), idempotent)
-  if (idempotent?.replayed) reply.header('idempotent-replayed', 'true')
-  return reply.status(201).type('application/json').send(JSON.stringify(receipt))
+  const receipt = await deps.telemetry.send(httpCtx(principal, call, deps), frame, ackOf(call, frame), idempotent)
+  if (idempotent?.replayed) reply.headers({ 'idempotent-replayed': 'true' })
+  return JSON.stringify(receipt)
 }
 
 async function sendMany(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
@@ -63,24 +74,20 @@ async function sendMany(deps: HttpDeps, request: FastifyRequest, reply: FastifyR
   const body = await decodeBody(bodyOf(request), request.headers['content-encoding'], batch.bodyBytesMax)
   const idempotent = idempotentOf(principal, batch.id, request, body)
   const ctx = httpCtx(principal, request, deps)
-  const receipt = await deps.telemetry.sendBatch(ctx, readBatch(request, body), idempotent)
+  const receipt = await deps.telemetry.sendBatch(ctx, await readBatch(request, body), idempotent)
   if (idempotent?.replayed) reply.header('idempotent-replayed', 'true')
   const answer = receipt.accepted === 0 ? { ...noneAccepted(receipt, ctx), ...receipt } : receipt
   return reply.status(statusOf(receipt)).type('application/json').send(JSON.stringify(answer))
 }
 
-function readBatch(request: FastifyRequest, body: Buffer): BatchInput {
+async function readBatch(request: FastifyRequest, body: Buffer): Promise<BatchInput> {
   const type = request.headers['content-type']
   if (/^application\/(x-ndjson|jsonl)\b/i.test(type ?? '')) {
-    return { frames: parseLines(body, telemetryLimits.batchFramesMax), ack: ackOf(request, {}) }
+    return { ack: ackOf(request, {}), frames: await readLines(body) }
   }
   if (!isJson(type)) throw unsupportedMedia('application/json or application/x-ndjson')
-  const value = parseJson(body)
-  if (Array.isArray(value)) return { frames: value, ack: ackOf(request, {}) }
-  if (!isRecord(value)) throw invalid('body', 'must be an object with frames, or an array of frames')
-  const ack = ackOf(request, value)
-  const { frames, ...rest } = value
-  if (!Array.isArray(frames)) throw invalid('frames', 'must be an array of frames')
+  const { frames, rest } = await readArray(body)
+  const ack = ackOf(request, rest)
   const [extra] = Object.keys(rest)
   if (extra !== undefined) throw invalid(extra, 'is not a known field: expected frames')
   return { frames, ack }
@@ -117,8 +124,8 @@ function noneAccepted(receipt: BatchReceipt, ctx: Ctx) {
 }
 
 /** `ack` may stand in the query, as in `?ack=memory`, or beside what is sent; from there it is taken out. */
-function ackOf(request: FastifyRequest, body: Record<string, unknown>): 'durable' | 'memory' {
-  const { ack: inQuery, ...rest } = request.query as Record<string, unknown>
+function ackOf(call: FrameCall, body: Record<string, unknown>): 'durable' | 'memory' {
+  const { ack: inQuery, ...rest } = call.query as Record<string, unknown>
   const [extra] = Object.keys(rest)
   if (extra !== undefined) throw invalid(extra, 'is not a query parameter of this operation: expected ack')
   const ack = inQuery === undefined ? ('ack' in body ? body.ack : 'durable') : inQuery
@@ -127,17 +134,12 @@ function ackOf(request: FastifyRequest, body: Record<string, unknown>): 'durable
   return ack
 }
 
-function bodyOf(request: FastifyRequest): Buffer {
-  return (request.body as Buffer | undefined) ?? Buffer.alloc(0)
+function bodyOf(call: FrameCall): Buffer {
+  return (call.body as Buffer | undefined) ?? Buffer.alloc(0)
 }
 
-function idempotentOf(
-  principal: Principal,
-  operation: string,
-  request: FastifyRequest,
-  body: Buffer,
-): Idempotent | undefined {
-  const key = idempotencyKeyOf(request)
+function idempotentOf(principal: Principal, operation: string, call: Call, body: Buffer): Idempotent | undefined {
+  const key = idempotencyKeyOf(call)
   if (key === undefined) return undefined
   return {
     key: `key ${principal.keyId} ${operation} ${key}`,

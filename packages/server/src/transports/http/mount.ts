@@ -2,7 +2,7 @@ import { type HttpRoute, type Operation, type OperationId, operations } from '@n
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { admit } from './admit.ts'
 import { type MediaType, negotiate, streamRows } from './alternatives.ts'
-import { checkShape, decodeBody, parseJson } from './body.ts'
+import { checkShape, decodeBody, readJson } from './body.ts'
 import { httpCtx, idempotencyKeyOf } from './call.ts'
 import { unsupportedMedia } from './error-answer.ts'
 import { gatherInput } from './input.ts'
@@ -59,7 +59,7 @@ async function readBody(operation: Operation, request: FastifyRequest): Promise<
   const body = request.body as Buffer | undefined
   if (body === undefined || body.length === 0) return {}
   if (!isJson(request.headers['content-type'])) throw unsupportedMedia('application/json')
-  const value = parseJson(await decodeBody(body, request.headers['content-encoding'], operation.bodyBytesMax))
+  const value = readJson(await decodeBody(body, request.headers['content-encoding'], operation.bodyBytesMax))
   checkShape(value)
   return value
 }

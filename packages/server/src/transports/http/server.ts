@@ -12,10 +12,12 @@ import Fastify, {
 import { fail } from '../../core/failure.ts'
 import { authorise } from '../../core/invoke.ts'
 import { identify, spendOrRefuse } from './admit.ts'
+import { answerFailure } from './answer-failure.ts'
 import { BodyBudget } from './body-budget.ts'
 import { requestIdOf } from './call.ts'
 import { mountDocuments } from './documents.ts'
-import { errorAnswer, toFailure } from './error-answer.ts'
+import { errorAnswer } from './error-answer.ts'
+import { openFrameLane } from './frame-lane.ts'
 import { securityHeaders } from './headers.ts'
 import { ingestOperations, mountIngest } from './ingest.ts'
 import { mountOperations, splitRoute } from './mount.ts'
@@ -55,6 +57,12 @@ export function createHttpServer(deps: HttpDeps, options: HttpOptions): FastifyI
   mountOperations(app, deps, ingestOperations)
   mountSystem(app, deps)
   mountDocuments(app, deps, options.version)
+  openFrameLane(app, deps, {
+    event: options.tls ? 'secureConnection' : 'connection',
+    silentMs: options.headersTimeoutMs,
+    idleMs: keepAliveMs,
+    refuse: (error, socket) => refuseConnection(deps, error, socket),
+  })
   return app
 }
 
@@ -112,23 +120,9 @@ async function mayCall(deps: HttpDeps, request: FastifyRequest): Promise<void> {
 }
 
 function answerError(deps: HttpDeps, thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const failure = toFailure(thrown)
-  if (failure.code === 'INTERNAL_ERROR' || failure.cause) {
-    deps.onBug(failure.cause ?? failure, { requestId: request.id, method: request.method, url: request.url })
-  }
-  const answer = errorAnswer(failure, request.id, deps.now())
-  // Refusals before `admit` have spent nothing; they show the limit all the same.
-  if (!reply.hasHeader('x-ratelimit-limit')) {
-    try {
-      spendOrRefuse(deps.spendAddress(request.ip, 'other'), reply, deps.now())
-    } catch (exceeded) {
-      return answerError(deps, exceeded, request, reply)
-    }
-  }
+  const { status, body } = answerFailure(deps, thrown, request, reply)
   reply.headers(securityHeaders).header('x-request-id', request.id)
-  if (answer.retryAfterSeconds !== undefined) reply.header('retry-after', String(answer.retryAfterSeconds))
-  if (failure.http === 413) reply.header('connection', 'close')
-  return reply.status(answer.status).type('application/json').send(JSON.stringify(answer.body))
+  return reply.status(status).type('application/json').send(body)
 }
 
 /** A path that is known under other methods answers 405 and names them. */

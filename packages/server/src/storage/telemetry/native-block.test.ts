@@ -1,0 +1,102 @@
+import { deepEqual, equal } from 'node:assert/strict'
+import { test } from 'node:test'
+import type { MetricType } from '@nexus/contract'
+import fc from 'fast-check'
+import type { Point, ReadFrame } from '../../telemetry/ports.ts'
+import { testFolder } from '../../testing/nexus.ts'
+import { openChdb } from './chdb.ts'
+import { createFrameWriter } from './frame-writer.ts'
+import { migrateTelemetry } from './schema.ts'
+import { kindNames } from './sql.ts'
+
+const text = fc.string({ unit: 'grapheme', maxLength: 12 }).filter((text) => text.isWellFormed())
+const id = fc.string({ minLength: 1, maxLength: 8, unit: fc.constantFrom('a', 'b', 'é', '🌡', "'", '\\', '{', '*') })
+const kinds: MetricType[] = ['number', 'boolean', 'string', 'array', 'object']
+const point: fc.Arbitrary<Point> = fc.record({
+  metric: fc.constantFrom('a', 'b', 'c', 'd', 'e/f'),
+  kind: fc.constantFrom(...kinds),
+  num: fc.double({ noNaN: true, noDefaultInfinity: true }),
+  str: text,
+})
+const frame: fc.Arbitrary<ReadFrame> = fc.record({
+  deviceId: id,
+  at: fc.integer({ min: 0, max: 8_994_000_000_000_000 }),
+  points: fc.uniqueArray(point, { selector: ({ metric }) => metric, minLength: 1, maxLength: 5 }),
+  tags: fc.option(fc.dictionary(id, text, { maxKeys: 3 }), { nil: undefined }),
+  metadata: fc.option(fc.dictionary(id, text, { maxKeys: 3 }), { nil: undefined }),
+  frameId: fc.constant(undefined),
+})
+
+test('frames come out of the store as they were written, whatever they hold, blocks in their order', async (t) => {
+  const clickhouse = openChdb({ path: testFolder(t), readers: 1, queryTimeoutMs: 30_000, onQuery: () => {} })
+  t.after(() => clickhouse.close())
+  await migrateTelemetry(clickhouse)
+  // Out of the Null table, as the views see it.
+  await clickhouse.command('CREATE TABLE seen ENGINE = Memory AS SELECT * FROM frames')
+  await clickhouse.command('CREATE MATERIALIZED VIEW frames_to_seen TO seen AS SELECT * FROM frames')
+
+  let version = 0
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.array(frame, { minLength: 1, maxLength: 20 }), { minLength: 1, maxLength: 4 }),
+      async (groups) => {
+        version++
+        const writer = createFrameWriter()
+        const written = groups.map((frames) => {
+          const { block, tagSets, metadataSets } = writer.write(frames)
+          return { block: Buffer.from(block), tagSets, metadataSets }
+        })
+        const insert = (table: string, blocks: Buffer[], constants = {}) => {
+          const filled = blocks.filter(({ length }) => length > 0)
+          return filled.length > 0
+            ? clickhouse.insert(table, filled, { token: `${table} ${version}`, constants })
+            : undefined
+        }
+        await insert(
+          'tag_sets',
+          written.map(({ tagSets }) => tagSets),
+        )
+        await insert(
+          'metadata_sets',
+          written.map(({ metadataSets }) => metadataSets),
+        )
+        await insert(
+          'frames',
+          written.map(({ block }) => block),
+          { version },
+        )
+
+        type Row = [string, number, Record<string, string>, string, string[], number[], number[], string[]]
+        const rows = await clickhouse.rows<Row>(
+          `SELECT device, ts, t.tags, m.metadata, metric,
+           arrayMap((m, s) -> if(s < 0, reinterpretAsFloat64(m), m / arrayElement([1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12], s + 1)), mantissa, scale), kind, str
+         FROM seen ANY LEFT JOIN tag_sets AS t ON tag_set = t.id ANY LEFT JOIN metadata_sets AS m ON metadata_set = m.id
+         WHERE version = ${version}`,
+        )
+        const found = rows.map(([deviceId, at, tags, metadata, metrics, nums, codes, strs]) => ({
+          deviceId,
+          at,
+          tags,
+          metadata: JSON.parse(metadata),
+          points: metrics.map((metric, i) => ({
+            metric,
+            kind: codes.length === 0 ? 'number' : kindNames[codes[i]!],
+            num: nums[i]!,
+            str: strs[i] ?? '',
+          })),
+        }))
+        const plain = ({ points }: Pick<ReadFrame, 'points'>) => points.every(({ kind }) => kind === 'number')
+        const expected = groups.flat().map(({ frameId: _, ...frame }) => ({
+          ...frame,
+          tags: frame.tags ?? {},
+          metadata: frame.metadata ?? {},
+          // Numbers have no text: the columns of frames of numbers alone leave it out. Zero has no sign in JSON.
+          points: frame.points.map((point) => ({ ...point, num: point.num + 0, str: plain(frame) ? '' : point.str })),
+        }))
+        equal(found.length, expected.length)
+        deepEqual(JSON.parse(JSON.stringify(found)), JSON.parse(JSON.stringify(expected)))
+      },
+    ),
+    { numRuns: 60 },
+  )
+})

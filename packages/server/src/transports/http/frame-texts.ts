@@ -1,0 +1,165 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { telemetryLimits } from '@nexus/contract'
+import { invalid } from '../../core/failure.ts'
+import { parseJson, textReader } from './body.ts'
+
+/** Where a text begins and ends in a body. */
+type Range = readonly [begin: number, end: number]
+
+const { batchFramesMax, frameBytesMax } = telemetryLimits
+/** What a frame of the largest size may take when each of its characters is escaped. */
+const textBytesMax = frameBytesMax * 6
+const turnBytes = 512 * 1024
+const restBytesMax = 64 * 1024
+
+/**
+ * Reads the frames of NDJSON, one a line; blank lines are passed over. A line that is no JSON, or that is too long for
+ * any frame, comes back as a text, which no frame is, so that the intake refuses it and names its index.
+ */
+export async function readLines(body: Buffer): Promise<unknown[]> {
+  const parse = frameParser(body)
+  return inTurns(lineRanges(body), (range) => {
+    try {
+      return parse(range)
+    } catch {
+      return ''
+    }
+  })
+}
+
+/** Reads the frames of a JSON array, or of an object that has them under `frames`; `rest` is what else the object has. */
+export async function readArray(body: Buffer): Promise<{ frames: unknown[]; rest: Record<string, unknown> }> {
+  const { ranges, rest } = splitArray(body)
+  return { frames: await inTurns(ranges, frameParser(body)), rest }
+}
+
+/** Large bodies are read piece by piece, with turns of the event loop in between for everybody else. */
+async function inTurns(ranges: Iterable<Range>, read: (range: Range) => unknown): Promise<unknown[]> {
+  const values: unknown[] = []
+  let bytes = 0
+  for (const range of ranges) {
+    if (values.length === batchFramesMax) throw invalid('frames', `has more than ${batchFramesMax} frames`)
+    values.push(read(range))
+    bytes += range[1] - range[0]
+    if (bytes < turnBytes) continue
+    bytes = 0
+    await nextTurn()
+  }
+  return values
+}
+
+function frameParser(body: Buffer): (range: Range) => unknown {
+  const read = textReader(body)
+  return ([begin, end]) => (end - begin > textBytesMax ? '' : parseJson(read(begin, end)))
+}
+
+const [lineFeed, carriageReturn, space, tab] = [0x0a, 0x0d, 0x20, 0x09]
+const [quote, backslash, comma, colon] = [0x22, 0x5c, 0x2c, 0x3a]
+const [openBracket, closeBracket, openBrace, closeBrace] = [0x5b, 0x5d, 0x7b, 0x7d]
+
+function isBlank(byte: number | undefined): boolean {
+  return byte === space || byte === lineFeed || byte === carriageReturn || byte === tab
+}
+
+function* lineRanges(body: Buffer): Generator<Range> {
+  for (let begin = 0; begin < body.length; ) {
+    const newline = body.indexOf(lineFeed, begin)
+    const end = newline === -1 ? body.length : newline
+    if (afterBlanks(body, begin) < end) yield [begin, end]
+    begin = end + 1
+  }
+}
+
+function afterBlanks(body: Buffer, begin: number): number {
+  let at = begin
+  while (isBlank(body[at])) at++
+  return at
+}
+
+/**
+ * Finds the elements without reading them: one text of many megabytes would hold up everybody else for as long as it
+ * takes to parse. What is between them is checked, they themselves only as far as brackets and quotes go.
+ */
+function splitArray(body: Buffer): { ranges: Range[]; rest: Record<string, unknown> } {
+  const begin = afterBlanks(body, 0)
+  if (body[begin] === openBracket) {
+    const { ranges, end } = elements(body, begin)
+    if (afterBlanks(body, end) < body.length) throw invalid('body', 'is not valid JSON')
+    return { ranges, rest: {} }
+  }
+  const found = body[begin] === openBrace ? framesWithin(body, begin) : undefined
+  const [from, to] = found ? [found.begin, found.end] : [body.length, body.length]
+  if (from + body.length - to > restBytesMax)
+    throw invalid('body', 'must be an object with frames, or an array of frames')
+  const read = textReader(body)
+  const rest = parseJson(`${read(0, from)}${found ? '[]' : ''}${read(to, body.length)}`)
+  if (typeof rest !== 'object' || rest === null || Array.isArray(rest))
+    throw invalid('body', 'must be an object with frames, or an array of frames')
+  const { frames, ...others } = rest as Record<string, unknown>
+  if (!found || !Array.isArray(frames)) throw invalid('frames', 'must be an array of frames')
+  return { ranges: found.ranges, rest: others }
+}
+
+interface Elements {
+  ranges: Range[]
+  begin: number
+  /** After the closing bracket. */
+  end: number
+}
+
+/** The array under the key `frames` of the object that begins here. */
+function framesWithin(body: Buffer, begin: number): Elements | undefined {
+  let found: Elements | undefined
+  let depth = 0
+  for (let at = begin; at < body.length; ) {
+    const byte = body[at]
+    if (byte === quote) {
+      const end = stringEnd(body, at)
+      const next = afterBlanks(body, end)
+      const value = body[next] === colon ? afterBlanks(body, next + 1) : next
+      const isFrames = depth === 1 && body[next] === colon && body.toString('latin1', at, end) === '"frames"'
+      if (isFrames && found) throw invalid('frames', 'is given more than once')
+      if (isFrames && body[value] === openBracket) found = elements(body, value)
+      at = isFrames && found ? found.end : end
+      continue
+    }
+    if (byte === openBrace || byte === openBracket) depth++
+    else if (byte === closeBrace || byte === closeBracket) depth--
+    at++
+  }
+  return found
+}
+
+function elements(body: Buffer, begin: number): Elements {
+  const ranges: Range[] = []
+  let [depth, from] = [0, begin + 1]
+  for (let at = from; at < body.length; ) {
+    const byte = body[at]
+    if (byte === quote) {
+      at = stringEnd(body, at)
+      continue
+    }
+    if (byte === openBrace || byte === openBracket) depth++
+    else if (depth > 0 && (byte === closeBrace || byte === closeBracket)) depth--
+    else if (depth === 0 && (byte === comma || byte === closeBracket)) {
+      const last = byte === closeBracket
+      if (!last || ranges.length > 0 || afterBlanks(body, from) < at) ranges.push([from, at])
+      if (last) return { ranges, begin, end: at + 1 }
+      if (ranges.length > batchFramesMax) throw invalid('frames', `has more than ${batchFramesMax} frames`)
+      from = at + 1
+    }
+    at++
+  }
+  throw invalid('body', 'is not valid JSON')
+}
+
+/** After the quote that ends the string that begins here. */
+function stringEnd(body: Buffer, begin: number): number {
+  for (let at = begin + 1; ; at++) {
+    at = body.indexOf(quote, at)
+    if (at === -1) throw invalid('body', 'is not valid JSON')
+    let before = at - 1
+    while (body[before] === backslash) before--
+    if ((at - before) % 2 === 1) return at + 1
+  }
+}

@@ -1,0 +1,67 @@
+/** A request whose every byte is here and whose meaning is beyond doubt. */
+export interface PlainRequest {
+  /** By lower-case name; each was sent once. */
+  headers: Readonly<Record<string, string>>
+  body: Buffer
+  /** Where the next request begins. */
+  end: number
+}
+
+/** The head of the request before; a client that keeps its connection sends much the same one again. */
+export interface LastHead {
+  text: string
+  headers: Readonly<Record<string, string>>
+  bodyBytes: number
+}
+
+const headBytesMax = 8 * 1024
+const headEnd = Buffer.from('\r\n\r\n')
+/** RFC 9110, 5.5, without what is obsolete there. */
+const valueShape = /^[\t\x20-\x7e]*$/
+const lengthShape = /^\d{1,6}$/
+
+/** Headers that are honoured, and those that change nothing. With any other the request is not plain. */
+const known = new Set([
+  ...['host', 'authorization', 'content-type', 'content-length', 'accept', 'connection'],
+  ...['idempotency-key', 'traceparent', 'x-request-id'],
+  ...['accept-encoding', 'accept-language', 'sec-fetch-mode', 'tracestate', 'user-agent'],
+])
+
+/**
+ * Reads one request from `chunk` at `begin`, if it has exactly this request line, only headers that are known here, each
+ * once, a `Content-Length`, and all of its body (RFC 9112). Undefined for anything else: that is for a whole HTTP parser
+ * to read, not an error.
+ */
+export function readPlainRequest(
+  requestLine: string,
+  chunk: Buffer,
+  begin: number,
+  last: LastHead | undefined,
+): { request: PlainRequest; head: LastHead } | undefined {
+  const end = chunk.indexOf(headEnd, begin)
+  if (end === -1 || end - begin > headBytesMax) return undefined
+  const text = chunk.toString('latin1', begin, end)
+  const head = last?.text === text ? last : readHead(requestLine, text)
+  if (!head) return undefined
+  const bodyBegin = end + headEnd.length
+  const bodyEnd = bodyBegin + head.bodyBytes
+  if (bodyEnd > chunk.length) return undefined
+  return { request: { headers: head.headers, body: chunk.subarray(bodyBegin, bodyEnd), end: bodyEnd }, head }
+}
+
+function readHead(requestLine: string, text: string): LastHead | undefined {
+  const [first, ...lines] = text.split('\r\n')
+  if (first !== requestLine) return undefined
+  const headers: Record<string, string> = {}
+  for (const line of lines) {
+    const colon = line.indexOf(':')
+    const name = line.slice(0, colon).toLowerCase()
+    const value = line.slice(colon + 1)
+    if (colon < 1 || !known.has(name) || name in headers || !valueShape.test(value)) return undefined
+    headers[name] = value.trim()
+  }
+  const { host, connection, 'content-length': length = '' } = headers
+  const stays = connection === undefined || connection.toLowerCase() === 'keep-alive'
+  if (!host || !stays || !lengthShape.test(length)) return undefined
+  return { text, headers, bodyBytes: Number(length) }
+}
