@@ -1,7 +1,7 @@
 import type { DirtyHours } from './dirty-hours.ts'
-import { type Micros, microsPerHour } from './instant.ts'
+import { microsPerHour } from './instant.ts'
 import type { LatestValues } from './latest-values.ts'
-import { gather, gatherable, type PartialGroup, Partials } from './partials.ts'
+import { type Buckets, bucketsOf, gatherable, PartialGroup } from './partials.ts'
 import type { AggregatePlan, AggregateRow, DirtySet, Stretch, TelemetryStore } from './ports.ts'
 import {
   type Block,
@@ -49,10 +49,10 @@ export async function aggregate(deps: AggregateDeps, plan: AggregatePlan): Promi
     if (partials.length >= plan.rowsMax) return deps.store.aggregate(plan)
     for (const { metric, device, tagSet, at, count, sum, min, max } of partials) {
       const group = merge.groupOf(metric, device, tagSet)
-      if (group) gather(group, at, count, sum, min, max)
+      group?.gather(merge.buckets.indexOf(at), count, sum, min, max)
     }
   }
-  return merge.unknownTags ? deps.store.aggregate(plan) : merge.rows()
+  return merge.unfit ? deps.store.aggregate(plan) : merge.rows()
 }
 
 /** The devices to look at, if they are all known and not too many. */
@@ -78,59 +78,68 @@ function spansOf({ source, from, to }: Stretch): number[] {
 
 /** Brings rows of any origin to the groups and buckets of a plan. */
 class Merge {
-  readonly bucketOf: (at: Micros) => Micros
-  unknownTags = false
+  readonly buckets: Buckets
+  /** True: this can't be merged here, for tags are not known or the groups are too many. */
+  unfit = false
   readonly #plan: AggregatePlan
   readonly #tagSets: TagSets
-  readonly #byMetric: Map<string, Partials>
-  readonly #wanted = new Map<string, boolean>()
+  readonly #byMetric: Map<string, Map<string, PartialGroup>>
+  readonly #keys = new Map<string, TagKey | undefined>()
+  #cells = 0
 
   constructor(tagSets: TagSets, plan: AggregatePlan) {
     this.#tagSets = tagSets
     this.#plan = plan
-    this.#byMetric = new Map(plan.metrics.map((metric) => [metric, new Partials()]))
-    this.bucketOf = bucketsOf(plan)
+    this.#byMetric = new Map(plan.metrics.map((metric) => [metric, new Map()]))
+    this.buckets = bucketsOf(plan)
   }
 
   /** The group of rows of a series under a tag set; undefined if the plan filters them out. */
   groupOf(metric: string, device: string, tagSet: string): PartialGroup | undefined {
-    if (!this.#wants(tagSet)) return undefined
-    const { byDevice, byTags } = this.#plan
-    const own = byDevice ? device : undefined
-    const tags = byTags.map((key) => this.#tagSets.get(tagSet)?.[key] ?? null)
-    return this.#byMetric.get(metric)!.group(tags.length === 0 ? (own ?? '') : JSON.stringify([own, tags]), own, tags)
+    const tagKey = this.#tagKeyOf(tagSet)
+    if (!tagKey) return undefined
+    const own = this.#plan.byDevice ? device : undefined
+    const key = tagKey.text === '' ? (own ?? '') : `${tagKey.text} ${own}`
+    const groups = this.#byMetric.get(metric)!
+    return groups.get(key) ?? this.#open(groups, key, own, tagKey.tags)
   }
 
   rows(): AggregateRow[] {
-    return [...this.#byMetric].flatMap(([metric, partials]) => partials.rows(metric, this.#plan.aggregation))
+    const { aggregation } = this.#plan
+    return [...this.#byMetric].flatMap(([metric, groups]) =>
+      [...groups.values()].flatMap((group) => group.rows(metric, aggregation, this.buckets)),
+    )
   }
 
-  #wants(tagSet: string): boolean {
-    let wanted = this.#wanted.get(tagSet)
-    if (wanted === undefined) {
-      const { tags: conditions, byTags } = this.#plan
-      const tags = this.#tagSets.get(tagSet)
-      if (!tags && (conditions || byTags.length > 0)) this.unknownTags = true
-      wanted = !conditions || matchesTags(conditions, tags ?? {})
-      this.#wanted.set(tagSet, wanted)
-    }
-    return wanted
+  #open(groups: Map<string, PartialGroup>, key: string, device: string | undefined, tags: TagKey['tags']) {
+    this.#cells += this.buckets.count
+    if (this.#cells > this.#plan.rowsMax) this.unfit = true
+    if (this.unfit) return undefined
+    const group = new PartialGroup(this.buckets.count, device, tags)
+    groups.set(key, group)
+    return group
+  }
+
+  #tagKeyOf(tagSet: string): TagKey | undefined {
+    if (!this.#keys.has(tagSet)) this.#keys.set(tagSet, this.#readTags(tagSet))
+    return this.#keys.get(tagSet)
+  }
+
+  #readTags(tagSet: string): TagKey | undefined {
+    const { tags: conditions, byTags } = this.#plan
+    const known = this.#tagSets.get(tagSet)
+    if (!known && (conditions || byTags.length > 0)) this.unfit = true
+    if (conditions && !matchesTags(conditions, known ?? {})) return undefined
+    const tags = byTags.map((key) => known?.[key] ?? null)
+    return { tags, text: tags.length === 0 ? '' : JSON.stringify(tags) }
   }
 }
 
-function bucketsOf({ buckets, start }: AggregatePlan): (at: Micros) => Micros {
-  if (buckets === 'one') return () => start
-  if ('width' in buckets) return (at) => Math.floor(at / buckets.width) * buckets.width
-  const { starts } = buckets
-  return (at) => {
-    let [low, high] = [0, starts.length - 1]
-    while (low < high) {
-      const middle = (low + high + 1) >> 1
-      if (starts[middle]! <= at) low = middle
-      else high = middle - 1
-    }
-    return starts[low]!
-  }
+/** What groups by tag the rows of a tag set fall into. */
+interface TagKey {
+  tags: (string | null)[]
+  /** Tells it from all others. */
+  text: string
 }
 
 /** False if a block is missing: then the merge is of no use, and what is missing has been wished for. */
@@ -146,9 +155,10 @@ function mergeBlocks(
   let complete = true
   for (const span of spansOf(stretch)) {
     const missing: string[] = []
+    const inSpan = deps.cache.at(size, span)
     for (const device of devices) {
       const known = deps.latest.devices.get(device)?.metrics
-      const blocks = deps.cache.get(size, span, device)
+      const blocks = inSpan?.get(device)
       for (const metric of plan.metrics) {
         if (!known?.has(metric)) continue
         const block = blocks?.get(metric)
@@ -190,6 +200,7 @@ function mergeBlock(place: Place, { keys, values, tagSets }: Block): void {
   const { plan, merge, stretch, size, span, metric, device, spoiled } = place
   const groups = tagSets.map((tagSet) => merge.groupOf(metric, device, tagSet))
   if (groups.every((group) => group === undefined)) return
+  const { buckets } = merge
   const begin = span * spanHours[size] * microsPerHour
   const kindMax = plan.aggregation === 'count' ? 5 : 2
   for (let i = 0; i * 2 < keys.length; i++) {
@@ -198,6 +209,6 @@ function mergeBlock(place: Place, { keys, values, tagSets }: Block): void {
     const group = groups[tagSetOf(key)]
     if (!group || at < stretch.from || at >= stretch.to || kindOf(key) > kindMax) continue
     if (spoiled?.(device, Math.floor(at / microsPerHour))) continue
-    gather(group, merge.bucketOf(at), keys[i * 2 + 1]!, values[i * 3]!, values[i * 3 + 1]!, values[i * 3 + 2]!)
+    group.gather(buckets.indexOf(at), keys[i * 2 + 1]!, values[i * 3]!, values[i * 3 + 1]!, values[i * 3 + 2]!)
   }
 }

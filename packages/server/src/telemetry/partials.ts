@@ -1,67 +1,86 @@
 import type { Aggregation } from '@nexus/contract'
 import type { Micros } from './instant.ts'
-import type { AggregateRow } from './ports.ts'
-
-/** What has been gathered of one metric in one bucket of one group. */
-interface Gathered {
-  count: number
-  sum: number
-  min: number
-  max: number
-}
-
-export interface PartialGroup {
-  device: string | undefined
-  tags: (string | null)[]
-  buckets: Map<Micros, Gathered>
-  /** The bucket that was last gathered into: rows come in order, so the next mostly falls there too. */
-  recent: { bucket: Micros; gathered: Gathered } | undefined
-}
+import type { AggregatePlan, AggregateRow } from './ports.ts'
 
 /** The aggregations that are made of counts, sums, minima and maxima. */
 export const gatherable: readonly Aggregation[] = ['avg', 'min', 'max', 'sum', 'count']
 
-/** Merges partial aggregates of one metric, from whichever table they were read, into the rows of an answer. */
-export class Partials {
-  readonly #groups = new Map<string, PartialGroup>()
+/** The buckets of a plan, by number. */
+export interface Buckets {
+  count: number
+  /** The number of the bucket that an instant of the plan's range falls in. */
+  indexOf(at: Micros): number
+  startOf(index: number): Micros
+}
 
-  /** The group of this key, which must tell it from all others. */
-  group(key: string, device: string | undefined, tags: (string | null)[]): PartialGroup {
-    let group = this.#groups.get(key)
-    if (!group) {
-      group = { device, tags, buckets: new Map(), recent: undefined }
-      this.#groups.set(key, group)
+export function bucketsOf({ buckets, start, end }: Pick<AggregatePlan, 'buckets' | 'start' | 'end'>): Buckets {
+  if (buckets === 'one') return { count: 1, indexOf: () => 0, startOf: () => start }
+  if ('width' in buckets) {
+    const { width } = buckets
+    const first = Math.floor(start / width)
+    return {
+      count: Math.ceil(end / width) - first,
+      indexOf: (at) => Math.floor(at / width) - first,
+      startOf: (index) => (first + index) * width,
     }
-    return group
+  }
+  const { starts } = buckets
+  return { count: starts.length, indexOf: (at) => lastAtOrBefore(starts, at), startOf: (index) => starts[index]! }
+}
+
+function lastAtOrBefore(starts: readonly Micros[], at: Micros): number {
+  let [low, high] = [0, starts.length - 1]
+  while (low < high) {
+    const middle = (low + high + 1) >> 1
+    if (starts[middle]! <= at) low = middle
+    else high = middle - 1
+  }
+  return low
+}
+
+/** What has been gathered of one metric in one group, bucket by bucket. */
+export class PartialGroup {
+  readonly device: string | undefined
+  readonly tags: (string | null)[]
+  readonly #counts: Float64Array
+  readonly #sums: Float64Array
+  readonly #mins: Float64Array
+  readonly #maxs: Float64Array
+
+  constructor(buckets: number, device: string | undefined, tags: (string | null)[]) {
+    this.device = device
+    this.tags = tags
+    this.#counts = new Float64Array(buckets)
+    this.#sums = new Float64Array(buckets)
+    this.#mins = new Float64Array(buckets).fill(Number.POSITIVE_INFINITY)
+    this.#maxs = new Float64Array(buckets).fill(Number.NEGATIVE_INFINITY)
   }
 
-  rows(metric: string, aggregation: Aggregation): AggregateRow[] {
+  gather(bucket: number, count: number, sum: number, min: number, max: number): void {
+    this.#counts[bucket]! += count
+    this.#sums[bucket]! += sum
+    if (min < this.#mins[bucket]!) this.#mins[bucket] = min
+    if (max > this.#maxs[bucket]!) this.#maxs[bucket] = max
+  }
+
+  rows(metric: string, aggregation: Aggregation, { startOf }: Buckets): AggregateRow[] {
+    const { device, tags } = this
     const rows: AggregateRow[] = []
-    for (const { device, tags, buckets } of this.#groups.values()) {
-      for (const [bucket, gathered] of buckets) {
-        rows.push({ bucket, device, tags, metric, kind: 'number', num: resultOf(aggregation, gathered), str: '' })
-      }
+    for (const [index, count] of this.#counts.entries()) {
+      if (count === 0) continue
+      const gathered = { count, sum: this.#sums[index]!, min: this.#mins[index]!, max: this.#maxs[index]! }
+      const num = resultOf(aggregation, gathered)
+      rows.push({ bucket: startOf(index), device, tags, metric, kind: 'number', num, str: '' })
     }
     return rows
   }
 }
 
-export function gather(
-  group: PartialGroup,
-  bucket: Micros,
-  count: number,
-  sum: number,
-  min: number,
-  max: number,
-): void {
-  const known = group.recent?.bucket === bucket ? group.recent.gathered : group.buckets.get(bucket)
-  const gathered = known ?? { count: 0, sum: 0, min, max }
-  if (!known) group.buckets.set(bucket, gathered)
-  if (group.recent?.gathered !== gathered) group.recent = { bucket, gathered }
-  gathered.count += count
-  gathered.sum += sum
-  if (min < gathered.min) gathered.min = min
-  if (max > gathered.max) gathered.max = max
+interface Gathered {
+  count: number
+  sum: number
+  min: number
+  max: number
 }
 
 function resultOf(aggregation: Aggregation, { count, sum, min, max }: Gathered): number {

@@ -47,8 +47,8 @@ const overheadBytes = 400
  */
 export class RollUpCache {
   readonly #bytesMax: number
-  /** By size, span and device; then by metric. */
-  readonly #spans = new Map<string, Map<string, Block>>()
+  /** By size and span, by device, by metric. */
+  readonly #spans = new Map<string, Map<string, Map<string, Block>>>()
   #bytes = 0
   #epoch = 0
 
@@ -65,9 +65,9 @@ export class RollUpCache {
     return this.#epoch
   }
 
-  /** What is there for a device in a span, by metric. */
-  get(size: BlockSize, span: number, device: string): ReadonlyMap<string, Block> | undefined {
-    return this.#spans.get(keyOf(size, span, device))
+  /** What is there of a span, by device and metric. */
+  at(size: BlockSize, span: number): ReadonlyMap<string, ReadonlyMap<string, Block>> | undefined {
+    return this.#spans.get(keyOf(size, span))
   }
 
   /** Whether a block of these bytes fits without another one going. */
@@ -78,16 +78,15 @@ export class RollUpCache {
   /** Keeps what was read since `epoch`, unless hours have changed meanwhile. */
   put(size: BlockSize, span: number, device: string, metric: string, block: Block, epoch: number): void {
     if (epoch !== this.#epoch || bytesOf(block) > this.#bytesMax) return
-    const key = keyOf(size, span, device)
-    const metrics = this.#spans.get(key) ?? new Map<string, Block>()
+    const key = keyOf(size, span)
+    const devices = this.#spans.get(key) ?? new Map<string, Map<string, Block>>()
+    const metrics = devices.get(device) ?? new Map<string, Block>()
     const old = metrics.get(metric)
     this.#bytes += bytesOf(block) - (old ? bytesOf(old) : 0)
     metrics.set(metric, block)
-    this.#spans.set(key, metrics)
-    for (const oldest of this.#spans.keys()) {
-      if (this.#bytes <= this.#bytesMax) break
-      this.#drop(oldest)
-    }
+    devices.set(device, metrics)
+    this.#spans.set(key, devices)
+    while (this.#bytes > this.#bytesMax) this.#dropOldest()
   }
 
   /** Forgets the blocks of hours that have changed. */
@@ -95,8 +94,8 @@ export class RollUpCache {
     if (hours.length === 0) return
     this.#epoch++
     for (const { device, hour } of hours) {
-      this.#drop(keyOf('1m', hour, device))
-      this.#drop(keyOf('1h', Math.floor(hour / spanHours['1h']), device))
+      this.#drop(keyOf('1m', hour), device)
+      this.#drop(keyOf('1h', Math.floor(hour / spanHours['1h'])), device)
     }
   }
 
@@ -107,16 +106,27 @@ export class RollUpCache {
     this.#bytes = 0
   }
 
-  #drop(key: string): void {
-    const metrics = this.#spans.get(key)
-    if (!metrics) return
+  #dropOldest(): void {
+    for (const [key, devices] of this.#spans) {
+      for (const device of devices.keys()) {
+        this.#drop(key, device)
+        return
+      }
+    }
+  }
+
+  #drop(key: string, device: string): void {
+    const devices = this.#spans.get(key)
+    const metrics = devices?.get(device)
+    if (!devices || !metrics) return
     for (const block of metrics.values()) this.#bytes -= bytesOf(block)
-    this.#spans.delete(key)
+    devices.delete(device)
+    if (devices.size === 0) this.#spans.delete(key)
   }
 }
 
-function keyOf(size: BlockSize, span: number, device: string): string {
-  return `${size} ${span} ${device}`
+function keyOf(size: BlockSize, span: number): string {
+  return `${size} ${span}`
 }
 
 function bytesOf(block: Block): number {
