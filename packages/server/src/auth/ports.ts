@@ -28,8 +28,8 @@ export interface KeyStore {
   insert(tx: Tx, record: KeyRecord): Promise<void>
   /** Writes what may change; never the id, the bindings, `created_at` or `last_used_at`. */
   replace(tx: Tx, record: KeyRecord): Promise<void>
-  /** How many keys with the scope admin are neither revoked nor expired. */
-  usableAdminKeys(now: number, tx?: Tx): Promise<number>
+  /** How many keys with the scope admin always work: not revoked, without an expiry, for any address. */
+  lastingAdminKeys(tx?: Tx): Promise<number>
   /** Sets `last_used_at` (ms), and never turns it back. */
   noteUses(tx: Tx, uses: readonly (readonly [keyId: string, at: number])[]): Promise<void>
 }
