@@ -92,6 +92,7 @@ async function compose(
     pointsPerMinute: config.pointsPerMinute,
     rollUpQuietSeconds: Math.max(config.rollupQuietSeconds, config.queryTimeoutSeconds),
     latestSeriesMax: config.latestSeriesMax,
+    deviceSeriesMax: config.deviceSeriesMax,
     queryCacheBytes: config.queryCacheMb * 1024 * 1024,
     onDrained: ({ frames }, ms) => metrics?.observeDrain(frames, ms),
     onError: (loop, err) => log.error({ err, loop }, 'A loop failed; it tries again'),

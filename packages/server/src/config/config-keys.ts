@@ -104,6 +104,14 @@ export const configKeys = {
     maximum: 100_000_000,
     description: 'How many series keep their last value in memory',
   }),
+  deviceSeriesMax: integer({
+    default: 10_000,
+    unit: 'series',
+    minimum: 1,
+    maximum: 1_000_000,
+    description:
+      'How many metrics, those inside of objects counted, one device may have; a frame that brings more is refused',
+  }),
   headersTimeoutSeconds: integer({
     default: 10,
     unit: 'seconds',
