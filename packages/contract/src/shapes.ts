@@ -12,7 +12,7 @@ export const Id = Type.String({
 })
 
 /** Where the next page begins; opaque. */
-export const Cursor = Type.String({ minLength: 1, maxLength: 512 })
+export const Cursor = Type.String({ minLength: 1, maxLength: 1024 })
 
 export const PageLimit = Type.Integer({ minimum: 1, maximum: 100, default: 50 })
 

@@ -241,6 +241,8 @@ export const telemetryLatest = operation({
   ...reading,
   id: 'telemetry.latest',
   summary: 'Get the last value of every metric',
+  description:
+    'By device, in the order of their ids. A page holds at most `limit` devices and 10,000 values; a device with more is continued on the next page.',
   http: 'GET /v1/telemetry/latest',
   input: Type.Object(
     {
