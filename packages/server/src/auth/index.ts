@@ -14,8 +14,18 @@ export type { AdminKey, AdminKeyOptions } from './admin-key.ts'
 export { createHasher, type Hasher } from './hasher.ts'
 export { createIdempotency } from './idempotency.ts'
 export { newKey } from './key-format.ts'
-export type { IdempotencyStore, KeyRecord, KeyStore, Log, SecretMark, StoredCall } from './ports.ts'
+export type {
+  IdempotencyStore,
+  KeyRecord,
+  KeyStore,
+  Log,
+  SecretMark,
+  SharedCounts,
+  StoredCall,
+  WindowPart,
+} from './ports.ts'
 export { createRateLimits, type RateLimitOptions, type RateLimits } from './rate-limits.ts'
+export { createSharedWindows, type SharedWindows } from './shared-windows.ts'
 
 export interface AuthDeps {
   store: KeyStore

@@ -54,6 +54,33 @@ export interface IdempotencyStore {
   sweep(now: number): Promise<void>
 }
 
+/** What one node has spent in a window of several nodes. */
+export interface WindowPart {
+  window: string
+  /** Unlike any other part of this node. */
+  part: string
+  /** In all, so that to tell it twice changes nothing. */
+  spent: number
+  /** Above 0. */
+  endsInMs: number
+  /** Whether the window was heard of before. */
+  heard: boolean
+}
+
+/** Where several nodes count together. */
+export interface SharedCounts {
+  /**
+   * Takes the parts down, and tells what each window has come to over all nodes and when it ends. A window that isn't there
+   * begins, and ends as the part says; but one that was heard of and is in its last second is over: 0 of 0 ms. Who
+   * exchanges counts as a node for a while. Rejects, in bounded time, when the counts can't be reached.
+   */
+  exchange(
+    parts: readonly WindowPart[],
+  ): Promise<{ nodes: number; windows: readonly { spent: number; endsInMs: number }[] }>
+  /** Leaves the nodes. */
+  close(): Promise<void>
+}
+
 /** Where a room's loops tell of what went wrong; a pino logger fits. */
 export interface Log {
   error(fields: object, message: string): void
