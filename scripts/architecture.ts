@@ -40,7 +40,8 @@ const packages: Record<string, readonly string[]> = {
   examples: ['sdk', 'contract'],
 }
 
-const drivers = /^(kysely|pg|node:sqlite|chdb|@chdb\/.*|@clickhouse\/client|redis|ioredis|nats|@nats-io\/.*)(\/|$)/
+const drivers =
+  /^(kysely|pg|node:sqlite|chdb|@chdb\/.*|@clickhouse\/client|redis|@redis\/.*|ioredis|nats|@nats-io\/.*)(\/|$)/
 const transportLibraries = /^(fastify|@fastify\/.*|ws|@grpc\/.*)(\/|$)/
 
 /**

@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util'
 import { type ApiKey, formatKey, newKeyParts, type Output, scopes } from '@nexus/contract'
-import { keysApi } from './api.ts'
-import { connectionOf } from './connection.ts'
+import { clientOf } from './client.ts'
 import { printable } from './printable.ts'
 import { UsageError, type World } from './world.ts'
 
@@ -52,7 +51,7 @@ async function create(args: string[], world: World): Promise<void> {
   })
   if (values.name === undefined) throw new UsageError('keys create needs --name')
   if (values.scope === undefined) throw new UsageError(`keys create needs --scope: ${scopes.join(', ')}`)
-  const created = await keysApi(connectionOf(values, world)).create({
+  const created = await clientOf(values, world).auth.keys.create({
     name: values.name,
     scopes: values.scope.flatMap((listed) => listed.split(',')).map(knownScope),
     ...(values['expires-at'] !== undefined && { expires_at: values['expires-at'] }),
@@ -65,11 +64,11 @@ async function create(args: string[], world: World): Promise<void> {
 
 async function list(args: string[], world: World): Promise<void> {
   const { values } = parseArgs({ args, options: shared })
-  const api = keysApi(connectionOf(values, world))
+  const client = clientOf(values, world)
   const keys: ApiKey[] = []
   let cursor: string | undefined
   do {
-    const page: Output<'auth.keys.list'> = await api.list(cursor)
+    const page: Output<'auth.keys.list'> = await client.auth.keys.list(cursor === undefined ? {} : { cursor })
     keys.push(...page.keys)
     cursor = page.next_cursor ?? undefined
   } while (cursor !== undefined)
@@ -87,7 +86,7 @@ async function list(args: string[], world: World): Promise<void> {
 async function revoke(args: string[], world: World): Promise<void> {
   const { values, positionals } = parseArgs({ args, options: shared, allowPositionals: true })
   const id = oneId(positionals, 'revoke')
-  await keysApi(connectionOf(values, world)).revoke(id)
+  await clientOf(values, world).auth.keys.revoke({ key_id: id })
   world.out(values.json ? json({ key_id: id, revoked: true }) : `revoked ${id}\n`)
 }
 
@@ -96,12 +95,13 @@ async function rotate(args: string[], world: World): Promise<void> {
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true })
   const id = oneId(positionals, 'rotate')
   const grace = values.grace === undefined ? {} : { grace: values.grace }
-  showSecret(await keysApi(connectionOf(values, world)).rotate(id, grace), values.json, world)
+  showSecret(await clientOf(values, world).auth.keys.rotate({ key_id: id, ...grace }), values.json, world)
 }
 
 function oneId(positionals: string[], verb: string): string {
-  if (positionals.length !== 1) throw new UsageError(`keys ${verb} needs one key_id`)
-  return positionals[0]!
+  const [id, ...more] = positionals
+  if (!id || more.length > 0) throw new UsageError(`keys ${verb} needs one key_id`)
+  return id
 }
 
 function knownScope(scope: string): (typeof scopes)[number] {

@@ -23,7 +23,7 @@ const key = {
 }
 
 /** A remote peer that answers by route, and remembers what it was asked. */
-async function peer(t: TestContext, answers: Record<string, [number, unknown]>) {
+async function peer(t: TestContext, answers: Record<string, [number, unknown]>, headers: Record<string, string> = {}) {
   const calls: Call[] = []
   const server = createServer(async (req, res) => {
     const route = `${req.method} ${req.url}`
@@ -32,7 +32,7 @@ async function peer(t: TestContext, answers: Record<string, [number, unknown]>) 
       404,
       { error: { code: 'NOT_FOUND', message: 'gone', details: {}, request_id: 'req-1' } },
     ]
-    res.writeHead(status).end(body === null ? '' : JSON.stringify(body))
+    res.writeHead(status, headers).end(body === null ? '' : JSON.stringify(body))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const close = () => new Promise<unknown>((resolve) => server.close(resolve))
@@ -87,6 +87,7 @@ test('a wrong command line exits with the code of a bad request and starts nothi
     ['keys', 'lose'],
     ['keys', 'list', '--verbose'],
     ['keys', 'revoke', '--key', 'k'],
+    ['keys', 'revoke', '', '--key', 'k'],
     ['keys', 'create', '--name', 'n', '--scope', 'all', '--key', 'k'],
     ['keys', 'list', '--url', 'file:///etc', '--key', 'k'],
     ['keys', 'list', '--url', 'https://nexus.example'],
@@ -129,7 +130,7 @@ test('create prints the key alone to the output', async (t) => {
 
 test('list follows the pages, and no escape sequence reaches the terminal', async (t) => {
   const { url } = await peer(t, {
-    'GET /v1/auth/keys?': [200, { keys: [key], next_cursor: 'c1' }],
+    'GET /v1/auth/keys': [200, { keys: [key], next_cursor: 'c1' }],
     'GET /v1/auth/keys?cursor=c1': [200, { keys: [{ ...key, key_id: 'key-2' }], next_cursor: null }],
   })
   const { out } = await nexus(['keys', 'list'], { NEXUS_URL: url, NEXUS_API_KEY: 'k' })
@@ -163,11 +164,20 @@ test('a server that does not answer is unavailable', async (t) => {
   await close()
   const { code, err } = await nexus(['keys', 'list', '--url', url, '--key', 'k'])
   assert.equal(code, errorTable.SERVICE_UNAVAILABLE.exit)
-  assert.match(err, /no answer from/)
+  assert.match(err, new RegExp(`no answer from ${url}: .*ECONNREFUSED`))
+})
+
+test('no key follows a redirect', async (t) => {
+  const other = await peer(t, {})
+  const { url } = await peer(t, { 'DELETE /v1/auth/keys/k': [302, null] }, { location: `${other.url}/v1/auth/keys/k` })
+  const { code, err } = await nexus(['keys', 'revoke', 'k', '--url', url, '--key', 'secret'])
+  assert.equal(code, errorTable.SERVICE_UNAVAILABLE.exit)
+  assert.match(err, /redirect/)
+  assert.deepEqual(other.calls, [])
 })
 
 test('the local admin key is offered to a local server only', async (t) => {
-  const { url, calls } = await peer(t, { 'GET /v1/auth/keys?': [200, { keys: [], next_cursor: null }] })
+  const { url, calls } = await peer(t, { 'GET /v1/auth/keys': [200, { keys: [], next_cursor: null }] })
   const env = { NEXUS_DATA_DIR: '/d' }
   const files = { '/d/admin.key': 'secret\n' }
   assert.equal((await nexus(['keys', 'list', '--url', url], env, files)).code, 0)

@@ -1,5 +1,5 @@
-import { type ErrorCode, errorTable } from '@nexus/contract'
-import { ApiFailure } from './api.ts'
+import { errorTable } from '@nexus/contract'
+import { NexusError } from '@nexus/sdk'
 import { keysCommand } from './keys.ts'
 import { printable } from './printable.ts'
 import { UsageError, type World } from './world.ts'
@@ -32,7 +32,7 @@ export async function run(args: readonly string[], world: World): Promise<number
     await dispatch(args, world)
     return 0
   } catch (error) {
-    if (error instanceof ApiFailure) return report(error, world)
+    if (error instanceof NexusError) return report(error, world)
     // parseArgs throws TypeErrors with codes of its own.
     const usage = error instanceof UsageError || String((error as { code?: unknown }).code).startsWith('ERR_PARSE_ARGS')
     if (!usage) throw error
@@ -59,10 +59,10 @@ async function dispatch(args: readonly string[], world: World): Promise<void> {
   }
 }
 
-function report(failure: ApiFailure, world: World): number {
+function report(failure: NexusError, world: World): number {
   const { field, issue, reason } = failure.details
   const where = [field, issue ?? reason].filter(Boolean).join(': ')
   const request = failure.requestId ? ` [${failure.requestId}]` : ''
   world.err(`${printable(`nexus: ${failure.code}: ${failure.message}${where ? ` (${where})` : ''}${request}`)}\n`)
-  return errorTable[failure.code satisfies ErrorCode].exit
+  return errorTable[failure.code].exit
 }

@@ -141,7 +141,11 @@ export const keysRotate = operation({
     {
       ...KeyId,
       grace: Type.Optional(
-        Type.String({ pattern: '^(0|[1-9]\\d{0,4})(s|m|h|d)$', default: '24h', description: 'At most 30d' }),
+        Type.String({
+          pattern: '^(0|[1-9]\\d{0,4})(s|m|h|d)$',
+          default: '24h',
+          description: 'A number and one of s, m, h, d, as in `24h`; at most `30d`',
+        }),
       ),
     },
     { additionalProperties: false },

@@ -4,10 +4,15 @@ import Type from 'typebox'
 export const Timestamp = Type.String({ format: 'date-time', maxLength: 40 })
 
 /** An identifier chosen by a client (a device, an agent) or made by Nexus: no blanks, no control characters. */
-export const Id = Type.String({ minLength: 1, maxLength: 128, pattern: '^[^\\s\\x00-\\x1f\\x7f]+$' })
+export const Id = Type.String({
+  minLength: 1,
+  maxLength: 128,
+  pattern: '^[^\\s\\x00-\\x1f\\x7f]+$',
+  description: 'Without blanks and control characters',
+})
 
 /** Where the next page begins; opaque. */
-export const Cursor = Type.String({ minLength: 1, maxLength: 512 })
+export const Cursor = Type.String({ minLength: 1, maxLength: 1024 })
 
 export const PageLimit = Type.Integer({ minimum: 1, maximum: 100, default: 50 })
 

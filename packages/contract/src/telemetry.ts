@@ -73,7 +73,11 @@ export const Frame = Type.Object(
       ),
     ),
     metadata: Type.Optional(Type.Unsafe<Record<string, unknown>>(record(Type.Unknown(), telemetryLimits.tagsMax))),
-    frame_id: Type.Optional({ ...Id, description: 'A name given by the client: a repeat is answered as a duplicate' }),
+    frame_id: Type.Optional({
+      ...Id,
+      description:
+        'A name given by the client, without blanks and control characters: a repeat is answered as a duplicate',
+    }),
   },
   { additionalProperties: false },
 )
@@ -178,7 +182,8 @@ export const QueryInput = Type.Object(
     interval: Type.Optional(
       Type.String({
         pattern: '^(auto|[1-9]\\d{0,4}(ms|s|m|h|d|w|mo|q|y))$',
-        description: 'Up to hours aligned to the epoch; days and longer to the calendar in `tz`; or `auto`',
+        description:
+          'A number and one of ms, s, m, h, d, w, mo, q, y, as in `5m`, or `auto`; up to hours aligned to the epoch, days and longer to the calendar in `tz`',
       }),
     ),
     max_points: Type.Optional(
@@ -236,6 +241,8 @@ export const telemetryLatest = operation({
   ...reading,
   id: 'telemetry.latest',
   summary: 'Get the last value of every metric',
+  description:
+    'By device, in the order of their ids. A page holds at most `limit` devices and 10,000 values; a device with more is continued on the next page.',
   http: 'GET /v1/telemetry/latest',
   input: Type.Object(
     {
@@ -348,9 +355,12 @@ export const Retention = Type.Object(
             minLength: 1,
             maxLength: 128,
             pattern: '^[\\w.\\-/*]+$',
-            description: 'A metric name; `*` stands for any characters',
+            description: 'A metric name, in which `*` stands for any characters: letters, digits and _ . - / *',
           }),
-          keep: Type.String({ pattern: '^[1-9]\\d{0,4}(h|d|w|mo|y)$', description: 'How long, as in `30d`' }),
+          keep: Type.String({
+            pattern: '^[1-9]\\d{0,4}(h|d|w|mo|y)$',
+            description: 'A number and one of h, d, w, mo, y, as in `30d`',
+          }),
         },
         { additionalProperties: false },
       ),

@@ -30,7 +30,7 @@ export async function attempt(deps: AttemptDeps, call: HttpCall): Promise<unknow
     text = await response.text()
   } catch (cause) {
     deps.signal?.throwIfAborted()
-    throw noAnswer(cause, timeout.aborted, deps.timeoutMs)
+    throw noAnswer(cause, timeout.aborted, deps)
   }
   if (!response.ok) throw errorOf(response, text)
   return answerOf(response, text)
@@ -45,18 +45,24 @@ function headersOf(deps: AttemptDeps, call: HttpCall): Record<string, string> {
   }
 }
 
-function noAnswer(cause: unknown, timedOut: boolean, timeoutMs: number): NexusError {
+function noAnswer(cause: unknown, timedOut: boolean, { origin, timeoutMs }: AttemptDeps): NexusError {
   return timedOut
-    ? new NexusError('TIMEOUT', `no answer within ${timeoutMs} ms`, {
+    ? new NexusError('TIMEOUT', `no answer from ${origin} within ${timeoutMs} ms`, {
         status: 0,
         details: { reason: 'client_timeout' },
         cause,
       })
-    : new NexusError('SERVICE_UNAVAILABLE', 'the server cannot be reached', {
+    : new NexusError('SERVICE_UNAVAILABLE', `no answer from ${origin}: ${reasonOf(cause)}`, {
         status: 0,
         details: { reason: 'network_error' },
         cause,
       })
+}
+
+/** What stands behind fetch's own "fetch failed". */
+function reasonOf(failure: unknown): string {
+  const { message, cause } = failure as { message?: string; cause?: { message?: string; code?: string } }
+  return cause?.message || cause?.code || message || String(failure)
 }
 
 function answerOf(response: Response, text: string): unknown {

@@ -123,6 +123,12 @@ test('no answer in time is TIMEOUT, no server is SERVICE_UNAVAILABLE, both with 
   await rejects(away.telemetry.metrics(), { code: 'SERVICE_UNAVAILABLE', status: 0 })
 })
 
+test('an error without an answer says where it was asked for, and why none came', async (t) => {
+  const { url } = await startStub(t, 'hangUp')
+  const client = createClient({ url, apiKey: 'k', retry: false })
+  await rejects(client.telemetry.metrics(), { message: `no answer from ${url}: other side closed` })
+})
+
 test('fetch is called on its own, as browsers demand', async () => {
   async function strictFetch(this: unknown) {
     equal(this, undefined)

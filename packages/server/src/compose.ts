@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createAuth, createIdempotency, createRateLimits } from './auth/index.ts'
+import {
+  createAuth,
+  createIdempotency,
+  createRateLimits,
+  createSharedWindows,
+  type SharedWindows,
+} from './auth/index.ts'
 import type { Config } from './config.ts'
 import { systemClock } from './core/clock.ts'
 import { createGate, type Handlers } from './core/invoke.ts'
@@ -93,6 +99,7 @@ async function compose(
     pointsPerMinute: config.pointsPerMinute,
     rollUpQuietSeconds: Math.max(config.rollupQuietSeconds, config.queryTimeoutSeconds),
     latestSeriesMax: config.latestSeriesMax,
+    deviceSeriesMax: config.deviceSeriesMax,
     queryCacheBytes: config.queryCacheMb * 1024 * 1024,
     onDrained: ({ frames }, ms) => metrics?.observeDrain(frames, ms),
     onError: (loop, err) => log.error({ err, loop }, 'A loop failed; it tries again'),
@@ -105,7 +112,9 @@ async function compose(
   })
   const observed = metrics
 
-  const rates = createRateLimits({ limits: config.rateLimits, clock })
+  const shared = await sharedWindows(config, log)
+  if (shared) closers.push(() => shared.stop())
+  const rates = createRateLimits({ limits: config.rateLimits, clock, shared })
   const auth = createAuth({ store: createKeyStore(state), clock, pepper: sealer.derive('key pepper'), log })
   const idempotency = createIdempotency({ store: createIdempotencyStore(state, sealer), clock, log })
   const adminKey = await auth.ensureAdminKey({ given: config.adminKey, file: folder('admin.key') })
@@ -138,7 +147,7 @@ async function compose(
   )
 
   const tlsReload = createTlsReload(config, http, log)
-  const loops = [telemetry, auth, idempotency, tlsReload]
+  const loops = [telemetry, auth, idempotency, tlsReload, ...(shared ? [shared] : [])]
   for (const loop of loops) loop.start()
   closers.push(
     () => telemetry.stop(config.stopSeconds * 300),
@@ -157,6 +166,16 @@ async function compose(
       log.info('Nexus has stopped')
     },
   }
+}
+
+/** The driver is loaded by who needs it: it takes 27 MB. Redis may be away: the nodes then count alone until it is back. */
+async function sharedWindows({ redisUrl, redisPrefix }: Config, log: Log): Promise<SharedWindows | undefined> {
+  if (redisUrl === undefined) return undefined
+  const { openRedisCounts } = await import('./storage/rate-limits/redis.ts')
+  const counts = openRedisCounts({ url: redisUrl, prefix: `${redisPrefix}:` })
+  const shared = createSharedWindows({ counts, clock: systemClock, log })
+  await shared.exchange()
+  return shared
 }
 
 const idleSweepMs = 50

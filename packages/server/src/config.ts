@@ -2,7 +2,7 @@ import { ConfigError, type ConfigFault } from './config/config-fault.ts'
 import { configFileValues } from './config/config-file.ts'
 import { type Config, type ConfigName, configKeys, configNames, envName, yamlName } from './config/config-keys.ts'
 import type { Key } from './config/key-kinds.ts'
-import { nearest } from './config/nearest.ts'
+import { nearest } from './core/nearest.ts'
 
 export { ConfigError } from './config/config-fault.ts'
 export type { Config } from './config/config-keys.ts'

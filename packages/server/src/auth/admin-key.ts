@@ -21,9 +21,12 @@ export type AdminKey =
   | { outcome: 'created'; key: string }
   | { outcome: 'added' | 'present' | 'given_key_refused'; key: null }
 
-/** Sees to it that a usable admin key exists. Throws if the operator's key is not well-formed. */
+/**
+ * Sees to it that an admin key exists that never expires and that any address may use. Throws if the operator's key is not
+ * well-formed.
+ */
 export async function ensureAdminKey(deps: KeyDeps, { given, file }: AdminKeyOptions): Promise<AdminKey> {
-  const adminKeys = await deps.store.usableAdminKeys(deps.clock.now())
+  const adminKeys = await deps.store.lastingAdminKeys()
   if (given === undefined) return adminKeys > 0 ? { outcome: 'present', key: null } : generate(deps, file)
 
   const keyId = keyIdOf(given)
@@ -45,7 +48,7 @@ async function generate(deps: KeyDeps, file: string): Promise<AdminKey> {
   writeKeyFile(file, minted.key)
   const inserted = await deps.store.write(async (tx) => {
     await deps.store.lock(tx)
-    if ((await deps.store.usableAdminKeys(deps.clock.now(), tx)) > 0) return false
+    if ((await deps.store.lastingAdminKeys(tx)) > 0) return false
     await deps.store.insert(tx, minted.record)
     return true
   })

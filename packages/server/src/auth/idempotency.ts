@@ -54,7 +54,6 @@ export function createIdempotency(deps: IdempotencyDeps): Idempotency & Loop & {
     abandon: (call) => void running.delete(idOf(call)),
     sweep,
     ...createLoop({
-      name: 'idempotency sweep',
       restMs: sweepMs,
       run: sweep,
       onError: (err) => log.error({ err }, 'Expired idempotency keys could not be removed; trying again later'),

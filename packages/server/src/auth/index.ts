@@ -14,8 +14,18 @@ export type { AdminKey, AdminKeyOptions } from './admin-key.ts'
 export { createHasher, type Hasher } from './hasher.ts'
 export { createIdempotency } from './idempotency.ts'
 export { newKey } from './key-format.ts'
-export type { IdempotencyStore, KeyRecord, KeyStore, Log, SecretMark, StoredCall } from './ports.ts'
+export type {
+  IdempotencyStore,
+  KeyRecord,
+  KeyStore,
+  Log,
+  SecretMark,
+  SharedCounts,
+  StoredCall,
+  WindowPart,
+} from './ports.ts'
 export { createRateLimits, type RateLimitOptions, type RateLimits } from './rate-limits.ts'
+export { createSharedWindows, type SharedWindows } from './shared-windows.ts'
 
 export interface AuthDeps {
   store: KeyStore
@@ -59,7 +69,6 @@ export function createAuth(deps: AuthDeps): Auth {
   }
   const flush = () => uses.flush()
   const loop = createLoop({
-    name: 'key uses',
     restMs: flushMs,
     run: flush,
     onError: (err) => log.error({ err }, 'When keys were last used could not be written down; trying again later'),

@@ -28,8 +28,8 @@ export interface KeyStore {
   insert(tx: Tx, record: KeyRecord): Promise<void>
   /** Writes what may change; never the id, the bindings, `created_at` or `last_used_at`. */
   replace(tx: Tx, record: KeyRecord): Promise<void>
-  /** How many keys with the scope admin are neither revoked nor expired. */
-  usableAdminKeys(now: number, tx?: Tx): Promise<number>
+  /** How many keys with the scope admin always work: not revoked, without an expiry, for any address. */
+  lastingAdminKeys(tx?: Tx): Promise<number>
   /** Sets `last_used_at` (ms), and never turns it back. */
   noteUses(tx: Tx, uses: readonly (readonly [keyId: string, at: number])[]): Promise<void>
 }
@@ -52,6 +52,33 @@ export interface IdempotencyStore {
   ): Promise<boolean>
   /** Removes what has expired. */
   sweep(now: number): Promise<void>
+}
+
+/** What one node has spent in a window of several nodes. */
+export interface WindowPart {
+  window: string
+  /** Unlike any other part of this node. */
+  part: string
+  /** In all, so that to tell it twice changes nothing. */
+  spent: number
+  /** Above 0. */
+  endsInMs: number
+  /** Whether the window was heard of before. */
+  heard: boolean
+}
+
+/** Where several nodes count together. */
+export interface SharedCounts {
+  /**
+   * Takes the parts down, and tells what each window has come to over all nodes and when it ends. A window that isn't there
+   * begins, and ends as the part says; but one that was heard of and is in its last second is over: 0 of 0 ms. Who
+   * exchanges counts as a node for a while. Rejects, in bounded time, when the counts can't be reached.
+   */
+  exchange(
+    parts: readonly WindowPart[],
+  ): Promise<{ nodes: number; windows: readonly { spent: number; endsInMs: number }[] }>
+  /** Leaves the nodes. */
+  close(): Promise<void>
 }
 
 /** Where a room's loops tell of what went wrong; a pino logger fits. */

@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Principal } from '../core/context.ts'
 import type { RateStatus } from '../core/invoke.ts'
 import { addressGroup } from './cidr.ts'
+import type { SharedWindows } from './shared-windows.ts'
 import { Windows } from './windows.ts'
 
 export interface RateLimits {
@@ -18,26 +19,42 @@ export interface RateLimitOptions {
   clock: Clock
   /** Windows kept for each bucket. */
   windowsMax?: number
+  /** Where several nodes count together. */
+  shared?: SharedWindows | undefined
 }
 
-/** Counts requests in fixed windows, in this process. A key's own limits win over the installation's. */
-export function createRateLimits({ limits, clock, windowsMax = 100_000 }: RateLimitOptions): RateLimits {
+interface Table {
+  name: string
+  windows: Windows
+}
+
+/**
+ * Counts requests in fixed windows, in this process; nothing waits for other nodes, whose counts are heard of a little
+ * later. A key's own limits win over the installation's.
+ */
+export function createRateLimits({ limits, clock, windowsMax = 100_000, shared }: RateLimitOptions): RateLimits {
   const limitOf: Readonly<Record<RateBucket, number>> =
     typeof limits === 'string' ? rateDefaults : { ...rateDefaults, ...limits }
   const enforced = limits !== 'off'
-  const tables = () =>
-    Object.fromEntries(rateBuckets.map((bucket) => [bucket, new Windows(windowsMax)])) as Record<RateBucket, Windows>
-  const keys = tables()
-  const addresses = tables()
+  const tables = (whose: string) =>
+    Object.fromEntries(
+      rateBuckets.map((bucket): [string, Table] => [
+        bucket,
+        { name: `${whose}:${bucket}`, windows: new Windows(windowsMax) },
+      ]),
+    ) as Record<RateBucket, Table>
+  const keys = tables('key')
+  const addresses = tables('address')
 
-  const spend = (windows: Windows, key: string, limit: number): RateStatus => {
+  const spend = ({ name, windows }: Table, key: string, limit: number): RateStatus => {
     const window = windows.at(key, clock.now())
     window.spent++
+    const allowed = shared ? shared.allowance(window, limit, name, key) : limit
     return {
       limit,
-      remaining: Math.max(0, limit - window.spent),
+      remaining: Math.max(0, allowed - window.spent),
       reset: Math.ceil(window.endsAt / 1000),
-      exceeded: enforced && window.spent > limit,
+      exceeded: enforced && window.spent > allowed,
     }
   }
 

@@ -13,9 +13,8 @@ export async function revokeKey(deps: KeyDeps, ctx: WriteCtx, input: Input<'auth
   const record = await lockedKey(deps, ctx.tx, input.key_id)
   if (record.shown.revoked_at !== null) return null
 
-  const now = ctx.now()
-  const shown = { ...record.shown, revoked_at: toIso(now) }
-  await keepAnAdminKey(deps, ctx.tx, record.shown, shown, now)
+  const shown = { ...record.shown, revoked_at: toIso(ctx.now()) }
+  await keepAnAdminKey(deps, ctx.tx, record.shown, shown)
   await deps.store.replace(ctx.tx, { ...record, shown, previous: null })
   deps.store.afterCommit(ctx.tx, () => deps.forget(input.key_id))
   return null

@@ -12,14 +12,13 @@ import { checkedSettings } from './settings.ts'
  */
 export async function updateKey(deps: KeyDeps, ctx: WriteCtx, input: Input<'auth.keys.update'>): Promise<ApiKey> {
   const { key_id, rate_limits: patched, ...patch } = input
-  const now = ctx.now()
-  const settings = checkedSettings(patch, now)
+  const settings = checkedSettings(patch, ctx.now())
   const record = await lockedKey(deps, ctx.tx, key_id)
   if (record.shown.revoked_at !== null) throw fail('CONFLICT', { reason: 'key_revoked', key_id })
 
   const limits = Object.entries({ ...record.shown.rate_limits, ...patched }).filter(([, limit]) => limit !== null)
   const shown: ApiKey = { ...record.shown, ...settings, rate_limits: Object.fromEntries(limits) }
-  await keepAnAdminKey(deps, ctx.tx, record.shown, shown, now)
+  await keepAnAdminKey(deps, ctx.tx, record.shown, shown)
   await deps.store.replace(ctx.tx, { ...record, shown })
   deps.store.afterCommit(ctx.tx, () => deps.forget(key_id))
   return shown

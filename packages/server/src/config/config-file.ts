@@ -1,7 +1,7 @@
 import { parseDocument } from 'yaml'
+import { nearest } from '../core/nearest.ts'
 import type { ConfigFault } from './config-fault.ts'
 import { type ConfigName, configNames, yamlName } from './config-keys.ts'
-import { nearest } from './nearest.ts'
 
 const byYamlName = new Map(configNames.map((name) => [yamlName(name), name]))
 

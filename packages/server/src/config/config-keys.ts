@@ -33,6 +33,18 @@ export const configKeys = {
     description: 'PostgreSQL for the state instead of SQLite',
     check: (url) => (/^postgres(ql)?:\/\/\S+$/.test(url) ? undefined : 'must be a postgres:// URL'),
   }),
+  redisUrl: text({
+    default: undefined,
+    unit: 'redis:// URL',
+    secret: true,
+    description: 'Redis or Valkey, where the nodes of an installation count rate limits together',
+    check: (url) => (/^rediss?:\/\/\S+$/.test(url) ? undefined : 'must be a redis:// or rediss:// URL'),
+  }),
+  redisPrefix: text({
+    default: 'nexus',
+    unit: 'text',
+    description: 'What every key in Redis begins with; one for each installation, where several share a Redis',
+  }),
   rateLimits: rateLimits({
     description:
       'For each key: `default`, `off`, or a list such as `telemetry=1000,command=100`; the rest keep defaults',
@@ -111,6 +123,14 @@ export const configKeys = {
     minimum: 1,
     maximum: 100_000_000,
     description: 'How many series keep their last value in memory',
+  }),
+  deviceSeriesMax: integer({
+    default: 10_000,
+    unit: 'series',
+    minimum: 1,
+    maximum: 1_000_000,
+    description:
+      'How many metrics, those inside of objects counted, one device may have; a frame that brings more is refused',
   }),
   headersTimeoutSeconds: integer({
     default: 10,

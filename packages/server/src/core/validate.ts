@@ -1,44 +1,91 @@
 import type { ErrorDetails } from '@nexus/contract'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { Settings } from 'typebox/system'
+import { expectationOf, type Node, oneOf } from './expectation.ts'
 import { fail } from './failure.ts'
+import { nearest } from './nearest.ts'
 
 const errorsListed = 20
+/** One fault of a union is several errors to the compiler. */
+const errorsFound = errorsListed * 4
+const nameLengthShown = 128
 
-/** Compiles a schema once to a function that passes valid input through, or throws INVALID_REQUEST naming each fault. */
+/**
+ * Compiles a schema once to a function that passes valid input through, or throws INVALID_REQUEST naming each fault, up to
+ * twenty, and what would be right in its place.
+ */
 export function validator(schema: TSchema, what: string): (input: unknown) => unknown {
   const compiled = Compile(schema)
+  Settings.Set({ maxErrors: errorsFound })
   return (input) => {
     if (compiled.Check(input)) return input
-    throw fail('INVALID_REQUEST', faults(compiled.Errors(input)), { message: `Invalid ${what}` })
+    throw fail('INVALID_REQUEST', faults(schema, compiled.Errors(input)), { message: `Invalid ${what}` })
   }
 }
 
 type SchemaError = ReturnType<ReturnType<typeof Compile>['Errors']>[number]
-
-function faults(found: readonly SchemaError[]): ErrorDetails {
-  const errors: { field: string; issue: string }[] = []
-  for (const error of found.flatMap(toFaults)) {
-    if (errors.length < errorsListed && !errors.some((known) => known.field === error.field)) errors.push(error)
-  }
-  const [first] = errors
-  return first ? { field: first.field, issue: first.issue, errors } : { field: '', issue: 'is not valid', errors }
+interface Fault {
+  field: string
+  issue: string
 }
 
-/** Unions report each arm and then themselves; the arms are left out, for the whole says it better. */
-function toFaults(error: SchemaError): { field: string; issue: string }[] {
-  const field = error.instancePath.slice(1).split('/').map(unescapePointer).join('.')
-  const within = (key: string) => (field === '' ? key : `${field}.${key}`)
+function faults(schema: TSchema, found: readonly SchemaError[]): ErrorDetails {
+  const errors = new Map<string, Fault>()
+  for (const error of found) {
+    for (const fault of faultsOf(schema, error, found)) {
+      if (errors.size >= errorsListed) break
+      if (!errors.has(fault.field)) errors.set(fault.field, fault)
+    }
+  }
+  const [first = { field: 'body', issue: 'is not valid' }] = errors.values()
+  return { ...first, errors: [...errors.values()] }
+}
+
+function* faultsOf(schema: TSchema, error: SchemaError, all: readonly SchemaError[]): Generator<Fault> {
+  const path = error.instancePath.slice(1).split('/').map(unescapePointer)
+  const field = path.join('.')
+  const within = (key: string) => shown(field === '' ? key : `${field}.${key}`)
   switch (error.keyword) {
     case 'required':
-      return error.params.requiredProperties.map((key) => ({ field: within(key), issue: 'is required' }))
+      for (const key of error.params.requiredProperties) yield { field: within(key), issue: 'is required' }
+      return
+    case 'boolean': {
+      const parent = nodeAt(schema, error.schemaPath.replace(/\/additionalProperties$/, ''))
+      yield { field: shown(field), issue: unknownField(parent, path.at(-1)!) }
+      return
+    }
     case 'additionalProperties':
-      return error.params.additionalProperties.map((key) => ({ field: within(key), issue: 'is not a known field' }))
-    case 'boolean':
-      return []
-    default:
-      return [{ field: field === '' ? 'body' : field, issue: error.message }]
+      // Each of them came as the `false` that forbids it.
+      return
+    default: {
+      const union = error.schemaPath.replace(/(\/anyOf\/\d+)+$/, '')
+      const isUnion = union !== error.schemaPath || error.keyword === 'anyOf'
+      // An arm that fits so far tells the fault inside of it, which says more than the union as a whole.
+      if (isUnion && all.some(({ instancePath }) => instancePath.startsWith(`${error.instancePath}/`))) return
+      const issue = `must be ${expectationOf(nodeAt(schema, union))}`
+      yield { field: field === '' ? 'body' : shown(field), issue }
+    }
   }
+}
+
+function unknownField({ properties, patternProperties }: Node, key: string): string {
+  if (patternProperties) return `the name must match ${Object.keys(patternProperties).join(' or ')}`
+  const known = Object.keys(properties ?? {})
+  if (known.length === 0) return 'is not a known field: none is expected'
+  const meant = nearest(key, known)
+  return meant === undefined
+    ? `is not a known field: expected ${oneOf(known)}`
+    : `is not a known field: did you mean ${meant}?`
+}
+
+function nodeAt(schema: TSchema, schemaPath: string): Node {
+  const steps = schemaPath.split('/').slice(1).map(unescapePointer)
+  return steps.reduce<unknown>((node, step) => (node as Record<string, unknown>)[step], schema) as Node
+}
+
+function shown(field: string): string {
+  return field.length > nameLengthShown ? `${field.slice(0, nameLengthShown)}…` : field
 }
 
 function unescapePointer(part: string): string {

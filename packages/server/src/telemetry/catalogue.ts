@@ -19,16 +19,14 @@ export async function listMetrics(
   _ctx: Ctx,
   input: Input<'telemetry.metrics'>,
 ): Promise<Output<'telemetry.metrics'>> {
-  await deps.drain.settle(0, instantMax)
-  const limit = input.limit ?? limitDefault
   const devices = readList(input.device_id, 'device_id', 1000)
-  const found = await deps.store.metrics({
-    ...(devices && { devices }),
-    ...(input.prefix !== undefined && { prefix: input.prefix }),
-    ...afterOf(input.cursor),
-    limit: limit + 1,
-  })
-  const { rows, next } = page(found, limit, ({ name }) => [name])
+  const filter = { ...(devices && { devices }), ...(input.prefix !== undefined && { prefix: input.prefix }) }
+  const { rows, next } = await pageByName(
+    deps,
+    input,
+    (of) => deps.store.metrics({ ...filter, ...of }),
+    ({ name }) => name,
+  )
   const metrics = rows.map(({ name, kinds, devices, firstAt, lastAt }) => ({
     name,
     types: kinds,
@@ -45,18 +43,33 @@ export async function listTags(
   _ctx: Ctx,
   input: Input<'telemetry.tags'>,
 ): Promise<Output<'telemetry.tags'>> {
-  await deps.drain.settle(0, instantMax)
-  const limit = input.limit ?? limitDefault
-  const filter = { ...afterOf(input.cursor), limit: limit + 1 }
   const { key } = input
   if (key === undefined) {
-    const { rows, next } = page(await deps.store.tagKeys(filter), limit, (row) => [row.key])
+    const { rows, next } = await pageByName(
+      deps,
+      input,
+      (of) => deps.store.tagKeys(of),
+      (row) => row.key,
+    )
     return { tags: rows, next_cursor: next }
   }
-  const { rows, next } = page(await deps.store.tagValues({ ...filter, key }), limit, (value) => [value])
+  const { rows, next } = await pageByName(
+    deps,
+    input,
+    (of) => deps.store.tagValues({ key, ...of }),
+    (value) => value,
+  )
   return { tags: rows.map((value) => ({ key, value })), next_cursor: next }
 }
 
-function afterOf(cursor: string | undefined): { after?: string } {
-  return cursor === undefined ? {} : { after: decodeCursor(cursor, ['string'])[0] as string }
+/** A page of what the store lists by name, once it holds all that was accepted. */
+async function pageByName<Row>(
+  { drain }: CatalogueDeps,
+  { cursor, limit = limitDefault }: { cursor?: string; limit?: number },
+  list: (of: { after?: string; limit: number }) => Promise<Row[]>,
+  nameOf: (row: Row) => string,
+) {
+  await drain.settle(0, instantMax)
+  const after = cursor === undefined ? {} : { after: decodeCursor(cursor, ['string'])[0] as string }
+  return page(await list({ ...after, limit: limit + 1 }), limit, (row) => [nameOf(row)])
 }

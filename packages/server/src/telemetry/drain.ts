@@ -56,7 +56,6 @@ export function createDrain(deps: DrainDeps): Drain {
     })
 
   const loop = createLoop({
-    name: 'drain',
     restMs,
     onError: deps.onError,
     async run(signal) {

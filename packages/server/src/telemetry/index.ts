@@ -33,6 +33,7 @@ export interface TelemetryOptions {
   pointsPerMinute: number
   rollUpQuietSeconds: number
   latestSeriesMax: number
+  deviceSeriesMax: number
   queryCacheBytes: number
   onDrained(batch: DrainBatch, ms: number): void
   onError(loop: string, cause: unknown): void
@@ -51,7 +52,7 @@ const tagSetsMax = 100_000
 export async function createTelemetry(options: TelemetryOptions) {
   const { log, store, retention, now } = options
   const onError = (loop: string) => (cause: unknown) => options.onError(loop, cause)
-  const latest = new LatestValues(options.latestSeriesMax)
+  const latest = new LatestValues(options.latestSeriesMax, options.deviceSeriesMax)
   const dirty = new DirtyHours()
   const cache = new RollUpCache(options.queryCacheBytes)
   const tagSets = new TagSets(tagSetsMax)
@@ -83,7 +84,6 @@ export async function createTelemetry(options: TelemetryOptions) {
     onError: onError('expiry'),
   })
   const sweeper = createLoop({
-    name: 'sweeper',
     restMs: sweepMs,
     async run(signal) {
       while (!signal.aborted && log.sweepSeen(now())) await endOfTick()

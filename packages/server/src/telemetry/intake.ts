@@ -65,6 +65,8 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
         if (refusal) return refusal
         const earlier = frame.frameId === undefined ? undefined : (find(seen, frame) ?? gather.seen(frameKey(frame)))
         if (earlier) return { ...JSON.parse(earlier.answer), duplicate: true }
+        const full = latest.mayTake(frame)
+        if (full) return { code: 'INVALID_REQUEST', ...full }
         if (quota.spend(ctx.principal, frame.points.length, now)) return accept(frame)
         const spent = quotaSpent(quota)
         // What was accepted before it stays accepted: to throw now would take it back without a trace.

@@ -39,12 +39,6 @@ export function bucketStarts(interval: Interval, start: Micros, end: Micros, max
   }
 }
 
-/** Where the bucket after the one that begins at `start` begins. */
-export function bucketEnd(interval: Interval, start: Micros): Micros {
-  if (interval.kind === 'fixed') return start + interval.width
-  return calendarStart(interval, calendarIndex(interval, start) + 1)
-}
-
 /** The coarsest whole width of time that every bucket boundary is a multiple of; 1 where there is none. */
 export function boundaryGrain(interval: Interval): Micros {
   if (interval.kind === 'fixed') return interval.width

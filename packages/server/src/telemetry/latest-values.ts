@@ -2,6 +2,7 @@ import type { MetricType } from '@nexus/contract'
 import type { ReadFrame } from './frame.ts'
 import type { Micros } from './instant.ts'
 import type { LatestRow } from './ports.ts'
+import { type Fault, fault } from './value.ts'
 
 export interface LatestValue {
   at: Micros
@@ -21,17 +22,20 @@ export interface LatestDevice {
 
 /**
  * The last value of every metric of every device, in memory, and which types a metric has had. Holds at most
- * `seriesMax` series: beyond, the devices that came first are let go, and read from the store when asked for.
+ * `seriesMax` series: beyond, the devices that came first are let go, and read from the store when asked for. Of one device
+ * it takes at most `deviceSeriesMax`, of those that it holds.
  */
 export class LatestValues {
   readonly devices = new Map<string, LatestDevice>()
   readonly #kinds = new Map<string, Set<MetricType>>()
   readonly #seriesMax: number
+  readonly #deviceSeriesMax: number
   #series = 0
   #complete = true
 
-  constructor(seriesMax: number) {
+  constructor(seriesMax: number, deviceSeriesMax = Number.POSITIVE_INFINITY) {
     this.#seriesMax = seriesMax
+    this.#deviceSeriesMax = deviceSeriesMax
   }
 
   /** False once a device had to be let go: from then on only the store knows all of it. */
@@ -45,6 +49,22 @@ export class LatestValues {
 
   get metrics(): Iterable<string> {
     return this.#kinds.keys()
+  }
+
+  /**
+   * Why a frame may not be taken: it brings a metric that its device has no room for. Costs nothing but for a device that
+   * is near its bound, and there one look-up for each point.
+   */
+  mayTake(frame: ReadFrame): Fault | undefined {
+    const metrics = this.devices.get(frame.deviceId)?.metrics
+    let room = this.#deviceSeriesMax - (metrics?.size ?? 0)
+    if (frame.points.length <= room) return undefined
+    const tooMany = frame.points.find(({ metric }) => !metrics?.has(metric) && room-- <= 0)
+    if (!tooMany) return undefined
+    return fault(
+      `metrics.${tooMany.metric}`,
+      `is one metric more than the ${this.#deviceSeriesMax} that a device may have: delete the data of metrics that are no longer sent, spread them over several devices, or raise device_series_max`,
+    )
   }
 
   /** Takes in a frame; returns the metrics that were of another type before. */

@@ -59,6 +59,46 @@ for (const latestSeriesMax of [1_000_000, 3]) {
   })
 }
 
+for (const latestSeriesMax of [1_000_000, 3]) {
+  const where = latestSeriesMax === 3 ? 'read from the store' : 'from memory'
+
+  test(`a page holds no more than 10,000 values, and goes on inside of a device that has more, ${where}`, async (t) => {
+    const opened = await openTelemetryRoom(t, { latestSeriesMax, deviceSeriesMax: 20_000 })
+    const big = '\u65e5'.repeat(128)
+    const names = Array.from({ length: 42 * 250 }, (_, i) => `m${i}`)
+    const frame = (device_id: string, metrics: string[], i: number) => ({
+      device_id,
+      timestamp: start + i,
+      metrics: Object.fromEntries(metrics.map((name) => [name, i])),
+    })
+    const parts = Array.from({ length: 42 }, (_, i) => frame(big, names.slice(i * 250, (i + 1) * 250), i))
+    await opened.room.sendBatch(opened.ctx, {
+      frames: [frame('a', ['m'], 0), ...parts, frame('\u65e6', ['m'], 0), frame('\u65e7', ['m'], 0)],
+    })
+    await opened.room.rollAll()
+
+    const pages: Output<'telemetry.latest'>[] = []
+    for (let cursor: string | null | undefined; cursor !== null; cursor = pages.at(-1)!.next_cursor) {
+      pages.push(await ask(opened, { limit: 3, ...(cursor && { cursor }) }))
+    }
+    const shape = pages.map(({ devices }) => devices.map((one) => [one.device_id, Object.keys(one.metrics).length]))
+    deepEqual(shape, [
+      [['a', 1]],
+      [[big, 10_000]],
+      [
+        [big, 500],
+        ['\u65e6', 1],
+        ['\u65e7', 1],
+      ],
+    ])
+    const given = pages.flatMap(({ devices }) => devices).filter(({ device_id }) => device_id === big)
+    deepEqual(
+      given.flatMap(({ metrics }) => Object.keys(metrics)),
+      names.sort(),
+    )
+  })
+}
+
 test('a late frame does not take the place of a later one, neither its values nor its tags', async (t) => {
   const opened = await openTelemetryRoom(t)
   const frame = (at: number, metrics: object, tags: object) => ({

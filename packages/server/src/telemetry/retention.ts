@@ -65,5 +65,5 @@ export function createExpiry(deps: ExpiryDeps): Expiry {
     const isPast = (metric: string, { at }: { at: Micros }) => at < (cutoffs.get(metric) ?? 0)
     for (const device of deps.latest.devices.keys()) deps.latest.drop(device, isPast)
   }
-  return { ...createLoop({ name: 'expiry', restMs, onError: deps.onError, run: expireAll }), expireAll }
+  return { ...createLoop({ restMs, onError: deps.onError, run: expireAll }), expireAll }
 }

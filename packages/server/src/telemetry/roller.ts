@@ -43,7 +43,6 @@ export function createRoller(deps: RollerDeps): Roller {
   }
 
   const loop = createLoop({
-    name: 'roller',
     restMs,
     onError: deps.onError,
     async run(signal) {

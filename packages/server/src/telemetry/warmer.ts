@@ -33,14 +33,15 @@ export interface Warmer extends Loop {
   warmAll(): Promise<void>
 }
 
-const restMs = 10
+const pauseMs = 10
 const wishesMax = 1000
 const devicesAStep = 25
 const blockBytes = 60 * 32
 
 /**
  * First what queries asked for in vain, then, from the newest back, the days of hours and the hours of minutes, until
- * all is read or the cache is full. Steps are small: each holds up the event loop for a few milliseconds.
+ * all is read or the cache is full; then it rests until something is wished. Steps are small: each holds up the event loop
+ * for a few milliseconds.
  */
 export function createWarmer(deps: WarmerDeps): Warmer {
   const wishes = new Map<string, Wish>()
@@ -55,17 +56,30 @@ export function createWarmer(deps: WarmerDeps): Warmer {
     if (next) await load(deps, next)
     else finished = true
   }
+  const idle = () => finished && wishes.size === 0
 
+  const loop = createLoop({
+    pauseMs,
+    async run() {
+      await step()
+      if (!idle()) loop.wake()
+    },
+    onError: deps.onError,
+  })
   const wish = (wished: Wish) => {
     for (let i = 0; i < wished.devices.length && wishes.size < wishesMax; i += devicesAStep) {
       const devices = wished.devices.slice(i, i + devicesAStep)
       wishes.set(`${wished.size} ${wished.span} ${devices.join(' ')}`, { ...wished, devices })
     }
+    loop.wake()
   }
-  const idle = () => finished && wishes.size === 0
 
   return {
-    ...createLoop({ name: 'warmer', restMs, run: step, onError: deps.onError }),
+    stop: loop.stop,
+    start() {
+      loop.start()
+      loop.wake()
+    },
     wish,
     wishHours(hours) {
       for (const size of ['1h', '1m'] as const) {
@@ -77,6 +91,7 @@ export function createWarmer(deps: WarmerDeps): Warmer {
     refill() {
       plan = undefined
       finished = false
+      loop.wake()
     },
     idle,
     async warmAll() {

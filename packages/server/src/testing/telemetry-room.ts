@@ -59,6 +59,7 @@ export async function openTelemetryRoom(t: TestContext, options: Partial<Telemet
     pointsPerMinute: 0,
     rollUpQuietSeconds: 120,
     latestSeriesMax: 1_000_000,
+    deviceSeriesMax: 10_000,
     queryCacheBytes: 1 << 24,
     onDrained: () => {},
     onError: (loop, cause) => t.diagnostic(`${loop}: ${cause}`),

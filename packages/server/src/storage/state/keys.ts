@@ -43,13 +43,14 @@ export function createKeyStore(engine: StateEngine): KeyStore {
         .execute()
     },
 
-    async usableAdminKeys(now, tx) {
+    async lastingAdminKeys(tx) {
       const { count } = await db(tx)
         .selectFrom('api_keys')
         .select((select) => select.fn.countAll<number>().as('count'))
         .where('scopes_json', 'like', '%"admin"%')
         .where('revoked_at', 'is', null)
-        .where((where) => where.or([where('expires_at', 'is', null), where('expires_at', '>', now)]))
+        .where('expires_at', 'is', null)
+        .where('allowed_cidrs_json', '=', '[]')
         .executeTakeFirstOrThrow()
       return count
     },

@@ -135,15 +135,19 @@ export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
     )
   })
 
-  guarantee('only keys with admin that are neither revoked nor expired count as usable', async ({ engine, keys }) => {
-    const now = Date.parse('2026-06-01T00:00:00Z')
+  guarantee('only keys with admin that always work count as lasting', async ({ engine, keys }) => {
     await engine.write(async (tx) => {
       await keys.insert(tx, keyRecord('key-a', { scopes: ['admin'] }))
       await keys.insert(tx, keyRecord('key-b', { scopes: ['admin'], revoked_at: '2026-05-01T00:00:00.000Z' }))
-      await keys.insert(tx, keyRecord('key-c', { scopes: ['admin'], expires_at: '2026-06-01T00:00:00.000Z' }))
+      await keys.insert(tx, keyRecord('key-c', { scopes: ['admin'], expires_at: '2126-06-01T00:00:00.000Z' }))
       await keys.insert(tx, keyRecord('key-d', { scopes: ['task:read'] }))
+      await keys.insert(tx, keyRecord('key-e', { scopes: ['admin'], allowed_cidrs: ['10.0.0.0/8'] }))
     })
-    equal(await keys.usableAdminKeys(now), 1)
+    equal(await keys.lastingAdminKeys(), 1)
+    await engine.write(async (tx) => {
+      await keys.insert(tx, keyRecord('key-f', { scopes: ['task:read', 'admin'] }))
+      equal(await keys.lastingAdminKeys(tx), 2)
+    })
   })
 
   guarantee('the last use of a key never turns back', async ({ engine, keys }) => {

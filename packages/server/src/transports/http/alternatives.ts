@@ -1,6 +1,7 @@
-import { Readable } from 'node:stream'
 import type { Operation } from '@nexus/contract'
 import { fail } from '../../core/failure.ts'
+
+export { streamRows } from './stream-rows.ts'
 
 export type MediaType = 'application/json' | 'text/csv' | 'application/x-ndjson'
 
@@ -30,38 +31,4 @@ function qualityOf(accept: string, media: string): number {
     found = { specific, quality: q === undefined ? 1 : Math.min(1, Number.parseFloat(q.slice(2)) || 0) }
   }
   return found.quality
-}
-
-type Row = Record<string, unknown>
-const rowsAChunk = 500
-
-/** Streams the rows of an answer as CSV (RFC 4180) or NDJSON. */
-export function streamRows(rows: readonly Row[], media: MediaType): Readable {
-  return Readable.from(media === 'text/csv' ? csv(rows) : ndjson(rows))
-}
-
-function* ndjson(rows: readonly Row[]): Generator<string> {
-  for (let i = 0; i < rows.length; i += rowsAChunk) {
-    yield rows
-      .slice(i, i + rowsAChunk)
-      .map((row) => `${JSON.stringify(row)}\n`)
-      .join('')
-  }
-}
-
-function* csv(rows: readonly Row[]): Generator<string> {
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))]
-  yield `${columns.map(cell).join(',')}\r\n`
-  for (let i = 0; i < rows.length; i += rowsAChunk) {
-    yield rows
-      .slice(i, i + rowsAChunk)
-      .map((row) => `${columns.map((column) => cell(row[column])).join(',')}\r\n`)
-      .join('')
-  }
-}
-
-function cell(value: unknown): string {
-  if (value === null || value === undefined) return ''
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

@@ -15,7 +15,10 @@ export function gatherInput(
   if (['GET', 'HEAD', 'DELETE'].includes(request.method)) return { ...coerceQuery(query, properties), ...path }
 
   const [extra] = Object.keys(query)
-  if (extra !== undefined) throw invalid(extra, 'is not a query parameter of this operation')
+  if (extra !== undefined) {
+    const belongs = Object.hasOwn(properties, extra) ? 'give it in the body' : 'there is none'
+    throw invalid(extra, `is not a query parameter of this operation: ${belongs}`)
+  }
   const { body } = request
   if (typeof body !== 'object' || body === null || Array.isArray(body)) throw invalid('body', 'must be a JSON object')
   const named = Object.keys(path).find((name) => Object.hasOwn(body, name))

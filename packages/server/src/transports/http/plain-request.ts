@@ -1,3 +1,5 @@
+import { hostShape } from './request-head.ts'
+
 /** A request whose every byte is here and whose meaning is beyond doubt. */
 export interface PlainRequest {
   /** By lower-case name; each was sent once. */
@@ -62,6 +64,6 @@ function readHead(requestLine: string, text: string): LastHead | undefined {
   }
   const { host, connection, 'content-length': length = '' } = headers
   const stays = connection === undefined || connection.toLowerCase() === 'keep-alive'
-  if (!host || !stays || !lengthShape.test(length)) return undefined
+  if (!host || !hostShape.test(host) || !stays || !lengthShape.test(length)) return undefined
   return { text, headers, bodyBytes: Number(length) }
 }

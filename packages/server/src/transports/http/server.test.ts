@@ -310,32 +310,6 @@ test('the limit of a bucket holds over malformed requests too, and says when to 
   equal(((await answer.json()) as { error: { code: string } }).error.code, 'RATE_LIMIT_EXCEEDED')
 })
 
-test('what is not HTTP, and headers that do not end, get an envelope and a closed connection', async (t) => {
-  const nexus = await startTestNexus(t, { headersTimeoutSeconds: 1, requestTimeoutSeconds: 2 })
-  const port = Number(new URL(nexus.url).port)
-  const talk = (text: string) =>
-    new Promise<string>((resolve, reject) => {
-      let answer = ''
-      const socket = connect(port, '127.0.0.1', () => socket.write(text))
-      socket.on('data', (data) => {
-        answer += data
-      })
-      socket.on('close', () => resolve(answer))
-      socket.on('error', reject)
-    })
-  const [garbage, headers, body] = await Promise.all([
-    talk('HELLO\r\n\r\n'),
-    talk('GET /healthz HTTP/1.1\r\nhost: a\r\nx-slow: '),
-    talk(
-      `POST /v1/telemetry/frames HTTP/1.1\r\nhost: a\r\nauthorization: Bearer ${nexus.key}\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{`,
-    ),
-  ])
-  match(garbage, /^HTTP\/1\.1 400 /)
-  match(headers, /^HTTP\/1\.1 408 /)
-  match(body, /^HTTP\/1\.1 408 /)
-  for (const answer of [garbage, headers, body]) match(answer, /x-frame-options: DENY[\s\S]*"code":"INVALID_REQUEST"/)
-})
-
 for (const value of ['', 'ü', 'a b', 'x'.repeat(256)]) {
   test(`the idempotency key ${JSON.stringify(value).slice(0, 12)} is refused, naming the header`, async (t) => {
     const nexus = await startTestNexus(t)

@@ -1,6 +1,4 @@
-import { STATUS_CODES } from 'node:http'
 import type { Server } from 'node:https'
-import type { Socket } from 'node:net'
 import { type OperationId, operations } from '@nexus/contract'
 import Fastify, {
   type FastifyHttpsOptions,
@@ -9,7 +7,7 @@ import Fastify, {
   type FastifyRequest,
   type FastifyServerOptions,
 } from 'fastify'
-import { fail } from '../../core/failure.ts'
+import { type Failure, fail } from '../../core/failure.ts'
 import { authorise } from '../../core/invoke.ts'
 import { identify, spendOrRefuse } from './admit.ts'
 import { answerFailure } from './answer-failure.ts'
@@ -20,9 +18,12 @@ import { errorAnswer } from './error-answer.ts'
 import { openFrameLane } from './frame-lane.ts'
 import { securityHeaders } from './headers.ts'
 import { ingestOperations, mountIngest } from './ingest.ts'
-import { mountOperations, splitRoute } from './mount.ts'
+import { mountOperations } from './mount.ts'
 import type { HttpDeps } from './ports.ts'
+import { refuseConnection, refuseTunnel } from './refuse-connection.ts'
+import { headFault } from './request-head.ts'
 import { mountSystem } from './system.ts'
+import { createUnknownRoute } from './unknown-route.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -49,10 +50,9 @@ export function createHttpServer(deps: HttpDeps, options: HttpOptions): FastifyI
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   addHooks(app, deps)
   app.setErrorHandler((error, request, reply) => answerError(deps, error, request, reply))
-  app.setNotFoundHandler((request, reply) => {
-    spendOrRefuse(deps.spendAddress(request.ip, 'other'), reply, deps.now())
-    throw notFound(request, reply)
-  })
+  // Node answers an expectation that it doesn't know with a bare 417, and hangs up on CONNECT.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
+  app.server.on('connect', (request, socket) => refuseTunnel(deps, request, socket))
   mountIngest(app, deps)
   mountOperations(app, deps, ingestOperations)
   mountSystem(app, deps)
@@ -80,6 +80,7 @@ function open(deps: HttpDeps, { headersTimeoutMs, requestTimeoutMs, tls }: HttpO
   }
   const http = {
     headersTimeout: headersTimeoutMs,
+    requireHostHeader: false,
     maxHeaderSize: urlLengthMax + 16 * 1024,
     connectionsCheckingInterval: 1000,
   }
@@ -94,9 +95,13 @@ function open(deps: HttpDeps, { headersTimeoutMs, requestTimeoutMs, tls }: HttpO
 /** What happens around every request. Bodies take memory before anything knows whether they are worth it: see the budget. */
 function addHooks(app: FastifyInstance, deps: HttpDeps): void {
   const budget = new BodyBudget(bodiesBytesMax)
+  const unknownRoute = createUnknownRoute(app)
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(securityHeaders)
     reply.header('x-request-id', request.id)
+    const fault = headFault(request.raw)
+    if (fault) return done(hangUp(reply, fault))
+    if (request.is404) return done(unknownRoute(request, reply))
     if (!budget.counts(request)) return done()
     // A large body is let in only for who may send it: else strangers could use the budget up.
     const tooMany = () => fail('SERVICE_UNAVAILABLE', { reason: 'too_many_bodies' }, { retryAfterSeconds: 1 })
@@ -113,6 +118,12 @@ function addHooks(app: FastifyInstance, deps: HttpDeps): void {
   })
 }
 
+/** The body of such a request may come or not, so that nobody knows where the next one would begin. */
+function hangUp(reply: FastifyReply, failure: Failure): Failure {
+  reply.header('connection', 'close')
+  return failure
+}
+
 async function mayCall(deps: HttpDeps, request: FastifyRequest): Promise<void> {
   const { operation } = request.routeOptions.config
   if (operation === undefined) return
@@ -123,43 +134,4 @@ function answerError(deps: HttpDeps, thrown: unknown, request: FastifyRequest, r
   const { status, body } = answerFailure(deps, thrown, request, reply)
   reply.headers(securityHeaders).header('x-request-id', request.id)
   return reply.status(status).type('application/json').send(body)
-}
-
-/** A path that is known under other methods answers 405 and names them. */
-function notFound(request: FastifyRequest, reply: FastifyReply) {
-  const path = request.url.split('?', 1)[0]!
-  const allowed = routes.filter(({ matches }) => matches.test(path)).map(({ method }) => method)
-  if (allowed.length === 0) return fail('NOT_FOUND', { field: 'path', issue: 'there is no such path' })
-  const allow = [...new Set(allowed)].join(', ')
-  reply.header('allow', allow)
-  return fail('INVALID_REQUEST', { field: 'method', issue: `is not allowed here: expected ${allow}` }, { http: 405 })
-}
-
-const routes = Object.values(operations)
-  .flatMap((operation) => operation.http.map(splitRoute))
-  .map(({ method, url }) => ({ method, matches: new RegExp(`^${url.replaceAll(/:\w+/g, '[^/]+')}/?$`) }))
-
-/** What is not even HTTP: answered by hand, for there is no request. */
-function refuseConnection(deps: HttpDeps, error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-  const requestId = requestIdOf(undefined)
-  const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-  const large = error.code === 'HPE_HEADER_OVERFLOW'
-  const issue = late ? 'took too long to arrive' : large ? 'has headers that are too large' : 'is not valid HTTP'
-  const http = late ? 408 : large ? 431 : 400
-  const { body } = errorAnswer(fail('INVALID_REQUEST', { field: 'request', issue }), requestId, deps.now())
-  const text = JSON.stringify(body)
-  const status = deps.spendAddress(socket.remoteAddress ?? '', 'other')
-  const headers = {
-    ...securityHeaders,
-    'x-request-id': requestId,
-    'x-ratelimit-limit': status.limit,
-    'x-ratelimit-remaining': status.remaining,
-    'x-ratelimit-reset': status.reset,
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(text),
-    connection: 'close',
-  }
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
-  socket.end(`HTTP/1.1 ${http} ${STATUS_CODES[http]}\r\n${lines.join('\r\n')}\r\n\r\n${text}`)
 }

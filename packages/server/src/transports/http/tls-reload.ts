@@ -16,7 +16,6 @@ export function createTlsReload(
   const stamp = () => `${statSync(tlsCert).mtimeMs} ${statSync(tlsKey).mtimeMs}`
   let known = stamp()
   return createLoop({
-    name: 'tls reload',
     restMs,
     async run() {
       const found = stamp()

@@ -3,6 +3,8 @@ export function nearest(name: string, candidates: readonly string[]): string | u
   let best: string | undefined
   let bestDistance = Math.max(2, Math.floor(name.length / 4)) + 1
   for (const candidate of candidates) {
+    // Nearer than the difference of their lengths they can't be; without this a name as long as a body would cost seconds.
+    if (Math.abs(name.length - candidate.length) >= bestDistance) continue
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance]
   }
