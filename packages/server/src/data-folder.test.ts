@@ -38,7 +38,7 @@ function execSqlite(file: string, sql: string): void {
 
 async function execChdb(folder: string, sql: string): Promise<void> {
   const path = join(folder, 'telemetry/chdb')
-  const chdb = openChdb({ path, readers: 1, queryTimeoutMs: 30_000, onQuery: () => {} })
+  const chdb = openChdb({ path, readers: 1, queryTimeoutMs: 30_000, queryMemoryBytes: 1 << 30, onQuery: () => {} })
   await chdb.command(sql)
   await chdb.close()
 }

@@ -36,7 +36,13 @@ export async function openTelemetryRoom(t: TestContext, options: Partial<Telemet
   const clock = testClock()
   const log = openIngestLog({ file: join(folder, 'ingest.db'), bytesMax: 1 << 30, now: () => clock.now() })
   const store = await openTelemetryStore(
-    openChdb({ path: join(folder, 'chdb'), readers: 2, queryTimeoutMs: 30_000, onQuery: () => {} }),
+    openChdb({
+      path: join(folder, 'chdb'),
+      readers: 2,
+      queryTimeoutMs: 30_000,
+      queryMemoryBytes: 1 << 30,
+      onQuery: () => {},
+    }),
   )
   let policies: Awaited<ReturnType<TelemetryOptions['retention']['get']>> = { policies: [] }
   const room = await createTelemetry({

@@ -7,6 +7,7 @@ export interface ChdbOptions {
   path: string
   readers: number
   queryTimeoutMs: number
+  queryMemoryBytes: number
   onQuery(seconds: number): void
 }
 
@@ -23,6 +24,7 @@ export function openChdb(options: ChdbOptions): ClickHouse {
     writer: open(),
     readers: Array.from({ length: options.readers }, open),
     queryTimeoutMs: options.queryTimeoutMs,
+    queryMemoryBytes: options.queryMemoryBytes,
     onQuery: options.onQuery,
   })
 }

@@ -1,5 +1,6 @@
 import type { ClickHouseClient } from '@clickhouse/client'
 import { fail } from '../../core/failure.ts'
+import { queryFailure } from './query-failure.ts'
 
 /** What the telemetry store asks of ClickHouse, wherever it runs. */
 export interface ClickHouse {
@@ -7,7 +8,10 @@ export interface ClickHouse {
   command(sql: string): Promise<void>
   /** Inserts lines of JSONCompactEachRow; the same token twice inserts once. */
   insert(table: string, lines: string, token: string): Promise<void>
-  /** Runs a query on the next free reader; throws TIMEOUT when it takes too long. */
+  /**
+   * Runs a query on the next free reader. Throws TIMEOUT when it takes too long, INVALID_REQUEST when it needs more
+   * memory than one query may, SERVICE_UNAVAILABLE when all together do, or when too many wait.
+   */
   rows<Row extends unknown[]>(sql: string): Promise<Row[]>
   close(): Promise<void>
 }
@@ -16,6 +20,7 @@ export interface ClickHouseOptions {
   writer: ClickHouseClient
   readers: ClickHouseClient[]
   queryTimeoutMs: number
+  queryMemoryBytes: number
   /** Told how long each query took, waiting included. */
   onQuery(seconds: number): void
 }
@@ -30,7 +35,9 @@ export const statementSettings = { max_query_size: String(64 * 1024 * 1024), max
 const waitingMax = 1000
 
 /** See `ClickHouse`. Queries beyond the number of readers wait in line, up to a bound. */
-export function createClickHouse({ writer, readers, queryTimeoutMs, onQuery }: ClickHouseOptions): ClickHouse {
+export function createClickHouse(options: ClickHouseOptions): ClickHouse {
+  const { writer, readers, queryTimeoutMs, queryMemoryBytes, onQuery } = options
+  const bounds = `max_execution_time=${queryTimeoutMs / 1000}, max_memory_usage=${queryMemoryBytes}`
   const free = [...readers]
   const waiting: ((reader: ClickHouseClient) => void)[] = []
   let writing: Promise<unknown> = Promise.resolve()
@@ -66,11 +73,11 @@ export function createClickHouse({ writer, readers, queryTimeoutMs, onQuery }: C
       const started = performance.now()
       const reader = await take()
       try {
-        const query = `${sql} SETTINGS max_execution_time=${queryTimeoutMs / 1000}, output_format_json_quote_64bit_integers=0`
+        const query = `${sql} SETTINGS ${bounds}, output_format_json_quote_64bit_integers=0`
         const result = await reader.query({ query, format: 'JSONCompactEachRow' })
         return await result.json<Row>()
       } catch (cause) {
-        throw tookTooLong(cause) ? fail('TIMEOUT', { reason: 'query_too_slow', issue: slowIssue }, { cause }) : cause
+        throw queryFailure(cause, queryMemoryBytes)
       } finally {
         give(reader)
         onQuery((performance.now() - started) / 1000)
@@ -81,10 +88,4 @@ export function createClickHouse({ writer, readers, queryTimeoutMs, onQuery }: C
       await Promise.all([writer, ...readers].map((client) => client.close()))
     },
   }
-}
-
-const slowIssue = 'took too long: narrow the range, name metrics and devices, or choose a coarser interval'
-
-function tookTooLong(cause: unknown): boolean {
-  return cause instanceof Error && 'type' in cause && cause.type === 'TIMEOUT_EXCEEDED'
 }

@@ -10,7 +10,7 @@ const day = 24 * hour
 
 async function open(t: TestContext) {
   const store = await openTelemetryStore(
-    openChdb({ path: testFolder(t), readers: 1, queryTimeoutMs: 30_000, onQuery: () => {} }),
+    openChdb({ path: testFolder(t), readers: 1, queryTimeoutMs: 30_000, queryMemoryBytes: 1 << 30, onQuery: () => {} }),
   )
   t.after(() => store.close())
   return store
