@@ -190,16 +190,16 @@ export interface MetricSummary {
   lastAt: Micros
 }
 
-/** The history of telemetry: points, their tags, and their roll-ups. */
+/** The history of telemetry: points, their tags, and their roll-ups. What is given a signal stops when it is aborted. */
 export interface TelemetryStore {
   /** Repeating a batch under its token changes nothing. */
   insertBatch(batch: DrainBatch): Promise<void>
-  aggregate(plan: AggregatePlan): Promise<AggregateRow[]>
+  aggregate(plan: AggregatePlan, signal: AbortSignal): Promise<AggregateRow[]>
   /** The partial aggregates of a plan's stretches, unmerged. */
-  partials(plan: AggregatePlan): Promise<PartialRow[]>
+  partials(plan: AggregatePlan, signal: AbortSignal): Promise<PartialRow[]>
   /** All roll-ups of these devices in one span, [from, to). */
   rollUps(size: '1m' | '1h', of: { devices: string[]; from: Micros; to: Micros }): Promise<RollUpColumns[]>
-  raw(plan: RawPlan): Promise<RawRow[]>
+  raw(plan: RawPlan, signal: AbortSignal): Promise<RawRow[]>
   /** The last point of every metric of a page of devices, in the order of their names. */
   latest(page: { devices?: string[]; after?: string; limit: number }): Promise<LatestRow[]>
   metrics(filter: { devices?: string[]; prefix?: string; after?: string; limit: number }): Promise<MetricSummary[]>

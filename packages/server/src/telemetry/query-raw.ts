@@ -10,7 +10,7 @@ import { columnName } from './rows.ts'
 /** The points as they came, one row for each instant of each device, page by page. */
 export async function queryRaw(
   deps: { store: TelemetryStore },
-  _ctx: Ctx,
+  { signal }: Ctx,
   input: QueryInput,
   question: Question,
   metrics: string[],
@@ -20,7 +20,7 @@ export async function queryRaw(
   const rows =
     metrics.length === 0
       ? []
-      : await deps.store.raw({ ...question, metrics, order, after: readCursor(input.cursor), limit: limit + 1 })
+      : await deps.store.raw({ ...question, metrics, order, after: readCursor(input.cursor), limit: limit + 1 }, signal)
   const { rows: kept, next } = page(rows, limit, ({ at, device }) => [at, device])
   const data = kept.map((row) => toRow(row, question.metrics))
   return {

@@ -177,3 +177,20 @@ test('a rate is the increase by the seconds of the bucket that lie in the range,
   deepEqual(await perMinute(70, 80, days), [0.9])
   deepEqual(await perMinute(70, 80, {}), [0.9])
 })
+
+test('a query that nobody waits for any more ends with the reason why, whatever it asks for', async (t) => {
+  const { room, ctx } = await openTelemetryRoom(t)
+  await room.send(ctx, { device_id: 'd', timestamp: at(1), metrics: { m: 1 } }, 'durable')
+  await room.rollAll()
+  await room.warmAll()
+  const gone = new Error('gone')
+  const left = { ...ctx, signal: AbortSignal.abort(gone) }
+  const inputs = [
+    {},
+    { aggregation: 'p99' as const },
+    // From memory but for its edges.
+    { aggregation: 'sum' as const, start_time: at(0, 30), interval: '1m' },
+  ]
+  for (const input of inputs)
+    await rejects(room.handlers['telemetry.query'](left, { ...range, ...input }), gone, JSON.stringify(input))
+})

@@ -25,7 +25,7 @@ const cellsMax = 2_000_000
 /**
  * Answers a query over [start, end), with everything in it that was acknowledged before the call. Raw points without
  * aggregation and interval; one row without an interval; else a row a bucket, labelled with its start.
- * Errors: INVALID_REQUEST, VALIDATION_ERROR (the end is not after the start), TIMEOUT.
+ * Errors: INVALID_REQUEST, VALIDATION_ERROR (the end is not after the start), TIMEOUT. Stops when nobody waits for it.
  */
 export async function queryTelemetry(deps: QueryDeps, ctx: Ctx, input: QueryInput): Promise<QueryOutput> {
   const question = readQuestion(input)
@@ -37,7 +37,7 @@ export async function queryTelemetry(deps: QueryDeps, ctx: Ctx, input: QueryInpu
 
   const { asked, warnings } = assign(deps.latest, question, metrics)
   const rows = (
-    await Promise.all([...asked].map(([aggregation, named]) => answer(deps, question, aggregation, named)))
+    await Promise.all([...asked].map(([aggregation, named]) => answer(deps, ctx, question, aggregation, named)))
   ).flat()
   const groups = groupRows(question, rows)
   const fill = input.fill ?? 'none'
@@ -88,6 +88,7 @@ function assign(latest: LatestValues, question: Question, metrics: string[]) {
 
 async function answer(
   deps: QueryDeps,
+  ctx: Ctx,
   question: Question,
   aggregation: Aggregation,
   metrics: string[],
@@ -105,7 +106,7 @@ async function answer(
     ),
     rowsMax: cellsMax + 1,
   }
-  const rows = await aggregate(deps, plan)
+  const rows = await aggregate(deps, ctx, plan)
   if (rows.length > cellsMax) throw tooLarge()
   return rows
 }

@@ -23,6 +23,7 @@ export function openChdb(options: ChdbOptions): ClickHouse {
   return createClickHouse({
     writer: open(),
     readers: Array.from({ length: options.readers }, open),
+    killer: open(),
     queryTimeoutMs: options.queryTimeoutMs,
     queryMemoryBytes: options.queryMemoryBytes,
     onQuery: options.onQuery,

@@ -1,7 +1,9 @@
 import { deepEqual, equal, match, rejects } from 'node:assert/strict'
+import { getEventListeners } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import type { Failure } from '../../core/failure.ts'
 import { testFolder } from '../../testing/nexus.ts'
+import { until } from '../../testing/until.ts'
 import { openChdb } from './chdb.ts'
 
 const mib = 1024 * 1024
@@ -41,4 +43,52 @@ test('a query that takes too long is TIMEOUT, and says what to narrow', async (t
 
 test('what is no bound of a query comes through as it was thrown', async (t) => {
   await rejects(open(t).rows('SELECT no_such_function()'), { type: 'UNKNOWN_FUNCTION' })
+})
+
+const endless = 'SELECT sum(sipHash64(number)) FROM numbers(1000000000000)'
+const gone = new Error('gone')
+
+test('a query whose caller has gone is stopped, begun or not, and its reader answers the next', async (t) => {
+  const clickhouse = open(t, { readers: 2 })
+  const running = async () => {
+    const [[count] = [0]] = await clickhouse.rows<[number]>(
+      "SELECT count() FROM system.processes WHERE query LIKE '%sipHash64%' AND query NOT LIKE '%processes%'",
+    )
+    return count === 1
+  }
+  for (const begun of [false, true]) {
+    const caller = new AbortController()
+    const query = rejects(clickhouse.rows(endless, caller.signal), gone)
+    if (begun) await until('the query runs', running)
+    caller.abort(gone)
+    await query
+    equal(await running(), false)
+  }
+  deepEqual(await Promise.all([1, 2].map((n) => clickhouse.rows(`SELECT ${n}`))), [[[1]], [[2]]])
+})
+
+test('a query whose caller goes while it waits for a reader leaves at once, and those behind it keep their turn', async (t) => {
+  const clickhouse = open(t)
+  const [first, second] = [new AbortController(), new AbortController()]
+  const running = rejects(clickhouse.rows(endless, first.signal), gone)
+  const waiting = clickhouse.rows('SELECT no_such_function()', second.signal)
+  const behind = clickhouse.rows('SELECT 1')
+  second.abort(gone)
+  // The only reader is still busy.
+  await rejects(waiting, gone)
+  first.abort(gone)
+  await running
+  deepEqual(await behind, [[1]])
+})
+
+test('a query for a caller who has gone already is not begun', async (t) => {
+  await rejects(open(t).rows('SELECT no_such_function()', AbortSignal.abort(gone)), gone)
+})
+
+test('a query leaves nothing behind on the signal of its caller, whether it waited or failed', async (t) => {
+  const clickhouse = open(t)
+  const { signal } = new AbortController()
+  const queries = ['SELECT 1', 'SELECT no_such_function()', 'SELECT 2'].map((sql) => clickhouse.rows(sql, signal))
+  await Promise.allSettled(queries)
+  equal(getEventListeners(signal, 'abort').length, 0)
 })

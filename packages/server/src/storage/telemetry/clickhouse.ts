@@ -1,6 +1,8 @@
 import type { ClickHouseClient } from '@clickhouse/client'
-import { fail } from '../../core/failure.ts'
+import { idSequence } from '../../core/ids.ts'
 import { queryFailure } from './query-failure.ts'
+import { createQueryKiller } from './query-killer.ts'
+import { createReaders } from './readers.ts'
 
 /** What the telemetry store asks of ClickHouse, wherever it runs. */
 export interface ClickHouse {
@@ -10,15 +12,18 @@ export interface ClickHouse {
   insert(table: string, lines: string, token: string): Promise<void>
   /**
    * Runs a query on the next free reader. Throws TIMEOUT when it takes too long, INVALID_REQUEST when it needs more
-   * memory than one query may, SERVICE_UNAVAILABLE when all together do, or when too many wait.
+   * memory than one query may, SERVICE_UNAVAILABLE when all together do, or when too many wait. Once aborted it throws
+   * the reason of the signal: at once while it waits, and when it has been stopped while it runs.
    */
-  rows<Row extends unknown[]>(sql: string): Promise<Row[]>
+  rows<Row extends unknown[]>(sql: string, signal?: AbortSignal): Promise<Row[]>
   close(): Promise<void>
 }
 
 export interface ClickHouseOptions {
   writer: ClickHouseClient
   readers: ClickHouseClient[]
+  /** Stops queries of the readers. */
+  killer: ClickHouseClient
   queryTimeoutMs: number
   queryMemoryBytes: number
   /** Told how long each query took, waiting included. */
@@ -32,14 +37,13 @@ export interface ClickHouseOptions {
  */
 export const statementSettings = { max_query_size: String(64 * 1024 * 1024), max_partitions_per_insert_block: '0' }
 
-const waitingMax = 1000
-
 /** See `ClickHouse`. Queries beyond the number of readers wait in line, up to a bound. */
 export function createClickHouse(options: ClickHouseOptions): ClickHouse {
-  const { writer, readers, queryTimeoutMs, queryMemoryBytes, onQuery } = options
+  const { writer, killer, queryTimeoutMs, queryMemoryBytes, onQuery } = options
   const bounds = `max_execution_time=${queryTimeoutMs / 1000}, max_memory_usage=${queryMemoryBytes}`
-  const free = [...readers]
-  const waiting: ((reader: ClickHouseClient) => void)[] = []
+  const readers = createReaders(options.readers)
+  const running = createQueryKiller((query) => killer.command({ query }))
+  const queryId = idSequence('query')
   let writing: Promise<unknown> = Promise.resolve()
 
   const write = <T>(fn: () => Promise<T>): Promise<T> => {
@@ -47,17 +51,21 @@ export function createClickHouse(options: ClickHouseOptions): ClickHouse {
     writing = result.catch(() => {})
     return result
   }
-  const take = (): Promise<ClickHouseClient> | ClickHouseClient => {
-    const reader = free.pop()
-    if (reader) return reader
-    if (waiting.length >= waitingMax)
-      throw fail('SERVICE_UNAVAILABLE', { reason: 'too_many_queries' }, { retryAfterSeconds: 1 })
-    return new Promise((resolve) => waiting.push(resolve))
-  }
-  const give = (reader: ClickHouseClient) => {
-    const next = waiting.shift()
-    if (next) next(reader)
-    else free.push(reader)
+  const read = async <Row>(reader: ClickHouseClient, sql: string, signal: AbortSignal | undefined): Promise<Row[]> => {
+    const id = queryId()
+    const kill = () => running.kill(id)
+    signal?.throwIfAborted()
+    signal?.addEventListener('abort', kill, { once: true })
+    try {
+      const query = `${sql} SETTINGS log_comment='${id}', ${bounds}, output_format_json_quote_64bit_integers=0`
+      const result = await reader.query({ query, format: 'JSONCompactEachRow' })
+      return await result.json<Row>()
+    } catch (cause) {
+      throw signal?.aborted ? signal.reason : queryFailure(cause, queryMemoryBytes)
+    } finally {
+      signal?.removeEventListener('abort', kill)
+      running.ended(id)
+    }
   }
 
   return {
@@ -69,23 +77,19 @@ export function createClickHouse(options: ClickHouseOptions): ClickHouse {
           values: lines as never,
         })
       }),
-    async rows<Row extends unknown[]>(sql: string): Promise<Row[]> {
+    async rows<Row extends unknown[]>(sql: string, signal?: AbortSignal): Promise<Row[]> {
       const started = performance.now()
-      const reader = await take()
+      const reader = await readers.take(signal)
       try {
-        const query = `${sql} SETTINGS ${bounds}, output_format_json_quote_64bit_integers=0`
-        const result = await reader.query({ query, format: 'JSONCompactEachRow' })
-        return await result.json<Row>()
-      } catch (cause) {
-        throw queryFailure(cause, queryMemoryBytes)
+        return await read<Row>(reader, sql, signal)
       } finally {
-        give(reader)
+        readers.give(reader)
         onQuery((performance.now() - started) / 1000)
       }
     },
     async close() {
       await writing
-      await Promise.all([writer, ...readers].map((client) => client.close()))
+      await Promise.all([writer, killer, ...options.readers].map((client) => client.close()))
     },
   }
 }

@@ -22,10 +22,10 @@ export async function openTelemetryStore(clickhouse: ClickHouse): Promise<Teleme
   await migrateTelemetry(clickhouse)
   return {
     insertBatch: (batch) => insertBatch(clickhouse, batch),
-    aggregate: (plan) => aggregate(clickhouse, plan),
-    partials: (plan) => partials(clickhouse, plan),
+    aggregate: (...asked) => aggregate(clickhouse, ...asked),
+    partials: (...asked) => partials(clickhouse, ...asked),
     rollUps: (...of) => rollUps(clickhouse, ...of),
-    raw: (plan) => raw(clickhouse, plan),
+    raw: (...asked) => raw(clickhouse, ...asked),
     latest: (page) => latest(clickhouse, page),
     ...catalogueOf(clickhouse),
     ...removalsOf(clickhouse),
@@ -41,7 +41,7 @@ async function insertBatch(clickhouse: ClickHouse, batch: DrainBatch): Promise<v
   await clickhouse.insert('frames', batch.lines, batch.token)
 }
 
-async function aggregate(clickhouse: ClickHouse, plan: AggregatePlan): Promise<AggregateRow[]> {
+async function aggregate(clickhouse: ClickHouse, plan: AggregatePlan, signal: AbortSignal): Promise<AggregateRow[]> {
   type Row = [
     bucket: number,
     device: string,
@@ -51,7 +51,7 @@ async function aggregate(clickhouse: ClickHouse, plan: AggregatePlan): Promise<A
     num: number,
     str: string,
   ]
-  const rows = await clickhouse.rows<Row>(aggregateSql(plan))
+  const rows = await clickhouse.rows<Row>(aggregateSql(plan), signal)
   return rows.map(([bucket, device, tags, metric, kind, num, str]) => ({
     bucket,
     device: plan.byDevice ? device : undefined,
@@ -63,7 +63,7 @@ async function aggregate(clickhouse: ClickHouse, plan: AggregatePlan): Promise<A
   }))
 }
 
-async function partials(clickhouse: ClickHouse, plan: AggregatePlan): Promise<PartialRow[]> {
+async function partials(clickhouse: ClickHouse, plan: AggregatePlan, signal: AbortSignal): Promise<PartialRow[]> {
   type Row = [
     at: number,
     metric: string,
@@ -74,7 +74,7 @@ async function partials(clickhouse: ClickHouse, plan: AggregatePlan): Promise<Pa
     min: number,
     max: number,
   ]
-  const rows = await clickhouse.rows<Row>(partialsSql(plan))
+  const rows = await clickhouse.rows<Row>(partialsSql(plan), signal)
   return rows.map(([at, metric, device, tagSet, count, sum, min, max]) => ({
     at,
     metric,
@@ -99,7 +99,7 @@ async function rollUps(clickhouse: ClickHouse, ...of: Parameters<TelemetryStore[
  * The points that a page can need at most are picked first, a heap of them at a time: to gather a whole range for the
  * sake of one page would take as much memory as the range has points.
  */
-async function raw(clickhouse: ClickHouse, plan: RawPlan): Promise<RawRow[]> {
+async function raw(clickhouse: ClickHouse, plan: RawPlan, signal: AbortSignal): Promise<RawRow[]> {
   const direction = plan.order === 'asc' ? 'ASC' : 'DESC'
   const after =
     plan.after &&
@@ -111,6 +111,7 @@ async function raw(clickhouse: ClickHouse, plan: RawPlan): Promise<RawRow[]> {
        WHERE ${selected(plan)} AND ${inRange('ts', plan.start, plan.end)} ${after ?? ''}
        ${order} LIMIT ${plan.limit * plan.metrics.length})
      GROUP BY ts, device ${order} LIMIT ${plan.limit}`,
+    signal,
   )
   return rows.map(([ts, device, points]) => ({
     at: ts,

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { idempotencyKeyPattern } from '@nexus/contract'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Ctx, Principal } from '../../core/context.ts'
-import { invalid } from '../../core/failure.ts'
+import { type Failure, fail, invalid } from '../../core/failure.ts'
 
 const requestIdShape = /^[\w.:-]{1,128}$/
 const traceparentShape = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}/
@@ -38,6 +38,26 @@ export function httpCtx(
     now: deps.now,
     signal: deps.signal,
   }
+}
+
+/**
+ * Aborted when the connection goes before the answer is finished, with a failure that nobody will read; `onGone` is told
+ * first. It hangs on the answer alone, so that nothing stays behind on a connection that is kept alive.
+ */
+export function callerSignal({ raw }: FastifyReply, onGone: () => void): AbortSignal {
+  const controller = new AbortController()
+  const look = () => {
+    if (raw.writableFinished) return
+    onGone()
+    controller.abort(callerGone())
+  }
+  if (raw.destroyed) look()
+  else raw.once('close', look)
+  return controller.signal
+}
+
+function callerGone(): Failure {
+  return fail('INVALID_REQUEST', { field: 'request', reason: 'caller_gone', issue: 'was left before its answer' })
 }
 
 const idempotencyKeyShape = new RegExp(idempotencyKeyPattern)

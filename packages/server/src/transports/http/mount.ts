@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { admit } from './admit.ts'
 import { type MediaType, negotiate, streamRows } from './alternatives.ts'
 import { checkShape, decodeBody, parseJson } from './body.ts'
-import { httpCtx, idempotencyKeyOf } from './call.ts'
+import { callerSignal, httpCtx, idempotencyKeyOf } from './call.ts'
 import { unsupportedMedia } from './error-answer.ts'
 import { gatherInput } from './input.ts'
 import type { HttpDeps } from './ports.ts'
@@ -33,6 +33,9 @@ export function splitRoute(route: HttpRoute): { method: string; url: string } {
   return { method, url: path.replaceAll(/\{(\w+)\}/g, ':$1') }
 }
 
+/** As nginx counts callers who did not wait for the answer; Fastify does not count them. */
+const hungUp = 499
+
 async function serve(
   deps: HttpDeps,
   operation: Operation,
@@ -43,7 +46,8 @@ async function serve(
   const media = negotiate(request.headers.accept, operation)
   const body = await readBody(operation, request)
   const input = gatherInput(operation, { method: request.method, params: request.params, query: request.query, body })
-  const ctx = httpCtx(principal, request, deps)
+  const countGone = () => deps.observe(operation.id as OperationId, hungUp, reply.elapsedTime / 1000)
+  const ctx = httpCtx(principal, request, { now: deps.now, signal: callerSignal(reply, countGone) })
   const key = idempotencyKeyOf(request)
   const answer = await deps.gate.invoke(
     operation.id as OperationId,
