@@ -2,6 +2,7 @@ import { setImmediate as endOfTick } from 'node:timers/promises'
 import type { BatchReceipt, FrameReceipt } from '@nexus/contract'
 import type { Ctx } from '../core/context.ts'
 import { createLoop } from '../core/loop.ts'
+import { finishDeletions } from './delete.ts'
 import { DirtyHours } from './dirty-hours.ts'
 import { createDrain } from './drain.ts'
 import { telemetryHandlers } from './handlers.ts'
@@ -91,6 +92,7 @@ export async function createTelemetry(options: TelemetryOptions) {
   })
 
   dirty.mark(log.dirtyHours(), now())
+  await finishDeletions({ log, store, dirty, cache }, now())
   await drain.settle(0, Number.MAX_SAFE_INTEGER)
   rules.replace(await retention.get())
   await loadLatest(store, latest)

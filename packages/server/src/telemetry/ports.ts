@@ -47,6 +47,16 @@ export interface DrainBatch {
   hours: DeviceHour[]
 }
 
+/** Points of a device that go for good, of all metrics or of those named. */
+export interface Deletion {
+  device: string
+  metrics: string[] | undefined
+  start: Micros
+  end: Micros
+  /** What was written later stays, so that a deletion may be done again at any time. */
+  version: number
+}
+
 /**
  * Frames that are accepted and not yet in the store. Once `append` resolves they survive `kill -9` and a power cut;
  * they leave only after the store has them.
@@ -72,6 +82,11 @@ export interface IngestLog {
   dirtyHours(): DeviceHour[]
   markDirty(hours: DeviceHour[]): void
   clearDirty(hours: DeviceHour[]): void
+  /** Writes down what is about to be deleted, until it is; returns under which number. */
+  beginDeletion(deletion: Deletion): number
+  endDeletion(id: number): void
+  /** Deletions that were begun and not ended, as by a crash. */
+  openDeletions(): (Deletion & { id: number })[]
   /** Forgets some of the answers that are older than 24 hours; true: there may be more. */
   sweepSeen(now: number): boolean
   close(): void
@@ -207,8 +222,11 @@ export interface TelemetryStore {
   tagSets(limit: number): Promise<{ id: string; tags: Record<string, string> }[]>
   tagKeys(filter: { after?: string; limit: number }): Promise<{ key: string; values: number }[]>
   tagValues(filter: { key: string; after?: string; limit: number }): Promise<string[]>
-  /** Deletes points and returns how many. */
-  delete(range: { device: string; metrics: string[] | undefined; start: Micros; end: Micros }): Promise<number>
+  /** How many points there are to delete. */
+  countOf(deletion: Deletion): Promise<number>
+  /** Deletes points, and makes the catalogue of their device anew. Done again after a crash at any point, it ends well. */
+  delete(deletion: Deletion): Promise<void>
+  /** In which hours a device has points or roll-ups. */
   hoursOf(range: { device: string; start: Micros; end: Micros }): Promise<number[]>
   /** Deletes points and roll-ups of these metrics before an hour. */
   expire(metrics: string[], before: Micros): Promise<void>

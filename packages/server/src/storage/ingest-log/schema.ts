@@ -12,6 +12,9 @@ export const migrations: readonly string[] = [
    CREATE TABLE seen (key TEXT PRIMARY KEY, body_hash TEXT NOT NULL, answer TEXT NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
    CREATE INDEX seen_expires ON seen (expires_at);
    CREATE TABLE dirty (hour INTEGER NOT NULL, device TEXT NOT NULL, PRIMARY KEY (hour, device)) WITHOUT ROWID;`,
+  `CREATE TABLE deletion (
+     id INTEGER PRIMARY KEY, device TEXT NOT NULL, metrics TEXT, start_at INTEGER NOT NULL, end_at INTEGER NOT NULL,
+     version INTEGER NOT NULL);`,
 ]
 
 /** Makes the log's tables, or brings those of an older version up; refuses those of a newer one. */

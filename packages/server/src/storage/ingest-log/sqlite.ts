@@ -1,6 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { fail } from '../../core/failure.ts'
-import type { DeviceHour, DrainBatch, IngestLog, LogRecord, SeenAnswer } from '../../telemetry/ports.ts'
+import type { Deletion, DeviceHour, DrainBatch, IngestLog, LogRecord, SeenAnswer } from '../../telemetry/ports.ts'
 import { migrateIngestLog } from './schema.ts'
 
 export interface IngestLogOptions {
@@ -75,6 +75,12 @@ export function openIngestLog(options: IngestLogOptions): IngestLog {
     dirtyHours: () => sql.dirty.all() as unknown as DeviceHour[],
     markDirty: (hours) => transaction(db, () => runAll(sql.markDirty, hours)),
     clearDirty: (hours) => transaction(db, () => runAll(sql.clearDirty, hours)),
+    beginDeletion: ({ device, metrics, start, end, version }) => {
+      const named = metrics ? JSON.stringify(metrics) : null
+      return Number(sql.beginDeletion.run(device, named, start, end, version).lastInsertRowid)
+    },
+    endDeletion: (id) => void sql.endDeletion.run(id),
+    openDeletions: () => (sql.openDeletions.all() as unknown as DeletionRow[]).map(toDeletion),
     sweepSeen: (now) => sql.sweepSeen.run(now, sweepRows).changes === sweepRows,
     close() {
       if (group) commit()
@@ -178,6 +184,19 @@ function openBatch(sql: Statements, bytesMax: number): DrainBatch | undefined {
   }
 }
 
+interface DeletionRow {
+  id: number
+  device: string
+  metrics: string | null
+  start: number
+  end: number
+  version: number
+}
+
+function toDeletion({ metrics, ...row }: DeletionRow): Deletion & { id: number } {
+  return { ...row, metrics: metrics === null ? undefined : JSON.parse(metrics) }
+}
+
 function takeRows(sql: Statements, bytesMax: number): unknown[] {
   const last = sql.lastWithin.get(bytesMax) as { id: number | null }
   return last.id === null ? [] : sql.upTo.all(last.id)
@@ -229,6 +248,11 @@ function statements(db: DatabaseSync) {
     dirty: prepare('SELECT hour, device FROM dirty'),
     markDirty: prepare('INSERT OR IGNORE INTO dirty (hour, device) VALUES (:hour, :device)'),
     clearDirty: prepare('DELETE FROM dirty WHERE hour = :hour AND device = :device'),
+    beginDeletion: prepare('INSERT INTO deletion (device, metrics, start_at, end_at, version) VALUES (?, ?, ?, ?, ?)'),
+    endDeletion: prepare('DELETE FROM deletion WHERE id = ?'),
+    openDeletions: prepare(
+      'SELECT id, device, metrics, start_at AS start, end_at AS "end", version FROM deletion ORDER BY id',
+    ),
   }
 }
 

@@ -45,7 +45,10 @@ function tagCondition({ key, negated, patterns }: TagCondition): string {
   return `${negated ? 'NOT ' : ''}(mapContains(tags, ${quote(key)}) AND (${any.join(' OR ')}))`
 }
 
-const hourOf = (column: string) => `intDiv(toUnixTimestamp(${column}), 3600)`
+/** The hour of the epoch that a column lies in. */
+export function hourOf(column: string): string {
+  return `intDiv(toUnixTimestamp(${column}), 3600)`
+}
 
 /** The condition that a row lies in one of these hours. */
 export function inDirty(set: DirtySet, column: string): string {
