@@ -71,17 +71,8 @@ export async function createTelemetry(options: TelemetryOptions) {
     onRolled: warmer.wishHours,
     onError: onError('roller'),
   })
-  const expiry = createExpiry({
-    retention,
-    rules,
-    store,
-    latest,
-    cache,
-    warmer,
-    drain,
-    now,
-    onError: onError('expiry'),
-  })
+  const expiry = createExpiry({ rules, store, latest, cache, warmer, drain, now, onError: onError('expiry') })
+  const recall = () => drain.exclusively(() => loadLatest(store, latest))
   const sweeper = createLoop({
     name: 'sweeper',
     restMs: sweepMs,
@@ -96,6 +87,7 @@ export async function createTelemetry(options: TelemetryOptions) {
   await drain.settle(0, Number.MAX_SAFE_INTEGER)
   rules.replace(await retention.get())
   await loadLatest(store, latest)
+  expiry.forget()
   for (const { id, tags } of await store.tagSets(tagSetsMax)) tagSets.learn(id, tags)
 
   const intake = createIntakes({
@@ -107,7 +99,21 @@ export async function createTelemetry(options: TelemetryOptions) {
     futureLimit: options.futureLimitSeconds * 1_000_000,
     takeBack: createTakeBack({ latest, drain, store, onError: onError('take-back') }),
   })
-  const deps = { log, store, drain, dirty, cache, tagSets, warmer, latest, retention, rules, intake }
+  const deps = {
+    log,
+    store,
+    drain,
+    dirty,
+    cache,
+    tagSets,
+    warmer,
+    latest,
+    retention,
+    rules,
+    recall,
+    forget: expiry.forget,
+    intake,
+  }
   const loops = [drain, roller, warmer, expiry, sweeper]
   return {
     handlers: telemetryHandlers(deps),
@@ -117,7 +123,7 @@ export async function createTelemetry(options: TelemetryOptions) {
     sendBatch: (ctx: Ctx, input: BatchInput, idempotent?: Idempotent): Promise<BatchReceipt> =>
       sendBatch(deps, ctx, input, idempotent),
     rollAll: () => drain.settle(0, Number.MAX_SAFE_INTEGER).then(roller.rollAll),
-    expireAll: expiry.expireAll,
+    expireAll: () => expiry.expireAll(),
     warmAll: warmer.warmAll,
     depth: () => log.depth(),
     dirtyHours: () => dirty.size,

@@ -168,12 +168,26 @@ export interface RollUpColumns {
   maxs: number[]
 }
 
+/** Metrics of which what lies before a whole hour is past its retention. */
+export interface Cutoff {
+  metrics: string[]
+  before: Micros
+}
+
+/** A month of a table of the store, or a table that has no months. */
+export interface PastPart {
+  table: string
+  month: string | undefined
+}
+
 export interface RawPlan extends Selection {
   start: Micros
   end: Micros
   order: 'asc' | 'desc'
   /** Rows after this one, in the order asked for. */
   after: { at: Micros; device: string } | undefined
+  /** What is not to be seen any more. */
+  past: Cutoff[]
   limit: number
 }
 
@@ -228,8 +242,10 @@ export interface TelemetryStore {
   delete(deletion: Deletion): Promise<void>
   /** In which hours a device has points or roll-ups. */
   hoursOf(range: { device: string; start: Micros; end: Micros }): Promise<number[]>
-  /** Deletes points and roll-ups of these metrics before an hour. */
-  expire(metrics: string[], before: Micros): Promise<void>
+  /** Where more than a day of what is past lies, points first. Nothing is read of what no cutoff reaches. */
+  pastParts(cutoffs: readonly Cutoff[]): Promise<PastPart[]>
+  /** Deletes what is past in one part: the part as a whole, if all of it is. */
+  expire(cutoffs: readonly Cutoff[], part: PastPart): Promise<void>
   /** Makes the roll-ups of these hours anew from deduplicated points; they replace the older ones at once. */
   rollUp(hours: DeviceHour[], version: number): Promise<void>
   close(): Promise<void>

@@ -3,7 +3,7 @@ import type { ClickHouse } from './clickhouse.ts'
 import { at, hourOf, inRange, list, quote } from './sql.ts'
 
 /** Deletion for good: parts are rewritten before the call returns. */
-export function removalsOf(clickhouse: ClickHouse): Pick<TelemetryStore, 'countOf' | 'delete' | 'hoursOf' | 'expire'> {
+export function removalsOf(clickhouse: ClickHouse): Pick<TelemetryStore, 'countOf' | 'delete' | 'hoursOf'> {
   const remove = (table: string, where: string) =>
     clickhouse.command(`ALTER TABLE ${table} DELETE WHERE ${where} SETTINGS mutations_sync = 2`)
 
@@ -29,13 +29,6 @@ export function removalsOf(clickhouse: ClickHouse): Pick<TelemetryStore, 'countO
          UNION ALL SELECT ${hourOf('t')} AS hour FROM rollup_1h WHERE ${rolled})`,
       )
       return rows.map(([hour]) => hour)
-    },
-    async expire(metrics, before) {
-      const where = `metric IN (${list(metrics)}) AND`
-      await remove('points', `${where} ts < ${at(before)}`)
-      await remove('rollup_1m', `${where} t < ${at(before)}`)
-      await remove('rollup_1h', `${where} t < ${at(before)}`)
-      await remove('series', `${where} last_at < ${at(before)}`)
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { DeviceHour, DirtySet, Micros, Selection, TagCondition } from '../../telemetry/ports.ts'
+import type { Cutoff, DeviceHour, DirtySet, Micros, Selection, TagCondition } from '../../telemetry/ports.ts'
 
 /**
  * A string literal. Bound parameters would be the usual way, but asynchronous parameterised queries run one at a time
@@ -68,6 +68,14 @@ export function inHours(pairs: readonly DeviceHour[], column: string): string {
   return `${inRange(column, from, to)} AND device IN (${list(devices)}) AND (device, ${hourOf(column)}) IN (${pairs
     .map((pair) => `(${quote(pair.device)}, ${pair.hour})`)
     .join(', ')})`
+}
+
+/** The condition that a row is past its retention. */
+export function isPast(cutoffs: readonly Cutoff[], column: string): string {
+  if (cutoffs.length === 0) return '0'
+  return cutoffs
+    .map(({ metrics, before }) => `(metric IN (${list(metrics)}) AND ${column} < ${at(before)})`)
+    .join(' OR ')
 }
 
 /** The type of a store's number, as the contract names it. */

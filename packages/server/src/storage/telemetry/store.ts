@@ -12,10 +12,11 @@ import type {
 import { aggregateSql, partialsSql, rollUpsSql } from './aggregate-sql.ts'
 import { catalogueOf } from './catalogue.ts'
 import type { ClickHouse } from './clickhouse.ts'
+import { expiryOf } from './expiry.ts'
 import { removalsOf } from './removals.ts'
 import { rollUp } from './roll-up.ts'
 import { migrateTelemetry } from './schema.ts'
-import { at, inRange, kindNames, list, quote, selected } from './sql.ts'
+import { at, inRange, isPast, kindNames, list, quote, selected } from './sql.ts'
 
 /** The telemetry store in ClickHouse's SQL, the same on chDB and on a server. */
 export async function openTelemetryStore(clickhouse: ClickHouse): Promise<TelemetryStore> {
@@ -29,6 +30,7 @@ export async function openTelemetryStore(clickhouse: ClickHouse): Promise<Teleme
     latest: (page) => latest(clickhouse, page),
     ...catalogueOf(clickhouse),
     ...removalsOf(clickhouse),
+    ...expiryOf(clickhouse),
     rollUp: (hours, version) => rollUp(clickhouse, hours, version),
     close: () => clickhouse.close(),
   }
@@ -108,7 +110,7 @@ async function raw(clickhouse: ClickHouse, plan: RawPlan, signal: AbortSignal): 
   const rows = await clickhouse.rows<[number, string, [string, number, number, string][]]>(
     `SELECT toUnixTimestamp64Micro(ts), device, arraySort(groupArray((metric, kind, num, str)))
      FROM (SELECT ts, device, metric, kind, num, str FROM points FINAL
-       WHERE ${selected(plan)} AND ${inRange('ts', plan.start, plan.end)} ${after ?? ''}
+       WHERE ${selected(plan)} AND ${inRange('ts', plan.start, plan.end)} AND NOT (${isPast(plan.past, 'ts')}) ${after ?? ''}
        ${order} LIMIT ${plan.limit * plan.metrics.length})
      GROUP BY ts, device ${order} LIMIT ${plan.limit}`,
     signal,
