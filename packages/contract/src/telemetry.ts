@@ -158,12 +158,12 @@ const list = (description: string) =>
       Type.Array(Type.String({ minLength: 1, maxLength: 1024 }), { minItems: 1, maxItems: 1000 }),
     ],
     {
-      description,
+      description: `${description}; comma-separated, a backslash escapes; in an array entries stand as they are`,
     },
   )
 
-const DeviceList = list('A device, or several, comma-separated')
-const MetricList = list('Metrics, comma-separated; missing: all')
+const DeviceList = list('A device, or several')
+const MetricList = list('Metrics; missing: all')
 const TagFilter = Type.String({
   minLength: 1,
   maxLength: 4096,
@@ -195,7 +195,7 @@ export const QueryInput = Type.Object(
       }),
     ),
     tz: Type.Optional(Type.String({ minLength: 1, maxLength: 64, default: 'UTC', description: 'An IANA time zone' })),
-    group_by: Type.Optional(list('`device_id` and `tag.<key>`, comma-separated')),
+    group_by: Type.Optional(list('`device_id` and `tag.<key>`')),
     fill: Type.Optional(Type.Enum(['none', 'null', 'previous', 'linear', '0'], { default: 'none' })),
     resolution: Type.Optional(Type.Enum(['auto', 'raw'], { default: 'auto' })),
     limit: Type.Optional(

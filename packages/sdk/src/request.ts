@@ -13,14 +13,11 @@ const pathLengthMax = 6000
 
 /**
  * Lays flat input out over a route: fields named in the path, then the query string for GET and DELETE or a JSON body
- * for the rest. A query that a URL can't carry (too long, or a list whose items hold commas) takes the operation's
- * body route if it has one.
+ * for the rest. A query that is too long for a URL takes the operation's body route if it has one.
  */
 export function requestOf(operation: Operation, input: Readonly<Record<string, unknown>>): HttpCall {
   const canonical = layOut(operation.http[0], input)
-  if (canonical.body !== undefined || (canonical.path.length <= pathLengthMax && !hasCommaInList(input))) {
-    return canonical
-  }
+  if (canonical.body !== undefined || canonical.path.length <= pathLengthMax) return canonical
   const bodyRoute = operation.http.find((route) => !isQueryRoute(route))
   return bodyRoute ? layOut(bodyRoute, input) : canonical
 }
@@ -41,10 +38,6 @@ function layOut(route: HttpRoute, input: Readonly<Record<string, unknown>>): Htt
 
 const isQueryRoute = (route: HttpRoute) => route.startsWith('GET ') || route.startsWith('DELETE ')
 
-function hasCommaInList(input: Readonly<Record<string, unknown>>): boolean {
-  return Object.values(input).some((value) => Array.isArray(value) && value.some((item) => String(item).includes(',')))
-}
-
 function queryString(fields: Readonly<Record<string, unknown>>): string {
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(fields)) {
@@ -53,7 +46,8 @@ function queryString(fields: Readonly<Record<string, unknown>>): string {
   return query.toString()
 }
 
+/** In a comma-separated list a backslash takes the next character as it is; in a lone text it is the caller's to write. */
 function queryValue(value: unknown): string {
-  if (Array.isArray(value)) return value.join(',')
+  if (Array.isArray(value)) return value.map((item) => String(item).replaceAll(/[\\,]/g, '\\$&')).join(',')
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }

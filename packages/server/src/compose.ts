@@ -87,6 +87,7 @@ async function compose(
     path: folder('telemetry/chdb'),
     readers: config.queryConcurrency,
     queryTimeoutMs: config.queryTimeoutSeconds * 1000,
+    queryMemoryBytes: config.queryMemoryMb * 1024 * 1024,
     onQuery: (seconds) => metrics?.observeQuery(seconds),
   })
   closers.push(() => clickhouse.close())

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
+import { migrations } from './storage/ingest-log/schema.ts'
 import { openChdb } from './storage/telemetry/chdb.ts'
 import { spawnNexus } from './testing/child-nexus.ts'
 import { startTestNexus, testFolder } from './testing/nexus.ts'
@@ -38,7 +39,7 @@ function execSqlite(file: string, sql: string): void {
 
 async function execChdb(folder: string, sql: string): Promise<void> {
   const path = join(folder, 'telemetry/chdb')
-  const chdb = openChdb({ path, readers: 1, queryTimeoutMs: 30_000, onQuery: () => {} })
+  const chdb = openChdb({ path, readers: 1, queryTimeoutMs: 30_000, queryMemoryBytes: 1 << 30, onQuery: () => {} })
   await chdb.command(sql)
   await chdb.close()
 }
@@ -50,7 +51,7 @@ const fromTheFuture: Record<string, { age(folder: string): unknown; undo(folder:
   },
   'ingest log': {
     age: (folder) => execSqlite(join(folder, 'telemetry/ingest.db'), 'PRAGMA user_version = 9999'),
-    undo: (folder) => execSqlite(join(folder, 'telemetry/ingest.db'), 'PRAGMA user_version = 1'),
+    undo: (folder) => execSqlite(join(folder, 'telemetry/ingest.db'), `PRAGMA user_version = ${migrations.length}`),
   },
   'telemetry store': {
     age: (folder) => execChdb(folder, 'INSERT INTO nexus_schema VALUES (9999)'),

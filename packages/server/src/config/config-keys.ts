@@ -88,6 +88,13 @@ export const configKeys = {
     maximum: 3600,
     description: 'How long a telemetry query may run before it is answered with TIMEOUT',
   }),
+  queryMemoryMb: integer({
+    default: 2048,
+    unit: 'MiB',
+    minimum: 256,
+    maximum: 1_048_576,
+    description: 'How much memory the column store may take for one query; one that needs more is refused',
+  }),
   queryConcurrency: integer({
     default: 8,
     unit: 'queries',

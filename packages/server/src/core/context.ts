@@ -19,7 +19,7 @@ export interface Ctx {
   traceId: string
   /** Milliseconds since the epoch. */
   now(): number
-  /** Aborted when the caller has gone or the server stops. */
+  /** Aborted once nobody waits for the answer: the caller has gone, or a stop has cut it off after its grace. */
   signal: AbortSignal
 }
 

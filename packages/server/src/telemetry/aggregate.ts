@@ -1,3 +1,4 @@
+import type { Ctx } from '../core/context.ts'
 import type { DirtyHours } from './dirty-hours.ts'
 import { microsPerHour } from './instant.ts'
 import type { LatestValues } from './latest-values.ts'
@@ -34,25 +35,26 @@ const devicesMax = 2000
  * Answers a plan: from roll-ups in memory where all of them are there, reading only edges and dirty hours from the
  * store; else from the store alone, and wishes for what was missing.
  */
-export async function aggregate(deps: AggregateDeps, plan: AggregatePlan): Promise<AggregateRow[]> {
+export async function aggregate(deps: AggregateDeps, { signal }: Ctx, plan: AggregatePlan): Promise<AggregateRow[]> {
   const devices = gatherable.includes(plan.aggregation) ? devicesOf(deps.latest, plan) : undefined
   const rolled = plan.stretches.filter(({ source }) => source !== 'raw')
   if (!devices || rolled.length === 0 || blocksNeeded(plan, devices, rolled) > blocksMax)
-    return deps.store.aggregate(plan)
+    return deps.store.aggregate(plan, signal)
 
   const merge = new Merge(deps.tagSets, plan)
-  for (const stretch of rolled) if (!mergeBlocks(deps, plan, devices, stretch, merge)) return deps.store.aggregate(plan)
+  for (const stretch of rolled)
+    if (!mergeBlocks(deps, plan, devices, stretch, merge)) return deps.store.aggregate(plan, signal)
   const raw = plan.stretches.filter(({ source }) => source === 'raw')
   if (raw.length > 0) {
-    const partials = await deps.store.partials({ ...plan, stretches: raw })
+    const partials = await deps.store.partials({ ...plan, stretches: raw }, signal)
     // There may be more of them than were let through: the store merges what does not fit here.
-    if (partials.length >= plan.rowsMax) return deps.store.aggregate(plan)
+    if (partials.length >= plan.rowsMax) return deps.store.aggregate(plan, signal)
     for (const { metric, device, tagSet, at, count, sum, min, max } of partials) {
       const group = merge.groupOf(metric, device, tagSet)
       group?.gather(merge.buckets.indexOf(at), count, sum, min, max)
     }
   }
-  return merge.unfit ? deps.store.aggregate(plan) : merge.rows()
+  return merge.unfit ? deps.store.aggregate(plan, signal) : merge.rows()
 }
 
 /** The devices to look at, if they are all known and not too many. */

@@ -1,6 +1,8 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import type { ClickHouse } from '../storage/telemetry/clickhouse.ts'
+import { testFolder } from '../testing/nexus.ts'
 import { openTelemetryRoom } from '../testing/telemetry-room.ts'
 
 const start = Date.UTC(2025, 10, 3)
@@ -125,4 +127,63 @@ test('after a deletion the last value is the one before, also while it runs for 
   const during = room.handlers['telemetry.query'](ctx, { ...before, metrics: 'm' })
   deepEqual([(await during).data[0]?.m, (await deletion).deleted_points], [1, 1])
   equal((await room.handlers['telemetry.latest'](ctx, {})).devices[0]?.metrics.m?.value, 1)
+})
+
+/** An engine that fails, as the process would be gone, when the deletion comes to the step that begins so. */
+function crashingAt(step: string, clickhouse: ClickHouse): ClickHouse {
+  const command = (sql: string) => (sql.startsWith(step) ? Promise.reject(new Error('crash')) : clickhouse.command(sql))
+  return { ...clickhouse, command }
+}
+
+for (const step of ['ALTER TABLE points DELETE', 'ALTER TABLE series DELETE', 'INSERT INTO series']) {
+  test(`a deletion that a crash cuts short before ${step} is finished at the next start`, async (t) => {
+    const folder = testFolder(t)
+    const first = await openTelemetryRoom(t, { folder, engine: (clickhouse) => crashingAt(step, clickhouse) })
+    const frame = (minutes: number) => ({
+      device_id: 'd',
+      timestamp: start + minutes * minute,
+      metrics: { a: minutes, b: 1 },
+    })
+    await first.room.sendBatch(first.ctx, { frames: [0, 10, 70].map(frame) })
+    await first.room.rollAll()
+    const range = { device_id: 'd', start_time: start, end_time: start + 20 * minute, metrics: 'a' }
+    await rejects(first.room.handlers['telemetry.data.delete'](first.ctx, range), /crash/)
+    // Sent after the deletion was asked for, so it is not meant by it; on the way and in the store.
+    await first.room.send(first.ctx, frame(10), 'durable')
+    await first.room.rollAll()
+    await first.room.send(first.ctx, frame(15), 'durable')
+    await first.close()
+
+    const { room, ctx, log } = await openTelemetryRoom(t, { folder })
+    const { metrics } = await room.handlers['telemetry.metrics'](ctx, { device_id: 'd' })
+    deepEqual(
+      metrics.map(({ name, first_seen }) => [name, first_seen.slice(11, 16)]),
+      [
+        ['a', '00:10'],
+        ['b', '00:00'],
+      ],
+    )
+    const { devices } = await room.handlers['telemetry.latest'](ctx, { device_id: 'd' })
+    deepEqual([devices[0]?.metrics.a?.value, devices[0]?.metrics.b?.value], [70, 1])
+    const sums = async () => {
+      const hours = { start_time: start, end_time: start + 2 * hour, metrics: 'a,b', aggregation: 'sum' as const }
+      return (await room.handlers['telemetry.query'](ctx, { ...hours, interval: '1h' })).data.map(({ a, b }) => [a, b])
+    }
+    for (const rolled of [false, true]) {
+      if (rolled) await room.rollAll()
+      deepEqual(await sums(), [
+        [25, 3],
+        [70, 1],
+      ])
+    }
+    deepEqual(log.openDeletions(), [])
+  })
+}
+
+test('a deletion that went well, or found nothing, leaves nothing to be done again', async (t) => {
+  const { room, ctx, log } = await openTelemetryRoom(t)
+  await room.send(ctx, { device_id: 'd', timestamp: start, metrics: { m: 1 } }, 'durable')
+  for (const device_id of ['d', 'd', 'nobody'])
+    await room.handlers['telemetry.data.delete'](ctx, { device_id, start_time: start, end_time: start + hour })
+  deepEqual(log.openDeletions(), [])
 })

@@ -5,7 +5,7 @@ import type { DirtyHours } from './dirty-hours.ts'
 import type { Drain } from './drain.ts'
 import { type Micros, readInstant } from './instant.ts'
 import type { LatestValues } from './latest-values.ts'
-import type { IngestLog, TelemetryStore } from './ports.ts'
+import type { Deletion, IngestLog, TelemetryStore } from './ports.ts'
 import { readList } from './question.ts'
 import type { RollUpCache } from './roll-up-cache.ts'
 
@@ -20,7 +20,7 @@ export interface DeleteDeps {
 
 /**
  * Deletes the points of a device in [start, end) for good. Hours are marked before anything goes, so that no answer ever
- * comes from a roll-up of points that are gone.
+ * comes from a roll-up of points that are gone. One that a crash interrupts is finished at the next start.
  */
 export async function deleteTelemetry(
   deps: DeleteDeps,
@@ -36,10 +36,9 @@ export async function deleteTelemetry(
   const lastAt = new Map([...(deps.latest.devices.get(device)?.metrics ?? [])].map(([metric, { at }]) => [metric, at]))
   await deps.drain.settle(start, end)
   return deps.drain.exclusively(async () => {
-    const hours = (await deps.store.hoursOf({ device, start, end })).map((hour) => ({ device, hour }))
-    deps.log.markDirty(hours)
-    deps.cache.drop(deps.dirty.mark(hours, ctx.now()))
-    const deleted = await deps.store.delete({ device, metrics, start, end })
+    const deletion = { device, metrics, start, end, version: deps.log.lastVersion() }
+    const deleted = await deps.store.countOf(deletion)
+    if (deleted > 0) await carryOut(deps, deletion, deps.log.beginDeletion(deletion), ctx.now())
     const left = await deps.store.latest({ devices: [device], limit: 1 })
     // Only values that were there before: of those that came in meanwhile the store may know nothing yet. At once, for
     // queries take latest values for all series.
@@ -49,4 +48,23 @@ export async function deleteTelemetry(
     deps.latest.load(left)
     return { deleted_points: deleted }
   })
+}
+
+export type DeletionDeps = Pick<DeleteDeps, 'store' | 'log' | 'dirty' | 'cache'>
+
+/**
+ * Finishes the deletions that a crash or a fault left half done. Of a device between two steps the points are gone, and
+ * its catalogue too, until this has run. What was sent after such a deletion stays.
+ */
+export async function finishDeletions(deps: DeletionDeps, now: number): Promise<void> {
+  for (const { id, ...deletion } of deps.log.openDeletions()) await carryOut(deps, deletion, id, now)
+}
+
+async function carryOut(deps: DeletionDeps, deletion: Deletion, id: number, now: number): Promise<void> {
+  const { device } = deletion
+  const hours = (await deps.store.hoursOf(deletion)).map((hour) => ({ device, hour }))
+  deps.log.markDirty(hours)
+  deps.cache.drop(deps.dirty.mark(hours, now))
+  await deps.store.delete(deletion)
+  deps.log.endDeletion(id)
 }

@@ -1,5 +1,5 @@
 import type { OperationId } from '@nexus/contract'
-import type { Verb } from '../core/invoke.ts'
+import { type PreparedVerb, prepared, type Verb } from '../core/invoke.ts'
 import { type CatalogueDeps, listMetrics, listTags } from './catalogue.ts'
 import { type DeleteDeps, deleteTelemetry } from './delete.ts'
 import { type LatestDeps, latestTelemetry } from './latest.ts'
@@ -10,7 +10,10 @@ import { sendBatch } from './send-batch.ts'
 
 export type TelemetryDeps = SendDeps & QueryDeps & LatestDeps & CatalogueDeps & DeleteDeps & RetentionDeps
 
-type TelemetryHandlers = { [Id in Extract<OperationId, `telemetry.${string}`>]: Verb<Id> }
+type TelemetryId = Extract<OperationId, `telemetry.${string}`>
+type TelemetryHandlers = { [Id in Exclude<TelemetryId, 'telemetry.retention.put'>]: Verb<Id> } & {
+  'telemetry.retention.put': PreparedVerb<'telemetry.retention.put'>
+}
 
 export function telemetryHandlers(deps: TelemetryDeps): TelemetryHandlers {
   return {
@@ -22,6 +25,9 @@ export function telemetryHandlers(deps: TelemetryDeps): TelemetryHandlers {
     'telemetry.tags': (ctx, input) => listTags(deps, ctx, input),
     'telemetry.data.delete': (ctx, input) => deleteTelemetry(deps, ctx, input),
     'telemetry.retention.get': (ctx) => getRetention(deps, ctx),
-    'telemetry.retention.put': (ctx, input) => putRetention(deps, ctx, input),
+    'telemetry.retention.put': prepared({
+      prepare: () => deps.recall(),
+      run: (ctx, input) => putRetention(deps, ctx, input),
+    }),
   }
 }

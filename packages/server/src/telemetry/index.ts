@@ -2,6 +2,7 @@ import { setImmediate as endOfTick } from 'node:timers/promises'
 import type { BatchReceipt, FrameReceipt } from '@nexus/contract'
 import type { Ctx } from '../core/context.ts'
 import { createLoop } from '../core/loop.ts'
+import { finishDeletions } from './delete.ts'
 import { DirtyHours } from './dirty-hours.ts'
 import { createDrain } from './drain.ts'
 import { createGather } from './gather.ts'
@@ -72,17 +73,8 @@ export async function createTelemetry(options: TelemetryOptions) {
     onRolled: warmer.wishHours,
     onError: onError('roller'),
   })
-  const expiry = createExpiry({
-    retention,
-    rules,
-    store,
-    latest,
-    cache,
-    warmer,
-    drain,
-    now,
-    onError: onError('expiry'),
-  })
+  const expiry = createExpiry({ rules, store, latest, cache, warmer, drain, now, onError: onError('expiry') })
+  const recall = () => drain.exclusively(() => loadLatest(store, latest))
   const sweeper = createLoop({
     restMs: sweepMs,
     async run(signal) {
@@ -92,16 +84,33 @@ export async function createTelemetry(options: TelemetryOptions) {
   })
 
   dirty.mark(log.dirtyHours(), now())
+  await finishDeletions({ log, store, dirty, cache }, now())
   await drain.settle(0, Number.MAX_SAFE_INTEGER)
   rules.replace(await retention.get())
   await loadLatest(store, latest)
+  expiry.forget()
   for (const { id, tags } of await store.tagSets(tagSetsMax)) tagSets.learn(id, tags)
 
   const takeBack = createTakeBack({ latest, drain, store, onError: onError('take-back') })
   const gather = createGather({ log, writer: store.frameWriter, tagSets, takeBack })
   const futureLimit = options.futureLimitSeconds * 1_000_000
   const intake = createIntakes({ gather, latest, quota, retention: rules, futureLimit })
-  const deps = { log, store, gather, drain, dirty, cache, tagSets, warmer, latest, retention, rules, intake }
+  const deps = {
+    log,
+    store,
+    gather,
+    drain,
+    dirty,
+    cache,
+    tagSets,
+    warmer,
+    latest,
+    retention,
+    rules,
+    recall,
+    forget: expiry.forget,
+    intake,
+  }
   const loops = [drain, roller, warmer, expiry, sweeper]
   return {
     handlers: telemetryHandlers(deps),
@@ -111,7 +120,7 @@ export async function createTelemetry(options: TelemetryOptions) {
     sendBatch: (ctx: Ctx, input: BatchInput, idempotent?: Idempotent): Promise<BatchReceipt> =>
       sendBatch(deps, ctx, input, idempotent),
     rollAll: () => drain.settle(0, Number.MAX_SAFE_INTEGER).then(roller.rollAll),
-    expireAll: expiry.expireAll,
+    expireAll: () => expiry.expireAll(),
     warmAll: warmer.warmAll,
     depth: () => log.depth(),
     dirtyHours: () => dirty.size,

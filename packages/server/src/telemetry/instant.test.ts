@@ -1,6 +1,7 @@
-import { equal, throws } from 'node:assert/strict'
+import { deepEqual, equal, match } from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import type { Failure } from '../core/failure.ts'
 import { formatInstant, instantMax, parseInstant, readInstant } from './instant.ts'
 
 const micros = Date.UTC(2025, 10, 3, 1, 53, 54) * 1000
@@ -37,7 +38,7 @@ test('an instant is ISO 8601 with an offset, or the epoch by its magnitude, kept
   for (const [value, expected] of accepted) equal(parseInstant(value), expected, String(value))
 })
 
-const refused: unknown[] = [
+const malformed: unknown[] = [
   '2025-11-03',
   '2025-11-03T01:53:54',
   '2025-11-03T01:53Z',
@@ -57,13 +58,8 @@ const refused: unknown[] = [
   '1762134834',
   'yesterday',
   '',
-  '1969-12-31T23:59:59Z',
-  '2255-01-01T00:00:00Z',
-  '9999-12-31T23:59:59Z',
-  -1,
   Number.NaN,
   Number.POSITIVE_INFINITY,
-  9e18,
   null,
   true,
   {},
@@ -71,9 +67,47 @@ const refused: unknown[] = [
   1762134834n,
 ]
 
-test('what is no instant, or none that can be kept, is refused', () => {
-  for (const value of refused) equal(parseInstant(value), undefined, String(value))
-  throws(() => readInstant('yesterday', 'start_time'), { code: 'INVALID_REQUEST' })
+const outside: (string | number)[] = [
+  '0000-01-01T00:00:00Z',
+  '1969-12-31T23:59:59Z',
+  '1969-12-31T23:59:59.999999Z',
+  '1970-01-01T00:00:00+01:00',
+  '2255-01-01T00:00:00Z',
+  '2254-12-31T23:00:00-01:00',
+  '9999-12-31T23:59:59.000Z',
+  -1,
+  9e18,
+]
+
+function refusalOf(value: unknown): Failure {
+  try {
+    readInstant(value as string, 'start_time')
+  } catch (refusal) {
+    return refusal as Failure
+  }
+  throw new Error(`${value} was read`)
+}
+
+test('what is no instant is refused, and its form is named', () => {
+  for (const value of malformed) {
+    equal(parseInstant(value), undefined, String(value))
+    const { code, details } = refusalOf(value)
+    deepEqual([code, details.field], ['INVALID_REQUEST', 'start_time'])
+    match(details.issue!, /^Invalid ISO 8601 format: expected .* as in 2025-11-03T01:53:54.518Z$/, String(value))
+  }
+})
+
+test('an instant that cannot be kept is not called malformed: the range that can is named', () => {
+  for (const value of outside) {
+    equal(parseInstant(value), undefined, String(value))
+    const { code, details } = refusalOf(value)
+    deepEqual([code, details.field], ['INVALID_REQUEST', 'start_time'])
+    match(
+      details.issue!,
+      /^cannot be kept: .* from 1970-01-01T00:00:00Z to before 2255-01-01T00:00:00Z$/,
+      String(value),
+    )
+  }
 })
 
 test('what is written is read back as the same microsecond', () => {

@@ -16,19 +16,22 @@ const iso = /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:[.,](\d{1,12}))?([Zz
  * microseconds, else nanoseconds. What is finer than a microsecond is cut off. `undefined`: not an instant.
  */
 export function parseInstant(value: unknown): Micros | undefined {
-  const micros = typeof value === 'number' ? fromEpoch(value) : typeof value === 'string' ? fromText(value) : undefined
+  const micros = toMicros(value)
   return micros !== undefined && micros >= 0 && micros < instantMax ? micros : undefined
 }
 
-/** Reads the bound of a query, or throws INVALID_REQUEST naming its field. */
+/** Reads the bound of a query, or throws INVALID_REQUEST naming its field, and the range if it lies outside. */
 export function readInstant(value: string | number, field: string): Micros {
   const micros = parseInstant(value)
-  if (micros === undefined) throw invalid(field, instantIssue)
+  if (micros === undefined) throw invalid(field, toMicros(value) === undefined ? formIssue : rangeIssue)
   return micros
 }
 
-export const instantIssue =
-  'Invalid ISO 8601 format: expected a date, a time and an offset, as in 2025-11-03T01:53:54.518Z'
+const formIssue = 'Invalid ISO 8601 format: expected a date, a time and an offset, as in 2025-11-03T01:53:54.518Z'
+const rangeIssue = `cannot be kept: expected an instant from ${formatInstant(0)} to before ${formatInstant(instantMax)}`
+
+/** For who does not tell the form from the range. */
+export const instantIssue = `${formIssue}, from ${formatInstant(0)} to before ${formatInstant(instantMax)}`
 
 /** Writes `2025-11-03T00:05:00Z`, with as many digits of a second as there are. */
 export function formatInstant(micros: Micros): string {
@@ -39,8 +42,13 @@ export function formatInstant(micros: Micros): string {
   return `${seconds}.${digits.endsWith('000') ? digits.slice(0, 3) : digits}Z`
 }
 
+/** Before the range is looked at. */
+function toMicros(value: unknown): Micros | undefined {
+  return typeof value === 'number' ? fromEpoch(value) : typeof value === 'string' ? fromText(value) : undefined
+}
+
 function fromEpoch(value: number): Micros | undefined {
-  if (!Number.isFinite(value) || value < 0) return undefined
+  if (!Number.isFinite(value)) return undefined
   if (value < 5e9) return Math.round(value * 1e6)
   if (value < 5e12) return Math.floor(value * 1e3)
   if (value < 5e15) return Math.floor(value)

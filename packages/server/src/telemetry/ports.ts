@@ -63,6 +63,16 @@ export interface DrainBatch {
   hours: DeviceHour[]
 }
 
+/** Points of a device that go for good, of all metrics or of those named. */
+export interface Deletion {
+  device: string
+  metrics: string[] | undefined
+  start: Micros
+  end: Micros
+  /** What was written later stays, so that a deletion may be done again at any time. */
+  version: number
+}
+
 /**
  * Frames that are accepted and not yet in the store. Once `append` resolves they survive `kill -9` and a power cut;
  * they leave only after the store has them.
@@ -85,12 +95,19 @@ export interface IngestLog {
   finishBatch(batch: DrainBatch): void
   /** Gives back to the disk what a backlog took: for when nothing waits any more. */
   rest(): void
+  /** The highest version that any batch had. */
+  lastVersion(): number
   /** Rises by two at each call, over restarts and whatever the clock does. */
   nextRollUpVersion(): number
   /** Hours whose roll-ups don't tell the truth. */
   dirtyHours(): DeviceHour[]
   markDirty(hours: DeviceHour[]): void
   clearDirty(hours: DeviceHour[]): void
+  /** Writes down what is about to be deleted, until it is; returns under which number. */
+  beginDeletion(deletion: Deletion): number
+  endDeletion(id: number): void
+  /** Deletions that were begun and not ended, as by a crash. */
+  openDeletions(): (Deletion & { id: number })[]
   /** Forgets some of the answers that are older than 24 hours, or too many; true: there may be more. */
   sweepSeen(now: number): boolean
   close(): void
@@ -172,12 +189,26 @@ export interface RollUpColumns {
   maxs: number[]
 }
 
+/** Metrics of which what lies before a whole hour is past its retention. */
+export interface Cutoff {
+  metrics: string[]
+  before: Micros
+}
+
+/** A month of a table of the store, or a table that has no months. */
+export interface PastPart {
+  table: string
+  month: string | undefined
+}
+
 export interface RawPlan extends Selection {
   start: Micros
   end: Micros
   order: 'asc' | 'desc'
   /** Rows after this one, in the order asked for. */
   after: { at: Micros; device: string } | undefined
+  /** What is not to be seen any more. */
+  past: Cutoff[]
   limit: number
 }
 
@@ -209,17 +240,17 @@ export interface MetricSummary {
   lastAt: Micros
 }
 
-/** The history of telemetry: points, their tags, and their roll-ups. */
+/** The history of telemetry: points, their tags, and their roll-ups. What is given a signal stops when it is aborted. */
 export interface TelemetryStore {
   readonly frameWriter: FrameWriter
   /** Repeating a batch under its token changes nothing. */
   insertBatch(batch: DrainBatch): Promise<void>
-  aggregate(plan: AggregatePlan): Promise<AggregateRow[]>
+  aggregate(plan: AggregatePlan, signal: AbortSignal): Promise<AggregateRow[]>
   /** The partial aggregates of a plan's stretches, unmerged. */
-  partials(plan: AggregatePlan): Promise<PartialRow[]>
+  partials(plan: AggregatePlan, signal: AbortSignal): Promise<PartialRow[]>
   /** All roll-ups of these devices in one span, [from, to). */
   rollUps(size: '1m' | '1h', of: { devices: string[]; from: Micros; to: Micros }): Promise<RollUpColumns[]>
-  raw(plan: RawPlan): Promise<RawRow[]>
+  raw(plan: RawPlan, signal: AbortSignal): Promise<RawRow[]>
   /** The last point of every metric of a page of devices, in the order of their names. */
   latest(page: { devices?: string[]; after?: string; limit: number }): Promise<LatestRow[]>
   metrics(filter: { devices?: string[]; prefix?: string; after?: string; limit: number }): Promise<MetricSummary[]>
@@ -227,11 +258,16 @@ export interface TelemetryStore {
   tagSets(limit: number): Promise<{ id: string; tags: Record<string, string> }[]>
   tagKeys(filter: { after?: string; limit: number }): Promise<{ key: string; values: number }[]>
   tagValues(filter: { key: string; after?: string; limit: number }): Promise<string[]>
-  /** Deletes points and returns how many. */
-  delete(range: { device: string; metrics: string[] | undefined; start: Micros; end: Micros }): Promise<number>
+  /** How many points there are to delete. */
+  countOf(deletion: Deletion): Promise<number>
+  /** Deletes points, and makes the catalogue of their device anew. Done again after a crash at any point, it ends well. */
+  delete(deletion: Deletion): Promise<void>
+  /** In which hours a device has points or roll-ups. */
   hoursOf(range: { device: string; start: Micros; end: Micros }): Promise<number[]>
-  /** Deletes points and roll-ups of these metrics before an hour. */
-  expire(metrics: string[], before: Micros): Promise<void>
+  /** Where more than a day of what is past lies, points first. Nothing is read of what no cutoff reaches. */
+  pastParts(cutoffs: readonly Cutoff[]): Promise<PastPart[]>
+  /** Deletes what is past in one part: the part as a whole, if all of it is. */
+  expire(cutoffs: readonly Cutoff[], part: PastPart): Promise<void>
   /** Makes the roll-ups of these hours anew from deduplicated points; they replace the older ones at once. */
   rollUp(hours: DeviceHour[], version: number): Promise<void>
   close(): Promise<void>

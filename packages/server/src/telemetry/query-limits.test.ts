@@ -2,6 +2,8 @@ import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Input } from '@nexus/contract'
 import { Failure } from '../core/failure.ts'
+import { tellsNothing } from '../testing/error-check.ts'
+import { startTestNexus } from '../testing/nexus.ts'
 import { openTelemetryRoom } from '../testing/telemetry-room.ts'
 
 const start = Date.UTC(2025, 10, 3)
@@ -117,4 +119,21 @@ test('a zone, an interval and a metric that do not exist are refused by name', a
     ok(refused instanceof Failure, field)
     deepEqual([refused.code, refused.details.field], ['INVALID_REQUEST', field])
   }
+})
+
+test('a query that needs too much memory is refused over HTTP in words that help, and a narrower one is answered', async (t) => {
+  const nexus = await startTestNexus(t, { queryMemoryMb: 8 })
+  const frames = Array.from({ length: 2000 }, (_, i) => {
+    const metrics = Object.fromEntries(Array.from({ length: 100 }, (_, m) => [`m${m}`, i + m / 128]))
+    return { device_id: 'd', timestamp: start + i, metrics }
+  })
+  await nexus.client.telemetry.frames.batch({ frames })
+  const query = (rest: string) =>
+    nexus.request(`/v1/telemetry/query?start_time=${start}&end_time=${start + day}&aggregation=distinct&${rest}`)
+  const refused = await query('')
+  const text = await refused.text()
+  equal(refused.status, 400)
+  match(text, /"query_too_large".*needs more than 8 MiB of memory: narrow the range, name metrics and devices/)
+  tellsNothing(text, { folder: nexus.folder })
+  equal((await query('metrics=m1')).status, 200)
 })

@@ -78,15 +78,6 @@ test('a range holds its start and not its end, to the microsecond', async (t) =>
   deepEqual(await between(1, 2), [instants[1]])
 })
 
-test('a metric named like a column of every row stands behind a prefix', async (t) => {
-  const { room, ctx } = await openTelemetryRoom(t)
-  await room.send(ctx, { device_id: 'd', timestamp: start, metrics: { timestamp: 1, device_id: 2 } }, 'durable')
-  const { data } = await room.handlers['telemetry.query'](ctx, range)
-  deepEqual(data, [
-    { timestamp: '2025-11-03T00:00:00Z', device_id: 'd', 'metrics.timestamp': 1, 'metrics.device_id': 2 },
-  ])
-})
-
 test('without a point in the range there are no rows and no next page; an end that is not after the start is refused', async (t) => {
   const { room, ctx } = await openTelemetryRoom(t)
   const { data, next_cursor, total_points } = await room.handlers['telemetry.query'](ctx, range)

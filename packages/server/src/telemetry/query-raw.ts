@@ -5,22 +5,22 @@ import { formatInstant } from './instant.ts'
 import { toValue } from './point.ts'
 import type { RawRow, TelemetryStore } from './ports.ts'
 import type { Question } from './question.ts'
+import type { RetentionRules } from './retention-rules.ts'
 import { columnName } from './rows.ts'
 
-/** The points as they came, one row for each instant of each device, page by page. */
+/** The points as they came, but for those past their retention, one row for each instant of each device, page by page. */
 export async function queryRaw(
-  deps: { store: TelemetryStore },
-  _ctx: Ctx,
+  deps: { store: TelemetryStore; rules: RetentionRules },
+  ctx: Ctx,
   input: QueryInput,
   question: Question,
   metrics: string[],
 ): Promise<QueryOutput> {
   const limit = input.limit ?? 1000
   const order = input.order ?? 'asc'
-  const rows =
-    metrics.length === 0
-      ? []
-      : await deps.store.raw({ ...question, metrics, order, after: readCursor(input.cursor), limit: limit + 1 })
+  const past = deps.rules.cutoffs(metrics, ctx.now() * 1000).filter(({ before }) => before > question.start)
+  const plan = { ...question, metrics, order, past, after: readCursor(input.cursor), limit: limit + 1 }
+  const rows = metrics.length === 0 ? [] : await deps.store.raw(plan, ctx.signal)
   const { rows: kept, next } = page(rows, limit, ({ at, device }) => [at, device])
   const data = kept.map((row) => toRow(row, question.metrics))
   return {

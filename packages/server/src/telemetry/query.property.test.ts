@@ -61,6 +61,8 @@ const question = fc.record({
     'count' as const,
     'first' as const,
     'last' as const,
+    'delta' as const,
+    'rate' as const,
   ),
   interval: fc.constantFrom(undefined, '7m', '5m', '30m', '1h', '3h', '1d', '1w', '1mo'),
   tz: fc.constantFrom(...zones),

@@ -156,3 +156,41 @@ test('groups, tag filters and fill', async (t) => {
   )
   deepEqual((await query({ aggregation: 'rate', interval: '30m', device_id: 'd0,d1' })).data.length, 1)
 })
+
+test('a rate is the increase by the seconds of the bucket that lie in the range, at both edges, fixed or of the calendar', async (t) => {
+  const { room, ctx } = await openTelemetryRoom(t)
+  // One up in each minute.
+  const frames = Array.from({ length: 3 * 24 * 60 }, (_, m) => ({ device_id: 'd', timestamp: at(m), metrics: { m } }))
+  await room.sendBatch(ctx, { frames })
+  const perMinute = async (from: number, to: number, buckets: object) => {
+    const query = { start_time: at(from, 30), end_time: at(to, 30), metrics: 'm', aggregation: 'rate' as const }
+    const { data } = await room.handlers['telemetry.query'](ctx, { ...query, ...buckets })
+    return data.map((row) => Math.round(Number(row.m) * 60 * 1e9) / 1e9)
+  }
+  const days = { interval: '1d', tz: 'Asia/Kolkata' }
+  const midnight = 24 * 60 - 330
+  // Steps by minutes; the first of ten points has none before it.
+  const expected = [9 / 10.5, 60 / 60, 30 / 29.5].map((rate) => Math.round(rate * 1e9) / 1e9)
+  deepEqual(await perMinute(49, 149, { interval: '1h' }), expected)
+  deepEqual(await perMinute(midnight - 11, midnight + 1469, days), expected)
+  deepEqual(await perMinute(70, 80, { interval: '1h' }), [0.9])
+  deepEqual(await perMinute(70, 80, days), [0.9])
+  deepEqual(await perMinute(70, 80, {}), [0.9])
+})
+
+test('a query that nobody waits for any more ends with the reason why, whatever it asks for', async (t) => {
+  const { room, ctx } = await openTelemetryRoom(t)
+  await room.send(ctx, { device_id: 'd', timestamp: at(1), metrics: { m: 1 } }, 'durable')
+  await room.rollAll()
+  await room.warmAll()
+  const gone = new Error('gone')
+  const left = { ...ctx, signal: AbortSignal.abort(gone) }
+  const inputs = [
+    {},
+    { aggregation: 'p99' as const },
+    // From memory but for its edges.
+    { aggregation: 'sum' as const, start_time: at(0, 30), interval: '1m' },
+  ]
+  for (const input of inputs)
+    await rejects(room.handlers['telemetry.query'](left, { ...range, ...input }), gone, JSON.stringify(input))
+})

@@ -5,16 +5,19 @@ import { type AggregateDeps, aggregate } from './aggregate.ts'
 import { appliesTo, defaultAggregation, rollsUp } from './aggregation-rules.ts'
 import type { Drain } from './drain.ts'
 import { type Fill, fillGaps } from './fill.ts'
+import type { Micros } from './instant.ts'
 import { boundaryGrain } from './interval.ts'
 import type { LatestValues } from './latest-values.ts'
 import { planStretches } from './plan.ts'
 import type { AggregatePlan, AggregateRow } from './ports.ts'
 import { queryRaw } from './query-raw.ts'
 import { type Question, readQuestion } from './question.ts'
+import type { RetentionRules } from './retention-rules.ts'
 import { type Group, groupRows, toRows } from './rows.ts'
 
 export interface QueryDeps extends AggregateDeps {
   drain: Drain
+  rules: RetentionRules
 }
 
 type Warning = NonNullable<QueryOutput['warnings']>[number]
@@ -25,7 +28,7 @@ const cellsMax = 2_000_000
 /**
  * Answers a query over [start, end), with everything in it that was acknowledged before the call. Raw points without
  * aggregation and interval; one row without an interval; else a row a bucket, labelled with its start.
- * Errors: INVALID_REQUEST, VALIDATION_ERROR (the end is not after the start), TIMEOUT.
+ * Errors: INVALID_REQUEST, VALIDATION_ERROR (the end is not after the start), TIMEOUT. Stops when nobody waits for it.
  */
 export async function queryTelemetry(deps: QueryDeps, ctx: Ctx, input: QueryInput): Promise<QueryOutput> {
   const question = readQuestion(input)
@@ -36,9 +39,8 @@ export async function queryTelemetry(deps: QueryDeps, ctx: Ctx, input: QueryInpu
   }
 
   const { asked, warnings } = assign(deps.latest, question, metrics)
-  const rows = (
-    await Promise.all([...asked].map(([aggregation, named]) => answer(deps, question, aggregation, named)))
-  ).flat()
+  const asks = asksOf(deps.rules, ctx.now() * 1000, question, asked)
+  const rows = (await Promise.all(asks.map((ask) => answer(deps, ctx, question, ask)))).flat()
   const groups = groupRows(question, rows)
   const fill = input.fill ?? 'none'
   if (rowsOf(question, fill, groups) * metrics.length > cellsMax) throw tooLarge()
@@ -86,13 +88,34 @@ function assign(latest: LatestValues, question: Question, metrics: string[]) {
   return { asked, warnings }
 }
 
+/** Metrics that one query of the store answers: they have an aggregation in common, and reach back alike. */
+interface Ask {
+  aggregation: Aggregation
+  metrics: string[]
+  since: Micros
+}
+
+/** What is past its retention is left out, deleted or not. */
+function asksOf(
+  rules: RetentionRules,
+  now: Micros,
+  { start, end }: Question,
+  asked: Map<Aggregation, string[]>,
+): Ask[] {
+  const asks = [...asked].flatMap(([aggregation, named]) => {
+    const alike = Map.groupBy(named, (metric) => Math.max(start, rules.keptSince(metric, now)))
+    return [...alike].map(([since, metrics]) => ({ aggregation, metrics, since }))
+  })
+  return asks.filter(({ since }) => since < end)
+}
+
 async function answer(
   deps: QueryDeps,
+  ctx: Ctx,
   question: Question,
-  aggregation: Aggregation,
-  metrics: string[],
+  { aggregation, metrics, since }: Ask,
 ): Promise<AggregateRow[]> {
-  const { start, end, devices, interval, starts } = question
+  const { end, devices, interval, starts } = question
   const usable = metrics.every((metric) => rollsUp(aggregation, deps.latest.kindsOf(metric))) && !question.rawOnly
   const plan: AggregatePlan = {
     ...question,
@@ -100,12 +123,12 @@ async function answer(
     aggregation,
     buckets: !interval ? 'one' : interval.kind === 'fixed' ? { width: interval.width } : { starts },
     stretches: planStretches(
-      { start, end, devices, grain: interval && boundaryGrain(interval), rollsUp: usable },
+      { start: since, end, devices, grain: interval && boundaryGrain(interval), rollsUp: usable },
       deps.dirty,
     ),
     rowsMax: cellsMax + 1,
   }
-  const rows = await aggregate(deps, plan)
+  const rows = await aggregate(deps, ctx, plan)
   if (rows.length > cellsMax) throw tooLarge()
   return rows
 }

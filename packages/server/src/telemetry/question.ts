@@ -1,5 +1,6 @@
 import { type Aggregation, keyPattern, type QueryInput, telemetryLimits } from '@nexus/contract'
 import { invalid } from '../core/failure.ts'
+import { readCommaList } from './escaped-text.ts'
 import { type Micros, readInstant } from './instant.ts'
 import { bucketStarts, fittingInterval, type Interval, parseInterval } from './interval.ts'
 import { parseTagFilter, type TagCondition } from './tag-filter.ts'
@@ -48,11 +49,14 @@ export function readQuestion(input: QueryInput): Question {
   }
 }
 
-/** Reads a comma-separated list, or an array; empty entries and repeats are left out. */
+/**
+ * Reads a comma-separated list, in which a backslash takes the next character as it is, or an array, whose entries stand
+ * as they are. Empty entries and repeats are left out.
+ */
 export function readList(value: string | string[] | undefined, field: string, max: number): string[] | undefined {
   if (value === undefined) return undefined
-  const entries = typeof value === 'string' ? value.split(',') : value
-  const list = [...new Set(entries.map((entry) => entry.trim()).filter((entry) => entry !== ''))]
+  const entries = typeof value === 'string' ? readCommaList(value, field) : value.map((entry) => entry.trim())
+  const list = [...new Set(entries.filter((entry) => entry !== ''))]
   if (list.length === 0) throw invalid(field, 'names nothing')
   if (list.length > max) throw invalid(field, `names ${list.length}, more than ${max}`)
   const broken = list.find((entry) => !entry.isWellFormed())

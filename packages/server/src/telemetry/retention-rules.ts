@@ -1,11 +1,14 @@
 import type { Retention } from '@nexus/contract'
 import { type Micros, microsPerHour } from './instant.ts'
+import type { Cutoff } from './ports.ts'
 
 /** How long each metric is kept; the first policy that matches decides, none means for ever. */
 export interface RetentionRules {
   replace(retention: Retention): void
   /** Points of the metric before this instant are not kept; whole hours, as roll-ups are. */
   keptSince(metric: string, now: Micros): Micros
+  /** Of these metrics, those that are not kept for ever. */
+  cutoffs(metrics: Iterable<string>, now: Micros): Cutoff[]
 }
 
 const hoursOf = { h: 1, d: 24, w: 168, mo: 24 * 31, y: 24 * 366 } as const
@@ -22,7 +25,7 @@ export function createRetentionRules(): RetentionRules {
     return keep
   }
 
-  return {
+  const rules: RetentionRules = {
     replace(retention) {
       policies = retention.policies.map(({ metrics, keep }) => ({
         glob: metrics.split(/\*+/),
@@ -37,7 +40,12 @@ export function createRetentionRules(): RetentionRules {
         ? 0
         : Math.max(0, Math.floor((now - keep) / microsPerHour) * microsPerHour)
     },
+    cutoffs(metrics, now) {
+      const cutoffs = Map.groupBy(metrics, (metric) => rules.keptSince(metric, now))
+      return [...cutoffs].map(([before, metrics]) => ({ metrics, before })).filter(({ before }) => before > 0)
+    },
   }
+  return rules
 }
 
 /** Months count 31 days and years 366, so that nothing goes early. */

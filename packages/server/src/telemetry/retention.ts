@@ -12,24 +12,35 @@ import type { Warmer } from './warmer.ts'
 export interface RetentionDeps {
   retention: RetentionStore
   rules: RetentionRules
+  /** Reads latest values from the store again, those that are past too. */
+  recall(): Promise<void>
+  /** Forgets latest values that are past. */
+  forget(): void
 }
 
 export async function getRetention(deps: RetentionDeps, _ctx: Ctx): Promise<Output<'telemetry.retention.get'>> {
   return deps.retention.get()
 }
 
-/** Takes effect at once for what comes in, and within an hour for what is there. */
+/**
+ * Takes effect at once for what comes in and what queries show, and in its time on the disk. Latest values must have been
+ * recalled: what was past may be so no more, and queries take a series that has none for one without points.
+ */
 export async function putRetention(
   deps: RetentionDeps,
   ctx: WriteCtx,
   input: Input<'telemetry.retention.put'>,
 ): Promise<Output<'telemetry.retention.put'>> {
   await deps.retention.put(ctx.tx, input)
-  deps.retention.afterCommit(ctx.tx, () => deps.rules.replace(input))
+  deps.retention.afterCommit(ctx.tx, () => {
+    deps.rules.replace(input)
+    deps.forget()
+  })
   return input
 }
 
-export interface ExpiryDeps extends RetentionDeps {
+export interface ExpiryDeps {
+  rules: RetentionRules
   store: TelemetryStore
   latest: LatestValues
   cache: RollUpCache
@@ -40,30 +51,40 @@ export interface ExpiryDeps extends RetentionDeps {
 }
 
 export interface Expiry extends Loop {
-  /** Deletes what is past its retention, now. */
+  /** Deletes what is due, and forgets the latest values that are past, now. */
   expireAll(): Promise<void>
+  /** Forgets the latest values that are past. */
+  forget(): void
 }
 
 const restMs = 3_600_000
 
-/** Deletes, hour by hour, what is past its retention. */
+/**
+ * Deletes what is past its retention. Queries leave it out by themselves, so that there is no hurry: where a month is to be
+ * rewritten, it waits until a full day of it is past.
+ */
 export function createExpiry(deps: ExpiryDeps): Expiry {
-  const expireAll = async () => {
+  const forget = () => {
     const now = deps.now() * 1000
-    const cutoffs = new Map<string, Micros>()
-    for (const metric of deps.latest.metrics) {
-      const cutoff = deps.rules.keptSince(metric, now)
-      if (cutoff > 0) cutoffs.set(metric, cutoff)
-    }
-    if (cutoffs.size === 0) return
-    for (const [cutoff, pairs] of Map.groupBy(cutoffs, ([, cutoff]) => cutoff)) {
-      const metrics = pairs.map(([metric]) => metric)
-      await deps.drain.exclusively(() => deps.store.expire(metrics, cutoff))
-    }
-    deps.cache.clear()
-    deps.warmer.refill()
-    const isPast = (metric: string, { at }: { at: Micros }) => at < (cutoffs.get(metric) ?? 0)
+    const isPast = (metric: string, { at }: { at: Micros }) => at < deps.rules.keptSince(metric, now)
     for (const device of deps.latest.devices.keys()) deps.latest.drop(device, isPast)
   }
-  return { ...createLoop({ restMs, onError: deps.onError, run: expireAll }), expireAll }
+  const expireAll = async (signal?: AbortSignal) => {
+    const cutoffs = deps.rules.cutoffs(deps.latest.metrics, deps.now() * 1000)
+    if (cutoffs.length === 0) return
+    const parts = await deps.store.pastParts(cutoffs)
+    try {
+      for (const part of parts) {
+        if (signal?.aborted) return
+        await deps.drain.exclusively(() => deps.store.expire(cutoffs, part))
+      }
+    } finally {
+      if (parts.length > 0) {
+        deps.cache.clear()
+        deps.warmer.refill()
+      }
+    }
+    forget()
+  }
+  return { ...createLoop({ restMs, onError: deps.onError, run: expireAll }), expireAll, forget }
 }

@@ -65,7 +65,13 @@ function bucketsOf(question: Question, groups: readonly Group[]): Micros[] {
   return [...new Set(groups.flatMap(({ buckets }) => [...buckets.keys()]))].sort((a, b) => a - b)
 }
 
-/** A metric that is named like a column of every row stands behind a prefix. */
+/** What rows use for themselves, what no object should be given, and what the column of such a metric could be taken for. */
+const reserved = /^(metrics\.)*(timestamp$|device_id$|__proto__$|tag\.)/
+
+/**
+ * The column of a metric, the same in every answer, and of no other metric: its name. A name that is reserved, or such a
+ * name behind the prefix `metrics.` any number of times, stands behind one prefix more.
+ */
 export function columnName(metric: string): string {
-  return metric === 'timestamp' || metric === 'device_id' ? `metrics.${metric}` : metric
+  return reserved.test(metric) ? `metrics.${metric}` : metric
 }

@@ -1,4 +1,5 @@
 import { invalid } from '../core/failure.ts'
+import { readEscapes, splitTokens, type Token, textOf } from './escaped-text.ts'
 
 /** One condition on the tags of a point; all conditions of a filter must hold. */
 export interface TagCondition {
@@ -16,34 +17,9 @@ const patternsMax = 100
  * splits; a backslash takes the next character as it is.
  */
 export function parseTagFilter(text: string): TagCondition[] {
-  const conditions = split(lex(text), ',').map(readCondition)
+  const conditions = splitTokens(readEscapes(text, 'tags'), ',').map(readCondition)
   if (conditions.length > conditionsMax) throw invalid('tags', `has more than ${conditionsMax} conditions`)
   return conditions
-}
-
-/** A character, and whether a backslash took away its meaning. */
-interface Token {
-  char: string
-  plain: boolean
-}
-
-function lex(text: string): Token[] {
-  const tokens: Token[] = []
-  for (let i = 0; i < text.length; i++) {
-    const escaped = text[i] === '\\'
-    if (escaped && ++i === text.length) throw invalid('tags', 'ends in a lone backslash')
-    tokens.push({ char: text[i]!, plain: escaped })
-  }
-  return tokens
-}
-
-function split(tokens: Token[], separator: string): Token[][] {
-  const parts: Token[][] = [[]]
-  for (const token of tokens) {
-    if (token.char === separator && !token.plain) parts.push([])
-    else parts.at(-1)!.push(token)
-  }
-  return parts
 }
 
 function readCondition(tokens: Token[]): TagCondition {
@@ -54,7 +30,7 @@ function readCondition(tokens: Token[]): TagCondition {
   if (colon < 1 || colon === rest.length - 1) {
     throw invalid('tags', `expected key:value, as in environment:production, not "${textOf(tokens).slice(0, 64)}"`)
   }
-  const patterns = split(rest.slice(colon + 1), '|').map(readPattern)
+  const patterns = splitTokens(rest.slice(colon + 1), '|').map(readPattern)
   if (patterns.length > patternsMax) throw invalid('tags', `has more than ${patternsMax} values for "${key}"`)
   return { key, negated, patterns }
 }
@@ -64,10 +40,6 @@ function readPattern(tokens: Token[]): TagCondition['patterns'][number] {
   if (last?.char !== '*' || last.plain) return { kind: 'equals', value: textOf(tokens) }
   if (tokens.length === 1) return { kind: 'exists', value: '' }
   return { kind: 'prefix', value: textOf(tokens.slice(0, -1)) }
-}
-
-function textOf(tokens: Token[]): string {
-  return tokens.map((token) => token.char).join('')
 }
 
 /** Tells whether a set of tags passes the filter: the meaning that the store's SQL has too. */

@@ -36,7 +36,7 @@ export function naiveQuery(points: readonly NaivePoint[], query: NaiveQuery): Ma
   }
   const answers = new Map<string, number | boolean | string>()
   for (const [key, members] of groups) {
-    const answer = reduce(query.aggregation, members)
+    const answer = stepped(query.aggregation) ? moved(members, series, query) : reduce(query.aggregation, members)
     if (answer !== undefined) answers.set(key, answer)
   }
   return answers
@@ -57,6 +57,38 @@ export function bucketOf(ms: number, { interval, tz }: Pick<NaiveQuery, 'interva
   const day = new Date(`${date}T00:00:00Z`)
   if (unit === 'w') day.setUTCDate(day.getUTCDate() - ((day.getUTCDay() + 6) % 7))
   return day.toISOString().slice(0, 10)
+}
+
+function stepped(aggregation: Aggregation): boolean {
+  return aggregation === 'delta' || aggregation === 'rate'
+}
+
+/** How far the numbers of a bucket lie from the ones before them in the range, or how fast those that count up do. */
+function moved(members: readonly NaivePoint[], series: readonly NaivePoint[], query: NaiveQuery): number | undefined {
+  const isNumber = (point: NaivePoint) => typeof point.value === 'number'
+  const numbers = members.filter(isNumber)
+  if (numbers.length === 0) return undefined
+  const steps = numbers.map((point) => {
+    const before = series
+      .filter((other) => isNumber(other) && other.device === point.device && other.ms < point.ms)
+      .at(-1)
+    const [from, to] = [Number(before?.value ?? point.value), Number(point.value)]
+    return query.aggregation === 'delta' ? to - from : to < from ? to : to - from
+  })
+  const sum = steps.reduce((total, step) => total + step, 0)
+  return query.aggregation === 'delta' ? sum : sum / secondsWithin(numbers[0]!.ms, query)
+}
+
+/** Of the bucket that holds an instant, as far as it lies in the range: its edges are where labels change. */
+function secondsWithin(ms: number, query: NaiveQuery): number {
+  const label = bucketOf(ms, query)
+  const edge = (inside: number, outside: number): number => {
+    if (Math.abs(outside - inside) <= 1) return inside
+    const middle = Math.trunc((inside + outside) / 2)
+    return bucketOf(middle, query) === label ? edge(middle, outside) : edge(inside, middle)
+  }
+  const [first, last] = [edge(ms, query.start - 1), edge(ms, query.end)]
+  return (last + 1 - first) / 1000
 }
 
 function reduce(aggregation: Aggregation, points: readonly NaivePoint[]): number | boolean | string | undefined {

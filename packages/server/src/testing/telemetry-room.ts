@@ -5,6 +5,7 @@ import type { TestContext } from 'node:test'
 import type { Ctx, Principal } from '../core/context.ts'
 import { openIngestLog } from '../storage/ingest-log/sqlite.ts'
 import { openChdb } from '../storage/telemetry/chdb.ts'
+import type { ClickHouse } from '../storage/telemetry/clickhouse.ts'
 import { openTelemetryStore } from '../storage/telemetry/store.ts'
 import { createTelemetry, type TelemetryOptions } from '../telemetry/index.ts'
 
@@ -30,8 +31,15 @@ export function testCtx(clock: { now(): number }, principal: Principal = admin):
   }
 }
 
+export interface RoomOptions extends Partial<TelemetryOptions> {
+  folder?: string
+  /** Puts something between the store and its engine, such as a fault. */
+  engine?: (clickhouse: ClickHouse) => ClickHouse
+}
+
 /** A telemetry room on the real engines, in a folder of its own that goes with the test. No loop runs by itself. */
-export async function openTelemetryRoom(t: TestContext, options: Partial<TelemetryOptions> & { folder?: string } = {}) {
+export async function openTelemetryRoom(t: TestContext, options: RoomOptions = {}) {
+  const engine = options.engine ?? ((clickhouse) => clickhouse)
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'nexus-telemetry-'))
   const clock = testClock()
   const log = openIngestLog({
@@ -40,9 +48,8 @@ export async function openTelemetryRoom(t: TestContext, options: Partial<Telemet
     seenMax: 1000,
     now: () => clock.now(),
   })
-  const store = await openTelemetryStore(
-    openChdb({ path: join(folder, 'chdb'), readers: 2, queryTimeoutMs: 30_000, onQuery: () => {} }),
-  )
+  const bounds = { readers: 2, queryTimeoutMs: 30_000, queryMemoryBytes: 1 << 30 }
+  const store = await openTelemetryStore(engine(openChdb({ path: join(folder, 'chdb'), ...bounds, onQuery: () => {} })))
   let policies: Awaited<ReturnType<TelemetryOptions['retention']['get']>> = { policies: [] }
   const room = await createTelemetry({
     log,
@@ -65,11 +72,17 @@ export async function openTelemetryRoom(t: TestContext, options: Partial<Telemet
     onError: (loop, cause) => t.diagnostic(`${loop}: ${cause}`),
     ...options,
   })
+  let closed: Promise<void> | undefined
+  const close = () => {
+    closed ??= room
+      .stop(5000)
+      .then(() => log.close())
+      .then(() => store.close())
+    return closed
+  }
   t.after(async () => {
-    await room.stop(5000)
-    log.close()
-    await store.close()
+    await close()
     if (options.folder === undefined) rmSync(folder, { recursive: true, force: true })
   })
-  return { room, log, store, clock, ctx: testCtx(clock) }
+  return { room, log, store, clock, ctx: testCtx(clock), close }
 }

@@ -20,6 +20,9 @@ export const migrations: readonly Migration[] = [
     linesToBlocks,
     'ALTER TABLE log DROP COLUMN lines;',
   ],
+  `CREATE TABLE deletion (
+     id INTEGER PRIMARY KEY, device TEXT NOT NULL, metrics TEXT, start_at INTEGER NOT NULL, end_at INTEGER NOT NULL,
+     version INTEGER NOT NULL);`,
 ]
 
 /** Makes the log's tables, or brings those of an older version up; refuses those of a newer one. */

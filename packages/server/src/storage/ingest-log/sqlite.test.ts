@@ -119,3 +119,22 @@ test('no more answers are kept than the log may hold, over restarts too: the old
     [false, false, true, true, true],
   )
 })
+
+test('a deletion that was begun is known after a restart, word for word, until it has ended', (t) => {
+  const file = join(testFolder(t), 'ingest.db')
+  const openAgain = () => openIngestLog({ file, bytesMax: mib, seenMax: 2000, now: () => 1 })
+  const range = { start: 0, end: 8_993_635_200_000_000, version: 1_762_134_000_000_001 }
+  const all = { device: "it's", metrics: undefined, ...range }
+  const some = { device: 'd', metrics: ['a,b', '"'], ...range }
+  let log = openAgain()
+  const ids = [all, some].map((deletion) => log.beginDeletion(deletion))
+  log.close()
+  log = openAgain()
+  deepEqual(log.openDeletions(), [
+    { id: ids[0], ...all },
+    { id: ids[1], ...some },
+  ])
+  for (const id of ids) log.endDeletion(id)
+  deepEqual(log.openDeletions(), [])
+  log.close()
+})

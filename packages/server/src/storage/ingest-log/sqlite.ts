@@ -1,6 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { fail } from '../../core/failure.ts'
-import type { DeviceHour, DrainBatch, IngestLog, LogRecord, SeenAnswer } from '../../telemetry/ports.ts'
+import type { Deletion, DeviceHour, DrainBatch, IngestLog, LogRecord, SeenAnswer } from '../../telemetry/ports.ts'
 import { migrateIngestLog } from './schema.ts'
 
 export interface IngestLogOptions {
@@ -71,6 +71,7 @@ export function openIngestLog(options: IngestLogOptions): IngestLog {
       Object.assign(depth, readDepth(db))
     },
     rest: () => shrink(db),
+    lastVersion: () => (sql.lastVersion.get() as { value: number }).value,
     nextRollUpVersion: () => (sql.nextRollUp.get() as { value: number }).value,
     dirtyHours: () => sql.dirty.all() as unknown as DeviceHour[],
     markDirty: (hours) => transaction(db, () => runAll(sql.markDirty, hours)),
@@ -80,6 +81,12 @@ export function openIngestLog(options: IngestLogOptions): IngestLog {
       seen -= forgotten
       return forgotten === sweepRows
     },
+    beginDeletion: ({ device, metrics, start, end, version }) => {
+      const named = metrics ? JSON.stringify(metrics) : null
+      return Number(sql.beginDeletion.run(device, named, start, end, version).lastInsertRowid)
+    },
+    endDeletion: (id) => void sql.endDeletion.run(id),
+    openDeletions: () => (sql.openDeletions.all() as unknown as DeletionRow[]).map(toDeletion),
     close() {
       commit()
       db.close()
@@ -165,6 +172,19 @@ function nextVersion(sql: Statements, now: number): number {
   return (sql.nextVersion.get(current) as { value: number }).value
 }
 
+interface DeletionRow {
+  id: number
+  device: string
+  metrics: string | null
+  start: number
+  end: number
+  version: number
+}
+
+function toDeletion({ metrics, ...row }: DeletionRow): Deletion & { id: number } {
+  return { ...row, metrics: metrics === null ? undefined : JSON.parse(metrics) }
+}
+
 function takeRows(sql: Statements, bytesMax: number): unknown[] {
   const last = sql.lastWithin.get(bytesMax) as { id: number | null }
   return last.id === null ? [] : sql.upTo.all(last.id)
@@ -196,6 +216,7 @@ function statements(db: DatabaseSync) {
       'INSERT INTO log (frames, bytes, min_at, max_at, appended_at, hours, tag_sets, metadata_sets, block) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
     ),
     nextVersion: prepare('UPDATE version SET frame = max(frame + 1, ?) RETURNING frame value'),
+    lastVersion: prepare('SELECT frame value FROM version'),
     nextRollUp: prepare('UPDATE version SET roll_up = roll_up + 2 RETURNING roll_up value'),
     see: prepare('INSERT OR REPLACE INTO seen (key, body_hash, answer, expires_at) VALUES (?, ?, ?, ?)'),
     seen: prepare('SELECT key, body_hash bodyHash, answer FROM seen WHERE key = ? AND expires_at > ?'),
@@ -217,6 +238,11 @@ function statements(db: DatabaseSync) {
     dirty: prepare('SELECT hour, device FROM dirty'),
     markDirty: prepare('INSERT OR IGNORE INTO dirty (hour, device) VALUES (:hour, :device)'),
     clearDirty: prepare('DELETE FROM dirty WHERE hour = :hour AND device = :device'),
+    beginDeletion: prepare('INSERT INTO deletion (device, metrics, start_at, end_at, version) VALUES (?, ?, ?, ?, ?)'),
+    endDeletion: prepare('DELETE FROM deletion WHERE id = ?'),
+    openDeletions: prepare(
+      'SELECT id, device, metrics, start_at AS start, end_at AS "end", version FROM deletion ORDER BY id',
+    ),
   }
 }
 

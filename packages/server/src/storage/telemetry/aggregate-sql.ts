@@ -115,12 +115,12 @@ function bucketOf({ buckets, start }: AggregatePlan): string {
   return `roundDown(${ts}, [${buckets.starts.join(', ')}]::Array(Int64))`
 }
 
-/** Seconds of a bucket; of the whole range where there is but one. */
+/** Seconds of the part of a bucket that lies in the range. */
 function secondsOf({ buckets, start, end }: AggregatePlan): string {
   if (buckets === 'one') return String((end - start) / 1e6)
-  if ('width' in buckets) return String(buckets.width / 1e6)
+  if ('width' in buckets) return `((least(b + ${buckets.width}, ${end}) - greatest(b, ${start})) / 1e6)`
   const starts = buckets.starts
-  const widths = starts.map((from, i) => ((starts[i + 1] ?? end) - from) / 1e6)
+  const widths = starts.map((from, i) => ((starts[i + 1] ?? end) - Math.max(from, start)) / 1e6)
   return `any(transform(b, [${starts.join(', ')}]::Array(Int64), [${widths.join(', ')}]::Array(Float64), 1.))`
 }
 

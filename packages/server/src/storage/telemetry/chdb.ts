@@ -9,6 +9,7 @@ export interface ChdbOptions {
   path: string
   readers: number
   queryTimeoutMs: number
+  queryMemoryBytes: number
   onQuery(seconds: number): void
 }
 
@@ -25,7 +26,9 @@ export function openChdb(options: ChdbOptions): ClickHouse {
     writer: open(),
     readers: Array.from({ length: options.readers }, open),
     source: (blocks, fn) => spooled(`${options.path}.spool`, blocks, (path) => fn(`file(${quote(path)}, Native)`)),
+    killer: open(),
     queryTimeoutMs: options.queryTimeoutMs,
+    queryMemoryBytes: options.queryMemoryBytes,
     onQuery: options.onQuery,
   })
 }

@@ -1,5 +1,8 @@
 import type { ClickHouseClient } from '@clickhouse/client'
-import { fail } from '../../core/failure.ts'
+import { idSequence } from '../../core/ids.ts'
+import { queryFailure } from './query-failure.ts'
+import { createQueryKiller } from './query-killer.ts'
+import { createReaders } from './readers.ts'
 import { quote } from './sql.ts'
 
 /** What the telemetry store asks of ClickHouse, wherever it runs. */
@@ -8,8 +11,12 @@ export interface ClickHouse {
   command(sql: string): Promise<void>
   /** Inserts blocks of the Native format in their order; the same token twice inserts once. */
   insert(table: string, blocks: readonly Buffer[], options: InsertOptions): Promise<void>
-  /** Runs a query on the next free reader; throws TIMEOUT when it takes too long. */
-  rows<Row extends unknown[]>(sql: string): Promise<Row[]>
+  /**
+   * Runs a query on the next free reader. Throws TIMEOUT when it takes too long, INVALID_REQUEST when it needs more
+   * memory than one query may, SERVICE_UNAVAILABLE when all together do, or when too many wait. Once aborted it throws
+   * the reason of the signal: at once while it waits, and when it has been stopped while it runs.
+   */
+  rows<Row extends unknown[]>(sql: string, signal?: AbortSignal): Promise<Row[]>
   close(): Promise<void>
 }
 
@@ -24,7 +31,10 @@ export interface ClickHouseOptions {
   readers: ClickHouseClient[]
   /** Runs `fn` with a table expression that reads the blocks. */
   source(blocks: readonly Buffer[], fn: (table: string) => Promise<void>): Promise<void>
+  /** Stops queries of the readers. */
+  killer: ClickHouseClient
   queryTimeoutMs: number
+  queryMemoryBytes: number
   /** Told how long each query took, waiting included. */
   onQuery(seconds: number): void
 }
@@ -43,12 +53,13 @@ export const statementSettings = { max_query_size: String(64 * 1024 * 1024), max
 const insertSettings =
   'insert_deduplicate=1, deduplicate_blocks_in_dependent_materialized_views=1, optimize_on_insert=0, max_threads=1, max_insert_threads=1, schema_inference_use_cache_for_file=0'
 
-const waitingMax = 1000
-
 /** See `ClickHouse`. Queries beyond the number of readers wait in line, up to a bound. */
-export function createClickHouse({ writer, readers, source, queryTimeoutMs, onQuery }: ClickHouseOptions): ClickHouse {
-  const free = [...readers]
-  const waiting: ((reader: ClickHouseClient) => void)[] = []
+export function createClickHouse(options: ClickHouseOptions): ClickHouse {
+  const { writer, killer, source, queryTimeoutMs, queryMemoryBytes, onQuery } = options
+  const bounds = `max_execution_time=${queryTimeoutMs / 1000}, max_memory_usage=${queryMemoryBytes}`
+  const readers = createReaders(options.readers)
+  const running = createQueryKiller((query) => killer.command({ query }))
+  const queryId = idSequence('query')
   let writing: Promise<unknown> = Promise.resolve()
 
   const write = <T>(fn: () => Promise<T>): Promise<T> => {
@@ -56,17 +67,21 @@ export function createClickHouse({ writer, readers, source, queryTimeoutMs, onQu
     writing = result.catch(() => {})
     return result
   }
-  const take = (): Promise<ClickHouseClient> | ClickHouseClient => {
-    const reader = free.pop()
-    if (reader) return reader
-    if (waiting.length >= waitingMax)
-      throw fail('SERVICE_UNAVAILABLE', { reason: 'too_many_queries' }, { retryAfterSeconds: 1 })
-    return new Promise((resolve) => waiting.push(resolve))
-  }
-  const give = (reader: ClickHouseClient) => {
-    const next = waiting.shift()
-    if (next) next(reader)
-    else free.push(reader)
+  const read = async <Row>(reader: ClickHouseClient, sql: string, signal: AbortSignal | undefined): Promise<Row[]> => {
+    const id = queryId()
+    const kill = () => running.kill(id)
+    signal?.throwIfAborted()
+    signal?.addEventListener('abort', kill, { once: true })
+    try {
+      const query = `${sql} SETTINGS log_comment='${id}', ${bounds}, output_format_json_quote_64bit_integers=0`
+      const result = await reader.query({ query, format: 'JSONCompactEachRow' })
+      return await result.json<Row>()
+    } catch (cause) {
+      throw signal?.aborted ? signal.reason : queryFailure(cause, queryMemoryBytes)
+    } finally {
+      signal?.removeEventListener('abort', kill)
+      running.ended(id)
+    }
   }
 
   return {
@@ -79,29 +94,21 @@ export function createClickHouse({ writer, readers, source, queryTimeoutMs, onQu
           await writer.command({ query })
         }),
       ),
-    async rows<Row extends unknown[]>(sql: string): Promise<Row[]> {
+    async rows<Row extends unknown[]>(sql: string, signal?: AbortSignal): Promise<Row[]> {
       const started = performance.now()
-      const reader = await take()
+      const reader = await readers.take(signal)
       try {
-        const query = `${sql} SETTINGS max_execution_time=${queryTimeoutMs / 1000}, output_format_json_quote_64bit_integers=0`
-        const result = await reader.query({ query, format: 'JSONCompactEachRow' })
-        return await result.json<Row>()
-      } catch (cause) {
-        throw tookTooLong(cause) ? fail('TIMEOUT', { reason: 'query_too_slow', issue: slowIssue }, { cause }) : cause
+        return await read<Row>(reader, sql, signal)
       } finally {
-        give(reader)
+        readers.give(reader)
         onQuery((performance.now() - started) / 1000)
       }
     },
     async close() {
       await writing
-      await Promise.all([writer, ...readers].map((client) => client.close()))
+      // A session that is closed under a query holds on to its folder until that has ended.
+      await Promise.all(options.readers.map(() => readers.take()))
+      await Promise.all([writer, killer, ...options.readers].map((client) => client.close()))
     },
   }
-}
-
-const slowIssue = 'took too long: narrow the range, name metrics and devices, or choose a coarser interval'
-
-function tookTooLong(cause: unknown): boolean {
-  return cause instanceof Error && 'type' in cause && cause.type === 'TIMEOUT_EXCEEDED'
 }

@@ -28,7 +28,8 @@ const frame: fc.Arbitrary<ReadFrame> = fc.record({
 })
 
 test('frames come out of the store as they were written, whatever they hold, blocks in their order', async (t) => {
-  const clickhouse = openChdb({ path: testFolder(t), readers: 1, queryTimeoutMs: 30_000, onQuery: () => {} })
+  const bounds = { readers: 1, queryTimeoutMs: 30_000, queryMemoryBytes: 1 << 30 }
+  const clickhouse = openChdb({ path: testFolder(t), ...bounds, onQuery: () => {} })
   t.after(() => clickhouse.close())
   await migrateTelemetry(clickhouse)
   // Out of the Null table, as the views see it.

@@ -1,37 +1,42 @@
-import type { TelemetryStore } from '../../telemetry/ports.ts'
+import type { Deletion, TelemetryStore } from '../../telemetry/ports.ts'
 import type { ClickHouse } from './clickhouse.ts'
-import { at, inRange, list, quote } from './sql.ts'
+import { at, hourOf, inRange, list, quote } from './sql.ts'
 
 /** Deletion for good: parts are rewritten before the call returns. */
-export function removalsOf(clickhouse: ClickHouse): Pick<TelemetryStore, 'delete' | 'hoursOf' | 'expire'> {
+export function removalsOf(clickhouse: ClickHouse): Pick<TelemetryStore, 'countOf' | 'delete' | 'hoursOf'> {
   const remove = (table: string, where: string) =>
     clickhouse.command(`ALTER TABLE ${table} DELETE WHERE ${where} SETTINGS mutations_sync = 2`)
 
   return {
-    async delete({ device, metrics, start, end }) {
-      const ofDevice = `device = ${quote(device)}${metrics ? ` AND metric IN (${list(metrics)})` : ''}`
-      const where = `${ofDevice} AND ${inRange('ts', start, end)}`
-      const [[count] = [0]] = await clickhouse.rows<[number]>(`SELECT count() FROM points FINAL WHERE ${where}`)
-      if (count === 0) return 0
-      await remove('points', where)
-      await remove('series', ofDevice)
-      await clickhouse.command(
-        `INSERT INTO series SELECT metric, device, kind, min(ts), max(ts) FROM points FINAL WHERE ${ofDevice} GROUP BY metric, device, kind`,
+    async countOf(deletion) {
+      const [[count] = [0]] = await clickhouse.rows<[number]>(
+        `SELECT count() FROM points FINAL WHERE ${meant(deletion)}`,
       )
       return count
     },
+    async delete(deletion) {
+      await remove('points', meant(deletion))
+      await remove('series', ofSeries(deletion))
+      await clickhouse.command(
+        `INSERT INTO series SELECT metric, device, kind, min(ts), max(ts) FROM points FINAL WHERE ${ofSeries(deletion)} GROUP BY metric, device, kind`,
+      )
+    },
     async hoursOf({ device, start, end }) {
+      const points = `device = ${quote(device)} AND ${inRange('ts', start, end)}`
+      const rolled = `device = ${quote(device)} AND t >= toStartOfHour(${at(start)}) AND t < ${at(end)}`
       const rows = await clickhouse.rows<[number]>(
-        `SELECT DISTINCT intDiv(toUnixTimestamp(ts), 3600) FROM points WHERE device = ${quote(device)} AND ${inRange('ts', start, end)}`,
+        `SELECT DISTINCT hour FROM (SELECT ${hourOf('ts')} AS hour FROM points WHERE ${points}
+         UNION ALL SELECT ${hourOf('t')} AS hour FROM rollup_1h WHERE ${rolled})`,
       )
       return rows.map(([hour]) => hour)
     },
-    async expire(metrics, before) {
-      const where = `metric IN (${list(metrics)}) AND`
-      await remove('points', `${where} ts < ${at(before)}`)
-      await remove('rollup_1m', `${where} t < ${at(before)}`)
-      await remove('rollup_1h', `${where} t < ${at(before)}`)
-      await remove('series', `${where} last_at < ${at(before)}`)
-    },
   }
+}
+
+function ofSeries({ device, metrics }: Deletion): string {
+  return `device = ${quote(device)}${metrics ? ` AND metric IN (${list(metrics)})` : ''}`
+}
+
+function meant(deletion: Deletion): string {
+  return `${ofSeries(deletion)} AND ${inRange('ts', deletion.start, deletion.end)} AND version <= ${deletion.version}`
 }

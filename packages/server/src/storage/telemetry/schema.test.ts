@@ -12,7 +12,13 @@ const next = [
 ]
 
 function open(t: TestContext): ClickHouse {
-  const clickhouse = openChdb({ path: testFolder(t), readers: 1, queryTimeoutMs: 30_000, onQuery: () => {} })
+  const clickhouse = openChdb({
+    path: testFolder(t),
+    readers: 1,
+    queryTimeoutMs: 30_000,
+    queryMemoryBytes: 1 << 30,
+    onQuery: () => {},
+  })
   t.after(() => clickhouse.close())
   return clickhouse
 }

@@ -1,4 +1,4 @@
-import type { DeviceHour, DirtySet, Micros, Selection, TagCondition } from '../../telemetry/ports.ts'
+import type { Cutoff, DeviceHour, DirtySet, Micros, Selection, TagCondition } from '../../telemetry/ports.ts'
 
 /**
  * A string literal. Bound parameters would be the usual way, but asynchronous parameterised queries run one at a time
@@ -45,7 +45,10 @@ function tagCondition({ key, negated, patterns }: TagCondition): string {
   return `${negated ? 'NOT ' : ''}(mapContains(tags, ${quote(key)}) AND (${any.join(' OR ')}))`
 }
 
-const hourOf = (column: string) => `intDiv(toUnixTimestamp(${column}), 3600)`
+/** The hour of the epoch that a column lies in. */
+export function hourOf(column: string): string {
+  return `intDiv(toUnixTimestamp(${column}), 3600)`
+}
 
 /** The condition that a row lies in one of these hours. */
 export function inDirty(set: DirtySet, column: string): string {
@@ -65,6 +68,14 @@ export function inHours(pairs: readonly DeviceHour[], column: string): string {
   return `${inRange(column, from, to)} AND device IN (${list(devices)}) AND (device, ${hourOf(column)}) IN (${pairs
     .map((pair) => `(${quote(pair.device)}, ${pair.hour})`)
     .join(', ')})`
+}
+
+/** The condition that a row is past its retention. */
+export function isPast(cutoffs: readonly Cutoff[], column: string): string {
+  if (cutoffs.length === 0) return '0'
+  return cutoffs
+    .map(({ metrics, before }) => `(metric IN (${list(metrics)}) AND ${column} < ${at(before)})`)
+    .join(' OR ')
 }
 
 /** The type of a store's number, as the contract names it. */

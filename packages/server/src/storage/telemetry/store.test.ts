@@ -1,30 +1,25 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { AggregatePlan, DrainBatch } from '../../telemetry/ports.ts'
+import { drainBatchOf } from '../../testing/drain-batch.ts'
 import { testFolder } from '../../testing/nexus.ts'
 import { openChdb } from './chdb.ts'
-import { createFrameWriter } from './frame-writer.ts'
 import { openTelemetryStore } from './store.ts'
 
 const hour = 3_600_000_000
 const day = 24 * hour
+const { signal } = new AbortController()
 
 async function open(t: TestContext) {
   const store = await openTelemetryStore(
-    openChdb({ path: testFolder(t), readers: 1, queryTimeoutMs: 30_000, onQuery: () => {} }),
+    openChdb({ path: testFolder(t), readers: 1, queryTimeoutMs: 30_000, queryMemoryBytes: 1 << 30, onQuery: () => {} }),
   )
   t.after(() => store.close())
   return store
 }
 
 function batchOf(readings: { device: string; at: number; value: number }[]): DrainBatch {
-  const frames = readings.map(({ device, at, value }) => {
-    const points = [{ metric: 'm', kind: 'number', num: value, str: '' } as const]
-    return { deviceId: device, at, points, tags: undefined, metadata: undefined, frameId: undefined }
-  })
-  const { block } = createFrameWriter().write(frames)
-  const batch = { token: 'one', version: 1, last: 1, frames: frames.length, hours: [] }
-  return { ...batch, blocks: [block], tagSets: [], metadataSets: [] }
+  return drainBatchOf(readings.map((reading) => ({ metric: 'm', ...reading })))
 }
 
 function planOf(end: number, plan: Partial<AggregatePlan>): AggregatePlan {
@@ -53,8 +48,8 @@ test('a batch over any number of months is taken: else it would hold up all that
     2,
   )
   const end = 110 * 31 * day
-  equal((await store.aggregate(planOf(end, {})))[0]!.num, 110)
-  equal((await store.aggregate(planOf(end, { stretches: [{ source: '1h', from: 0, to: end }] })))[0]!.num, 110)
+  equal((await store.aggregate(planOf(end, {}), signal))[0]!.num, 110)
+  equal((await store.aggregate(planOf(end, { stretches: [{ source: '1h', from: 0, to: end }] }), signal))[0]!.num, 110)
 })
 
 test('a thousand devices with the longest names are rolled up and asked for at once', async (t) => {
@@ -66,7 +61,7 @@ test('a thousand devices with the longest names are rolled up and asked for at o
     2,
   )
   const stretches = [0, 1, 2, 3, 4].map((n) => ({ source: '1h' as const, from: n * hour, to: (n + 1) * hour }))
-  equal((await store.aggregate(planOf(5 * hour, { devices, stretches })))[0]!.num, 1000)
+  equal((await store.aggregate(planOf(5 * hour, { devices, stretches }), signal))[0]!.num, 1000)
 })
 
 test('eleven thousand days are told apart, by their sums and by their rates', async (t) => {
@@ -78,10 +73,10 @@ test('eleven thousand days are told apart, by their sums and by their rates', as
   )
   const end = 11_000 * day
   const buckets = { starts: days.map((n) => n * day) }
-  const sums = await store.aggregate(planOf(end, { buckets }))
+  const sums = await store.aggregate(planOf(end, { buckets }), signal)
   deepEqual(
     sums.map(({ bucket, num }) => [bucket, num]),
     told.map((n) => [n * day, 1]),
   )
-  equal((await store.aggregate(planOf(end, { buckets, aggregation: 'rate' }))).length, told.length)
+  equal((await store.aggregate(planOf(end, { buckets, aggregation: 'rate' }), signal)).length, told.length)
 })

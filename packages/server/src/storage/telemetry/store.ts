@@ -12,11 +12,12 @@ import type {
 import { aggregateSql, partialsSql, rollUpsSql } from './aggregate-sql.ts'
 import { catalogueOf } from './catalogue.ts'
 import type { ClickHouse } from './clickhouse.ts'
+import { expiryOf } from './expiry.ts'
 import { createFrameWriter } from './frame-writer.ts'
 import { removalsOf } from './removals.ts'
 import { rollUp } from './roll-up.ts'
 import { migrateTelemetry } from './schema.ts'
-import { at, inRange, kindNames, list, quote, selected } from './sql.ts'
+import { at, inRange, isPast, kindNames, list, quote, selected } from './sql.ts'
 
 /** The telemetry store in ClickHouse's SQL, the same on chDB and on a server. */
 export async function openTelemetryStore(clickhouse: ClickHouse): Promise<TelemetryStore> {
@@ -24,13 +25,14 @@ export async function openTelemetryStore(clickhouse: ClickHouse): Promise<Teleme
   return {
     frameWriter: createFrameWriter(),
     insertBatch: (batch) => insertBatch(clickhouse, batch),
-    aggregate: (plan) => aggregate(clickhouse, plan),
-    partials: (plan) => partials(clickhouse, plan),
+    aggregate: (...asked) => aggregate(clickhouse, ...asked),
+    partials: (...asked) => partials(clickhouse, ...asked),
     rollUps: (...of) => rollUps(clickhouse, ...of),
-    raw: (plan) => raw(clickhouse, plan),
+    raw: (...asked) => raw(clickhouse, ...asked),
     latest: (page) => latest(clickhouse, page),
     ...catalogueOf(clickhouse),
     ...removalsOf(clickhouse),
+    ...expiryOf(clickhouse),
     rollUp: (hours, version) => rollUp(clickhouse, hours, version),
     close: () => clickhouse.close(),
   }
@@ -48,7 +50,7 @@ async function insertBatch(clickhouse: ClickHouse, batch: DrainBatch): Promise<v
   await clickhouse.insert('frames', blocks, { token, constants: { version } })
 }
 
-async function aggregate(clickhouse: ClickHouse, plan: AggregatePlan): Promise<AggregateRow[]> {
+async function aggregate(clickhouse: ClickHouse, plan: AggregatePlan, signal: AbortSignal): Promise<AggregateRow[]> {
   type Row = [
     bucket: number,
     device: string,
@@ -58,7 +60,7 @@ async function aggregate(clickhouse: ClickHouse, plan: AggregatePlan): Promise<A
     num: number,
     str: string,
   ]
-  const rows = await clickhouse.rows<Row>(aggregateSql(plan))
+  const rows = await clickhouse.rows<Row>(aggregateSql(plan), signal)
   return rows.map(([bucket, device, tags, metric, kind, num, str]) => ({
     bucket,
     device: plan.byDevice ? device : undefined,
@@ -70,7 +72,7 @@ async function aggregate(clickhouse: ClickHouse, plan: AggregatePlan): Promise<A
   }))
 }
 
-async function partials(clickhouse: ClickHouse, plan: AggregatePlan): Promise<PartialRow[]> {
+async function partials(clickhouse: ClickHouse, plan: AggregatePlan, signal: AbortSignal): Promise<PartialRow[]> {
   type Row = [
     at: number,
     metric: string,
@@ -81,7 +83,7 @@ async function partials(clickhouse: ClickHouse, plan: AggregatePlan): Promise<Pa
     min: number,
     max: number,
   ]
-  const rows = await clickhouse.rows<Row>(partialsSql(plan))
+  const rows = await clickhouse.rows<Row>(partialsSql(plan), signal)
   return rows.map(([at, metric, device, tagSet, count, sum, min, max]) => ({
     at,
     metric,
@@ -106,7 +108,7 @@ async function rollUps(clickhouse: ClickHouse, ...of: Parameters<TelemetryStore[
  * The points that a page can need at most are picked first, a heap of them at a time: to gather a whole range for the
  * sake of one page would take as much memory as the range has points.
  */
-async function raw(clickhouse: ClickHouse, plan: RawPlan): Promise<RawRow[]> {
+async function raw(clickhouse: ClickHouse, plan: RawPlan, signal: AbortSignal): Promise<RawRow[]> {
   const direction = plan.order === 'asc' ? 'ASC' : 'DESC'
   const after =
     plan.after &&
@@ -115,9 +117,10 @@ async function raw(clickhouse: ClickHouse, plan: RawPlan): Promise<RawRow[]> {
   const rows = await clickhouse.rows<[number, string, [string, number, number, string][]]>(
     `SELECT toUnixTimestamp64Micro(ts), device, arraySort(groupArray((metric, kind, num, str)))
      FROM (SELECT ts, device, metric, kind, num, str FROM points FINAL
-       WHERE ${selected(plan)} AND ${inRange('ts', plan.start, plan.end)} ${after ?? ''}
+       WHERE ${selected(plan)} AND ${inRange('ts', plan.start, plan.end)} AND NOT (${isPast(plan.past, 'ts')}) ${after ?? ''}
        ${order} LIMIT ${plan.limit * plan.metrics.length})
      GROUP BY ts, device ${order} LIMIT ${plan.limit}`,
+    signal,
   )
   return rows.map(([ts, device, points]) => ({
     at: ts,

@@ -1,8 +1,6 @@
 import type { Operation } from '@nexus/contract'
 import { fail } from '../../core/failure.ts'
 
-export { streamRows } from './stream-rows.ts'
-
 export type MediaType = 'application/json' | 'text/csv' | 'application/x-ndjson'
 
 /** Picks what the client prefers of what the operation offers (RFC 9110, 12.5.1); 406 if it takes none of it. */

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { idempotencyKeyPattern } from '@nexus/contract'
+import type { FastifyReply } from 'fastify'
 import type { Ctx, Principal } from '../../core/context.ts'
-import { invalid } from '../../core/failure.ts'
+import { type Failure, fail, invalid } from '../../core/failure.ts'
 
 /** What is known of a request before anything of it is believed. */
 export interface Call {
@@ -49,6 +50,26 @@ export function httpCtx(principal: Principal, call: Call, deps: { now(): number;
     now: deps.now,
     signal: deps.signal,
   }
+}
+
+/**
+ * Aborted when the connection goes before the answer is finished, with a failure that nobody will read; `onGone` is told
+ * first. It hangs on the answer alone, so that nothing stays behind on a connection that is kept alive.
+ */
+export function callerSignal({ raw }: FastifyReply, onGone: () => void): AbortSignal {
+  const controller = new AbortController()
+  const look = () => {
+    if (raw.writableFinished) return
+    onGone()
+    controller.abort(callerGone())
+  }
+  if (raw.destroyed) look()
+  else raw.once('close', look)
+  return controller.signal
+}
+
+function callerGone(): Failure {
+  return fail('INVALID_REQUEST', { field: 'request', reason: 'caller_gone', issue: 'was left before its answer' })
 }
 
 const idempotencyKeyShape = new RegExp(idempotencyKeyPattern)

@@ -1,12 +1,13 @@
 import { type HttpRoute, type Operation, type OperationId, operations } from '@nexus/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { admit } from './admit.ts'
-import { type MediaType, negotiate, streamRows } from './alternatives.ts'
+import { type MediaType, negotiate } from './alternatives.ts'
 import { checkShape, decodeBody, readJson } from './body.ts'
-import { httpCtx, idempotencyKeyOf } from './call.ts'
+import { callerSignal, httpCtx, idempotencyKeyOf } from './call.ts'
 import { unsupportedMedia } from './error-answer.ts'
 import { gatherInput } from './input.ts'
 import type { HttpDeps } from './ports.ts'
+import { streamRows } from './stream-rows.ts'
 
 /** Makes the REST routes of the contract; those that `ingest.ts` serves are left out. */
 export function mountOperations(app: FastifyInstance, deps: HttpDeps, except: readonly OperationId[]): void {
@@ -28,10 +29,13 @@ function mountRoute(app: FastifyInstance, deps: HttpDeps, operation: Operation, 
 }
 
 /** `GET /v1/auth/keys/{key_id}` as Fastify writes it. */
-export function splitRoute(route: HttpRoute): { method: string; url: string } {
+function splitRoute(route: HttpRoute): { method: string; url: string } {
   const [method, path] = route.split(' ') as [string, string]
   return { method, url: path.replaceAll(/\{(\w+)\}/g, ':$1') }
 }
+
+/** As nginx counts callers who did not wait for the answer; Fastify does not count them. */
+const hungUp = 499
 
 async function serve(
   deps: HttpDeps,
@@ -43,7 +47,8 @@ async function serve(
   const media = negotiate(request.headers.accept, operation)
   const body = await readBody(operation, request)
   const input = gatherInput(operation, { method: request.method, params: request.params, query: request.query, body })
-  const ctx = httpCtx(principal, request, deps)
+  const countGone = () => deps.observe(operation.id as OperationId, hungUp, reply.elapsedTime / 1000)
+  const ctx = httpCtx(principal, request, { now: deps.now, signal: callerSignal(reply, countGone) })
   const key = idempotencyKeyOf(request)
   const answer = await deps.gate.invoke(
     operation.id as OperationId,

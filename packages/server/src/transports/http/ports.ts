@@ -17,5 +17,6 @@ export interface HttpDeps {
   metrics(): Promise<{ contentType: string; text: string }>
   observe(operation: OperationId | 'none', status: number, seconds: number): void
   onBug(cause: unknown, ctx: { requestId: string; method: string; url: string }): void
+  /** Aborted when the server stops. */
   signal: AbortSignal
 }

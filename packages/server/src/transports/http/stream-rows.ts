@@ -19,17 +19,19 @@ function* ndjson(rows: readonly Row[]): Generator<string> {
 
 function* csv(rows: readonly Row[]): Generator<string> {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))]
+  const line = (row: Row) => columns.map((column) => (Object.hasOwn(row, column) ? cell(row[column]) : '')).join(',')
   yield `${columns.map(cell).join(',')}\r\n`
   for (let i = 0; i < rows.length; i += rowsAChunk) {
     yield rows
       .slice(i, i + rowsAChunk)
-      .map((row) => `${columns.map((column) => cell(row[column])).join(',')}\r\n`)
+      .map((row) => `${line(row)}\r\n`)
       .join('')
   }
 }
 
+/** Nothing is null, and an empty text is a pair of quotes. */
 function cell(value: unknown): string {
-  if (value === null || value === undefined) return ''
+  if (value === null) return ''
   const text = typeof value === 'string' ? value : JSON.stringify(value)
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+  return text === '' || /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
