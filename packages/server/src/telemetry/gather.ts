@@ -5,7 +5,7 @@ import type { Point } from './point.ts'
 import type { DeviceHour, FrameWriter, IngestLog, LogRecord, SeenAnswer } from './ports.ts'
 import type { TagSets } from './tag-sets.ts'
 
-/** Brings what many requests accept within one turn of the event loop into one record of the log. */
+/** Brings what many requests accept until the next commit into one record of the log. */
 export interface Gather {
   /**
    * Takes accepted frames, and answers to repeats, into the next commit. Resolves when they are durable; rejects with
@@ -37,8 +37,11 @@ const retryAfterSeconds = 1
 
 export function createGather({ log, writer, tagSets, takeBack }: GatherDeps): Gather {
   let group: Group | undefined
+  let sealed: Group | undefined
 
-  const seal = ({ frames, seen }: Group): LogRecord => {
+  const seal = (sealing: Group): LogRecord => {
+    const { frames, seen } = sealing
+    sealed = sealing
     group = undefined
     const { newTagSets, ...blocks } = writer.write(frames)
     for (const { id, tags } of newTagSets) tagSets.learn(id, tags)
@@ -48,7 +51,11 @@ export function createGather({ log, writer, tagSets, takeBack }: GatherDeps): Ga
   const open = (): Group => {
     const opened: Group = { frames: [], seen: new Map(), bytes: 0, committed: Promise.resolve() }
     opened.committed = log.append(() => seal(opened))
-    opened.committed.catch(() => {
+    const ended = () => {
+      if (sealed === opened) sealed = undefined
+    }
+    opened.committed.then(ended, () => {
+      ended()
       writer.forget()
       takeBack(opened.frames)
     })
@@ -69,7 +76,7 @@ export function createGather({ log, writer, tagSets, takeBack }: GatherDeps): Ga
       return group.committed
     },
     seen: (key) => group?.seen.get(key) ?? log.seen(key),
-    settled: () => group?.committed ?? Promise.resolve(),
+    settled: () => (group ?? sealed)?.committed ?? Promise.resolve(),
   }
 }
 

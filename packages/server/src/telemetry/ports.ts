@@ -79,8 +79,8 @@ export interface Deletion {
  */
 export interface IngestLog {
   /**
-   * Commits what `seal` gives at the end of this turn of the event loop. Rejects with SERVICE_UNAVAILABLE, keeping
-   * nothing, when the disk fails.
+   * Commits what `seal` gives: at the end of this turn of the event loop, or after the commit that is under way. Rejects
+   * with SERVICE_UNAVAILABLE when the disk fails; a record that was written by then may still come to light.
    */
   append(seal: () => LogRecord): Promise<void>
   /** How many more bytes may wait for the store. */

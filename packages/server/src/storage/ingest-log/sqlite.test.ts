@@ -48,6 +48,62 @@ test('a record that cannot be made fails for those who wait for it, and for nobo
   equal(log.depth().frames, 1)
 })
 
+/** A disk whose syncs end when the test says so. */
+function slowDisk() {
+  const syncs: PromiseWithResolvers<void>[] = []
+  const openSyncer = () => ({
+    sync() {
+      const sync = Promise.withResolvers<void>()
+      syncs.push(sync)
+      return sync.promise
+    },
+    close() {},
+  })
+  return { syncs, openSyncer }
+}
+
+test('what is appended during a sync is sealed and synced after it, all at once, and not acknowledged before', async (t) => {
+  const { syncs, openSyncer } = slowDisk()
+  const file = join(testFolder(t), 'ingest.db')
+  const log = openIngestLog({ file, bytesMax: mib, seenMax: 9, now: () => 1, openSyncer })
+  t.after(() => log.close())
+  const order: string[] = []
+  const append = (name: string) => {
+    const seal = () => {
+      order.push(`seal ${name}`)
+      return recordOf()
+    }
+    return log.append(seal).then(() => order.push(`kept ${name}`))
+  }
+  const first = append('a')
+  await endOfTick()
+  const rest = [append('b'), append('c')]
+  await endOfTick()
+  deepEqual([order, syncs.length], [['seal a'], 1])
+  syncs[0]!.resolve()
+  await first
+  await endOfTick()
+  await endOfTick()
+  deepEqual([order, syncs.length], [['seal a', 'kept a', 'seal b', 'seal c'], 2])
+  syncs[1]!.resolve()
+  await Promise.all(rest)
+  deepEqual(order.slice(4), ['kept b', 'kept c'])
+})
+
+test('after a sync that failed nothing is acknowledged any more', async (t) => {
+  const { syncs, openSyncer } = slowDisk()
+  const file = join(testFolder(t), 'ingest.db')
+  const log = openIngestLog({ file, bytesMax: mib, seenMax: 9, now: () => 1, openSyncer })
+  t.after(() => log.close())
+  const refused = { code: 'SERVICE_UNAVAILABLE', details: { reason: 'ingest_log_failed' } }
+  const appended = log.append(recordOf)
+  await endOfTick()
+  const waiting = log.append(recordOf)
+  syncs[0]!.reject(new Error('EIO'))
+  await Promise.all([rejects(appended, refused), rejects(waiting, refused)])
+  await rejects(log.append(recordOf), refused)
+})
+
 test('versions rise from batch to batch, whatever the clock does, and a batch keeps its own', async (t) => {
   const clock = { at: Date.parse('2026-05-01T12:00:00Z') }
   const log = openIngestLog({

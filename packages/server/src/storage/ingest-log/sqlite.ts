@@ -2,6 +2,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { fail } from '../../core/failure.ts'
 import type { Deletion, DeviceHour, DrainBatch, IngestLog, LogRecord, SeenAnswer } from '../../telemetry/ports.ts'
 import { migrateIngestLog } from './schema.ts'
+import { openSyncer, type Syncer } from './syncer.ts'
 
 export interface IngestLogOptions {
   file: string
@@ -10,6 +11,7 @@ export interface IngestLogOptions {
   /** How many answers to repeats are kept: beyond, the oldest are forgotten before their day is over. */
   seenMax: number
   now(): number
+  openSyncer?: (file: string) => Syncer
 }
 
 const seenMs = 24 * 3_600_000
@@ -18,17 +20,24 @@ const retryAfterSeconds = 1
 const sweepRows = 1000
 
 /**
- * The ingest log in SQLite, one row a commit. `append` only takes note, `setImmediate` seals and commits, and all who
- * share the record are answered then.
+ * The ingest log in SQLite, one row a commit. `append` only takes note; at the end of the turn everything noted is sealed
+ * and committed, and synced beside the event loop, which would stand still for most of the time otherwise. What comes in
+ * meanwhile shares the next commit. All other writes are synced before they return.
  */
 export function openIngestLog(options: IngestLogOptions): IngestLog {
   const db = openMigrated(options.file)
   const sql = statements(db)
   const depth = readDepth(db)
+  const syncer = (options.openSyncer ?? openSyncer)(`${options.file}-wal`)
   let seen = (sql.countSeen.get() as { value: number }).value
   let waiting: Waiting[] = []
+  let syncing = false
+  /** After a sync that failed nobody knows what is on the disk, and a later one may succeed without cause. */
+  let broken: { cause: unknown } | undefined
 
-  const commitOne = ({ seal, resolve, reject }: Waiting) => {
+  const failed = (cause: unknown) =>
+    fail('SERVICE_UNAVAILABLE', { reason: 'ingest_log_failed' }, { cause, retryAfterSeconds })
+  const put = ({ seal, reject }: Waiting): boolean => {
     try {
       const record = seal()
       const forgotten = transaction(db, () => {
@@ -40,21 +49,40 @@ export function openIngestLog(options: IngestLogOptions): IngestLog {
       depth.frames += record.frames
       depth.bytes += sizeOf(record)
       depth.oldestAt ??= options.now()
-      resolve()
+      return true
     } catch (cause) {
-      reject(fail('SERVICE_UNAVAILABLE', { reason: 'ingest_log_failed' }, { cause, retryAfterSeconds }))
+      reject(failed(cause))
+      return false
     }
   }
-  const commit = () => {
+  const putAll = (): Waiting[] => {
     const taken = waiting
     waiting = []
-    for (const one of taken) commitOne(one)
+    return taken.filter(put)
+  }
+  const commit = async () => {
+    if (syncing || waiting.length === 0) return
+    db.exec('PRAGMA synchronous = NORMAL')
+    const written = putAll()
+    db.exec('PRAGMA synchronous = FULL')
+    syncing = true
+    try {
+      await syncer.sync()
+      for (const { resolve } of written) resolve()
+    } catch (cause) {
+      broken = { cause }
+      for (const { reject } of [...written, ...waiting]) reject(failed(cause))
+      waiting = []
+    }
+    syncing = false
+    if (waiting.length > 0) setImmediate(commit)
   }
 
   return {
     append(seal) {
+      if (broken) return Promise.reject(failed(broken.cause))
       const { promise, resolve, reject } = Promise.withResolvers<void>()
-      if (waiting.length === 0) setImmediate(commit)
+      if (waiting.length === 0 && !syncing) setImmediate(commit)
       waiting.push({ seal, resolve, reject })
       return promise
     },
@@ -88,8 +116,10 @@ export function openIngestLog(options: IngestLogOptions): IngestLog {
     endDeletion: (id) => void sql.endDeletion.run(id),
     openDeletions: () => (sql.openDeletions.all() as unknown as DeletionRow[]).map(toDeletion),
     close() {
-      commit()
+      const written = putAll()
       db.close()
+      syncer.close()
+      for (const { resolve } of written) resolve()
     },
   }
 }
