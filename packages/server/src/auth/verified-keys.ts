@@ -21,6 +21,8 @@ export class VerifiedKeys {
   readonly #max: number
   readonly #entries = new Map<string, Entry>()
   #forgotten = 0
+  /** The last one in the order of use: it need not be moved there again. */
+  #newest: string | undefined
 
   constructor(clock: Clock, max = 10_000) {
     this.#clock = clock
@@ -30,9 +32,12 @@ export class VerifiedKeys {
   get(digest: string): VerifiedKey | undefined {
     const entry = this.#entries.get(digest)
     if (!entry) return undefined
+    const isLive = entry.forgetAt > this.#clock.now()
+    if (isLive && digest === this.#newest) return entry
     this.#entries.delete(digest)
-    if (entry.forgetAt <= this.#clock.now()) return undefined
+    if (!isLive) return undefined
     this.#entries.set(digest, entry)
+    this.#newest = digest
     return entry
   }
 
@@ -46,6 +51,7 @@ export class VerifiedKeys {
     if (moment !== this.#forgotten) return false
     if (this.#entries.size >= this.#max) this.#entries.delete(this.#entries.keys().next().value!)
     this.#entries.set(digest, { ...key, forgetAt: this.#clock.now() + ttlMs })
+    this.#newest = digest
     return true
   }
 

@@ -17,7 +17,7 @@ type TelemetryHandlers = { [Id in Exclude<TelemetryId, 'telemetry.retention.put'
 
 export function telemetryHandlers(deps: TelemetryDeps): TelemetryHandlers {
   return {
-    'telemetry.frames.send': (ctx, input) => sendFrame(deps, ctx, input),
+    'telemetry.frames.send': (ctx, { ack, ...frame }) => sendFrame(deps, ctx, frame, ack),
     'telemetry.frames.batch': (ctx, input) => sendBatch(deps, ctx, input),
     'telemetry.query': (ctx, input) => queryTelemetry(deps, ctx, input),
     'telemetry.latest': (ctx, input) => latestTelemetry(deps, ctx, input),

@@ -8,7 +8,7 @@ import { createDrain } from './drain.ts'
 import { createGather } from './gather.ts'
 import { telemetryHandlers } from './handlers.ts'
 import type { Idempotent } from './idempotent.ts'
-import { createIntakes } from './intake.ts'
+import { type Ack, createIntakes } from './intake.ts'
 import { LatestValues } from './latest-values.ts'
 import { createPointQuota } from './point-quota.ts'
 import type { DrainBatch, IngestLog, RetentionStore, TelemetryStore } from './ports.ts'
@@ -115,8 +115,8 @@ export async function createTelemetry(options: TelemetryOptions) {
   return {
     handlers: telemetryHandlers(deps),
     /** The ways in that transports call directly, because bodies of frames are checked by the intake itself. */
-    send: (ctx: Ctx, frame: object, ack: 'durable' | 'memory', idempotent?: Idempotent): Promise<FrameReceipt> =>
-      sendFrame(deps, ctx, { ...frame, ack } as never, idempotent),
+    send: (ctx: Ctx, frame: object, ack: Ack, idempotent?: Idempotent): Promise<FrameReceipt> =>
+      sendFrame(deps, ctx, frame, ack, idempotent),
     sendBatch: (ctx: Ctx, input: BatchInput, idempotent?: Idempotent): Promise<BatchReceipt> =>
       sendBatch(deps, ctx, input, idempotent),
     rollAll: () => drain.settle(0, Number.MAX_SAFE_INTEGER).then(roller.rollAll),

@@ -23,6 +23,9 @@ export interface IntakeDeps {
 
 export type Refusal = Fault & { code: 'INVALID_REQUEST' | 'FORBIDDEN' | 'RATE_LIMIT_EXCEEDED' }
 
+/** `memory`: who sent it doesn't wait for the disk. */
+export type Ack = 'durable' | 'memory'
+
 /** All frames that one request brought, on their way into the log. */
 export interface Intake {
   /** Checks a frame and adds it; a refused one leaves no trace. */
@@ -30,7 +33,7 @@ export interface Intake {
   /** Keeps an answer to be given again under an idempotency key. */
   remember(answer: SeenAnswer): void
   /** Resolves when everything that was taken, repeats too, is durable (`memory`: at once). */
-  commit(ack: 'durable' | 'memory'): Promise<void>
+  commit(ack: Ack): Promise<void>
 }
 
 export function isRefusal(result: FrameReceipt | Refusal): result is Refusal {

@@ -1,9 +1,9 @@
-import type { FrameReceipt, Input } from '@nexus/contract'
+import type { FrameReceipt } from '@nexus/contract'
 import type { Ctx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
 import type { Gather } from './gather.ts'
 import { type Idempotent, replayOf } from './idempotent.ts'
-import { type Intake, isRefusal } from './intake.ts'
+import { type Ack, type Intake, isRefusal } from './intake.ts'
 
 export interface SendDeps {
   gather: Gather
@@ -19,7 +19,8 @@ export interface SendDeps {
 export async function sendFrame(
   deps: SendDeps,
   ctx: Ctx,
-  { ack, ...frame }: Input<'telemetry.frames.send'>,
+  frame: object,
+  ack: Ack = 'durable',
   idempotent?: Idempotent,
 ): Promise<FrameReceipt> {
   const replay = idempotent && replayOf(deps.gather, idempotent)
@@ -35,6 +36,6 @@ export async function sendFrame(
     throw fail(code, { field, issue, errors: [{ field, issue }] }, { message: 'Invalid telemetry frame format' })
   }
   if (idempotent) intake.remember({ ...idempotent, answer: JSON.stringify(receipt) })
-  await intake.commit(ack ?? 'durable')
+  await intake.commit(ack)
   return receipt
 }

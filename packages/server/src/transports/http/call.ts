@@ -4,6 +4,7 @@ import { idempotencyKeyPattern } from '@nexus/contract'
 import type { FastifyReply } from 'fastify'
 import type { Ctx, Principal } from '../../core/context.ts'
 import { type Failure, fail, invalid } from '../../core/failure.ts'
+import { idSequence } from '../../core/ids.ts'
 
 /** What is known of a request before anything of it is believed. */
 export interface Call {
@@ -24,9 +25,11 @@ const requestIdShape = /^[\w.:-]{1,128}$/
 const traceparentShape = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}/
 const bearer = /^Bearer +(\S{1,4096})$/i
 
+const newRequestId = idSequence('req')
+
 /** The client's `X-Request-Id` where it is sane, else one of ours. */
 export function requestIdOf(header: string | string[] | undefined): string {
-  return typeof header === 'string' && requestIdShape.test(header) ? header : `req-${randomUUID()}`
+  return typeof header === 'string' && requestIdShape.test(header) ? header : newRequestId()
 }
 
 /** The key of `Authorization: Bearer …`; undefined where there is none. */

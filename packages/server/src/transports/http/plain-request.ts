@@ -9,11 +9,14 @@ export interface PlainRequest {
   end: number
 }
 
-/** The head of the request before; a client that keeps its connection sends much the same one again. */
+/**
+ * The head of the request before: a client that keeps its connection sends the same one again, but for the length of the
+ * body. What stands before and after the digits of that is compared as text.
+ */
 export interface LastHead {
-  text: string
+  before: string
+  after: string
   headers: Readonly<Record<string, string>>
-  bodyBytes: number
 }
 
 const headBytesMax = 8 * 1024
@@ -43,12 +46,20 @@ export function readPlainRequest(
   const end = chunk.indexOf(headEnd, begin)
   if (end === -1 || end - begin > headBytesMax) return undefined
   const text = chunk.toString('latin1', begin, end)
-  const head = last?.text === text ? last : readHead(requestLine, text)
+  const again = last && lengthWithin(last, text)
+  const head = again === undefined ? readHead(requestLine, text) : last
   if (!head) return undefined
   const bodyBegin = end + headEnd.length
-  const bodyEnd = bodyBegin + head.bodyBytes
+  const bodyEnd = bodyBegin + Number(again ?? head.headers['content-length'])
   if (bodyEnd > chunk.length) return undefined
   return { request: { headers: head.headers, body: chunk.subarray(bodyBegin, bodyEnd), end: bodyEnd }, head }
+}
+
+/** The digits of the length, if all else of the head is as before. */
+function lengthWithin({ before, after }: LastHead, text: string): string | undefined {
+  if (!text.startsWith(before) || !text.endsWith(after)) return undefined
+  const digits = text.slice(before.length, text.length - after.length)
+  return lengthShape.test(digits) ? digits : undefined
 }
 
 function readHead(requestLine: string, text: string): LastHead | undefined {
@@ -65,5 +76,12 @@ function readHead(requestLine: string, text: string): LastHead | undefined {
   const { host, connection, 'content-length': length = '' } = headers
   const stays = connection === undefined || connection.toLowerCase() === 'keep-alive'
   if (!host || !hostShape.test(host) || !stays || !lengthShape.test(length)) return undefined
-  return { text, headers, bodyBytes: Number(length) }
+  const at = lengthAt(text)
+  return { before: text.slice(0, at), after: text.slice(at + length.length), headers }
+}
+
+/** Where the digits of the one `Content-Length` begin. */
+function lengthAt(text: string): number {
+  const value = text.toLowerCase().indexOf('\r\ncontent-length:') + '\r\ncontent-length:'.length
+  return value + /^[\t ]*/.exec(text.slice(value))![0].length
 }
