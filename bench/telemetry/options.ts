@@ -27,7 +27,7 @@ export type Part = (typeof parts)[number]
 
 const peers: Peer[] = [nexus, influxdb, victoriaMetrics]
 
-const full = { hours: 72, repetitions: 5, window: 10, queries: 200, quiet: 20 }
+const full = { hours: 72, repetitions: 5, window: 10, queries: 200, quiet: 60 }
 const quick = { hours: 2, repetitions: 2, window: 3, queries: 40, quiet: 15 }
 
 export function benchOptions(args: string[]): BenchOptions {

@@ -1,6 +1,6 @@
 import type { Ctx } from '../core/context.ts'
 import type { DirtyHours } from './dirty-hours.ts'
-import { microsPerHour } from './instant.ts'
+import { type Micros, microsPerHour } from './instant.ts'
 import type { LatestValues } from './latest-values.ts'
 import { type Buckets, bucketsOf, gatherable, PartialGroup } from './partials.ts'
 import type { AggregatePlan, AggregateRow, DirtySet, Stretch, TelemetryStore } from './ports.ts'
@@ -11,6 +11,7 @@ import {
   type RollUpCache,
   slotMicros,
   slotOf,
+  slotsMax,
   spanHours,
   tagSetOf,
 } from './roll-up-cache.ts'
@@ -86,7 +87,8 @@ class Merge {
   readonly #plan: AggregatePlan
   readonly #tagSets: TagSets
   readonly #byMetric: Map<string, Map<string, PartialGroup>>
-  readonly #keys = new Map<string, TagKey | undefined>()
+  /** Null: the plan filters them out. */
+  readonly #keys = new Map<string, TagKey | null>()
   #cells = 0
 
   constructor(tagSets: TagSets, plan: AggregatePlan) {
@@ -123,15 +125,19 @@ class Merge {
   }
 
   #tagKeyOf(tagSet: string): TagKey | undefined {
-    if (!this.#keys.has(tagSet)) this.#keys.set(tagSet, this.#readTags(tagSet))
-    return this.#keys.get(tagSet)
+    let key = this.#keys.get(tagSet)
+    if (key === undefined) {
+      key = this.#readTags(tagSet)
+      this.#keys.set(tagSet, key)
+    }
+    return key ?? undefined
   }
 
-  #readTags(tagSet: string): TagKey | undefined {
+  #readTags(tagSet: string): TagKey | null {
     const { tags: conditions, byTags } = this.#plan
     const known = this.#tagSets.get(tagSet)
     if (!known && (conditions || byTags.length > 0)) this.unfit = true
-    if (conditions && !matchesTags(conditions, known ?? {})) return undefined
+    if (conditions && !matchesTags(conditions, known ?? {})) return null
     const tags = byTags.map((key) => known?.[key] ?? null)
     return { tags, text: tags.length === 0 ? '' : JSON.stringify(tags) }
   }
@@ -158,13 +164,23 @@ function mergeBlocks(
   for (const span of spansOf(stretch)) {
     const missing: string[] = []
     const inSpan = deps.cache.at(size, span)
+    const hour = span * spanHours[size]
+    const buckets = bucketsOfSlots(size, hour * microsPerHour, stretch, merge.buckets)
     for (const device of devices) {
       const known = deps.latest.devices.get(device)?.metrics
       const blocks = inSpan?.get(device)
       for (const metric of plan.metrics) {
         if (!known?.has(metric)) continue
         const block = blocks?.get(metric)
-        if (block) mergeBlock({ plan, merge, stretch, size, span, metric, device, spoiled }, block)
+        if (block)
+          mergeBlock(
+            plan,
+            merge,
+            block,
+            metric,
+            device,
+            spoiled ? clean(buckets, size, hour, device, spoiled) : buckets,
+          )
         else if (missing.at(-1) !== device) missing.push(device)
       }
     }
@@ -176,8 +192,26 @@ function mergeBlocks(
   return complete
 }
 
+const outside = -1
+
+/** Which bucket each slot of a span falls into; `outside` for those that the stretch leaves out. */
+function bucketsOfSlots(size: BlockSize, begin: Micros, { from, to }: Stretch, buckets: Buckets): Int32Array {
+  return Int32Array.from({ length: slotsMax[size] }, (_, slot) => {
+    const at = begin + slot * slotMicros[size]
+    return at < from || at >= to ? outside : buckets.indexOf(at)
+  })
+}
+
+/** The same without the dirty hours of a device. */
+function clean(buckets: Int32Array, size: BlockSize, hour: number, device: string, spoiled: Spoiled): Int32Array {
+  const slotsAnHour = size === '1m' ? slotsMax['1m'] : 1
+  return buckets.map((bucket, slot) => (spoiled(device, hour + Math.floor(slot / slotsAnHour)) ? outside : bucket))
+}
+
+type Spoiled = (device: string, hour: number) => boolean
+
 /** Tells whether an hour of a device is dirty in this plan. */
-function spoiledBy(except: DirtySet | undefined): ((device: string, hour: number) => boolean) | undefined {
+function spoiledBy(except: DirtySet | undefined): Spoiled | undefined {
   if (!except) return undefined
   if ('hours' in except) {
     const hours = new Set(except.hours)
@@ -187,30 +221,22 @@ function spoiledBy(except: DirtySet | undefined): ((device: string, hour: number
   return (device, hour) => pairs.has(`${hour} ${device}`)
 }
 
-interface Place {
-  plan: AggregatePlan
-  merge: Merge
-  stretch: Stretch
-  size: BlockSize
-  span: number
-  metric: string
-  device: string
-  spoiled: ((device: string, hour: number) => boolean) | undefined
-}
-
-function mergeBlock(place: Place, { keys, values, tagSets }: Block): void {
-  const { plan, merge, stretch, size, span, metric, device, spoiled } = place
+function mergeBlock(
+  plan: AggregatePlan,
+  merge: Merge,
+  { keys, values, tagSets }: Block,
+  metric: string,
+  device: string,
+  buckets: Int32Array,
+): void {
+  // Of most series a query wants all rows or none.
+  if (tagSets.every((tagSet) => merge.groupOf(metric, device, tagSet) === undefined)) return
   const groups = tagSets.map((tagSet) => merge.groupOf(metric, device, tagSet))
-  if (groups.every((group) => group === undefined)) return
-  const { buckets } = merge
-  const begin = span * spanHours[size] * microsPerHour
   const kindMax = plan.aggregation === 'count' ? 5 : 2
   for (let i = 0; i * 2 < keys.length; i++) {
     const key = keys[i * 2]!
-    const at = begin + slotOf(key) * slotMicros[size]
-    const group = groups[tagSetOf(key)]
-    if (!group || at < stretch.from || at >= stretch.to || kindOf(key) > kindMax) continue
-    if (spoiled?.(device, Math.floor(at / microsPerHour))) continue
-    group.gather(buckets.indexOf(at), keys[i * 2 + 1]!, values[i * 3]!, values[i * 3 + 1]!, values[i * 3 + 2]!)
+    const bucket = buckets[slotOf(key)]!
+    if (bucket === outside || kindOf(key) > kindMax) continue
+    groups[tagSetOf(key)]?.gather(bucket, keys[i * 2 + 1]!, values[i * 3]!, values[i * 3 + 1]!, values[i * 3 + 2]!)
   }
 }

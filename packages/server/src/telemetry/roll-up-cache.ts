@@ -26,6 +26,7 @@ export type BlockSize = '1m' | '1h'
 /** How many hours a block spans, and how long its slots are. */
 export const spanHours: Record<BlockSize, number> = { '1m': 1, '1h': 24 }
 export const slotMicros: Record<BlockSize, number> = { '1m': 60_000_000, '1h': 3_600_000_000 }
+export const slotsMax: Record<BlockSize, number> = { '1m': 60, '1h': 24 }
 
 const tagSetsMax = 1 << 23
 
@@ -40,6 +41,7 @@ export const kindOf = (key: number) => (key >>> 6) & 0x7
 export const tagSetOf = (key: number) => key >>> 9
 
 const overheadBytes = 400
+const tagSetsKnownMax = 100_000
 
 /**
  * Roll-ups in memory. A block is dropped as soon as one of its hours is marked dirty, and again when that hour has been
@@ -47,6 +49,8 @@ const overheadBytes = 400
  */
 export class RollUpCache {
   readonly #bytesMax: number
+  /** Each text of a tag set once: a query compares them by the thousand. */
+  readonly #tagSets = new Map<string, string>()
   /** By size and span, by device, by metric. */
   readonly #spans = new Map<string, Map<string, Map<string, Block>>>()
   #bytes = 0
@@ -83,7 +87,7 @@ export class RollUpCache {
     const metrics = devices.get(device) ?? new Map<string, Block>()
     const old = metrics.get(metric)
     this.#bytes += bytesOf(block) - (old ? bytesOf(old) : 0)
-    metrics.set(metric, block)
+    metrics.set(metric, { ...block, tagSets: block.tagSets.map((id) => this.#known(id)) })
     devices.set(device, metrics)
     this.#spans.set(key, devices)
     while (this.#bytes > this.#bytesMax) this.#dropOldest()
@@ -104,6 +108,14 @@ export class RollUpCache {
     this.#epoch++
     this.#spans.clear()
     this.#bytes = 0
+  }
+
+  #known(tagSet: string): string {
+    const known = this.#tagSets.get(tagSet)
+    if (known !== undefined) return known
+    if (this.#tagSets.size >= tagSetsKnownMax) this.#tagSets.clear()
+    this.#tagSets.set(tagSet, tagSet)
+    return tagSet
   }
 
   #dropOldest(): void {

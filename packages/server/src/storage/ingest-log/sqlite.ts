@@ -220,9 +220,9 @@ function takeRows(sql: Statements, bytesMax: number): unknown[] {
   return last.id === null ? [] : sql.upTo.all(last.id)
 }
 
-const pagesKept = 1024
+const pagesKept = 256
 
-/** Gives back to the disk what a backlog took, but for a few megabytes that the next will want again. */
+/** Gives back to the disk what a backlog took, but for a megabyte that the next will want again. */
 function shrink(db: DatabaseSync): void {
   const { freelist_count: free } = db.prepare('PRAGMA freelist_count').get() as { freelist_count: number }
   if (free > pagesKept * 2) db.exec(`PRAGMA incremental_vacuum(${free - pagesKept}); PRAGMA wal_checkpoint(TRUNCATE)`)

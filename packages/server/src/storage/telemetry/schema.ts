@@ -70,8 +70,11 @@ const rollUpOfDecimals = (name: string) => [
      ADD COLUMN IF NOT EXISTS total Float64 ALIAS if(sum_scale < 0, reinterpretAsFloat64(sum_mantissa), sum_mantissa / ${powerOf('sum_scale')})`,
 ]
 
-/** Frames come as columns, and their version with the batch. */
+/** Frames come as columns, and their version with the batch; parts that merges replaced go within a minute. */
 const second = [
+  ...['points', 'series', 'rollup_1m', 'rollup_1h'].map(
+    (name) => `ALTER TABLE ${name} MODIFY SETTING cleanup_delay_period = 10, max_cleanup_delay_period = 30`,
+  ),
   `ALTER TABLE points MODIFY COLUMN mantissa Int64 CODEC(${delta}), MODIFY COLUMN version UInt64 CODEC(Delta, ZSTD(1))`,
   ...rollUpOfDecimals('rollup_1m'),
   ...rollUpOfDecimals('rollup_1h'),
