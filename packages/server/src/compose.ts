@@ -132,7 +132,7 @@ async function compose(
       spendAddress: rates.spendAddress,
       telemetry,
       now,
-      ready: () => !stopping.signal.aborted,
+      ready: () => !stopping.signal.aborted && !ingestLog.hasFailed(),
       metrics: async () => ({ contentType: observed.contentType, text: await observed.text() }),
       observe: observed.observeRequest,
       onBug: (err, { requestId, method, url }) =>

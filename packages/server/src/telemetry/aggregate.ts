@@ -1,3 +1,4 @@
+import { metricTypes } from '@nexus/contract'
 import type { Ctx } from '../core/context.ts'
 import type { DirtyHours } from './dirty-hours.ts'
 import { type Micros, microsPerHour } from './instant.ts'
@@ -193,6 +194,8 @@ function mergeBlocks(
 }
 
 const outside = -1
+/** Numbers and booleans come first among the types. */
+const numericKinds = 2
 
 /** Which bucket each slot of a span falls into; `outside` for those that the stretch leaves out. */
 function bucketsOfSlots(size: BlockSize, begin: Micros, { from, to }: Stretch, buckets: Buckets): Int32Array {
@@ -232,7 +235,7 @@ function mergeBlock(
   // Of most series a query wants all rows or none.
   if (tagSets.every((tagSet) => merge.groupOf(metric, device, tagSet) === undefined)) return
   const groups = tagSets.map((tagSet) => merge.groupOf(metric, device, tagSet))
-  const kindMax = plan.aggregation === 'count' ? 5 : 2
+  const kindMax = plan.aggregation === 'count' ? metricTypes.length : numericKinds
   for (let i = 0; i * 2 < keys.length; i++) {
     const key = keys[i * 2]!
     const bucket = buckets[slotOf(key)]!

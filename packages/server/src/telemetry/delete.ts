@@ -36,6 +36,8 @@ export async function deleteTelemetry(
   const lastAt = new Map([...(deps.latest.devices.get(device)?.metrics ?? [])].map(([metric, { at }]) => [metric, at]))
   await deps.drain.settle(start, end)
   return deps.drain.exclusively(async () => {
+    // One that failed half way and is asked for again would find nothing more to delete.
+    await finishDeletions(deps, ctx.now())
     const deletion = { device, metrics, start, end, version: deps.log.lastVersion() }
     const deleted = await deps.store.countOf(deletion)
     if (deleted > 0) await carryOut(deps, deletion, deps.log.beginDeletion(deletion), ctx.now())

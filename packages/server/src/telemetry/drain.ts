@@ -29,8 +29,8 @@ const batchBytesMax = 16 * 1024 * 1024
 const restMs = 2000
 
 /**
- * The drain takes the log in batches as large as they come, one every two seconds while nobody asks: a query moves what it needs
- * by itself, and many small parts would cost more to merge than they are worth. A batch is fixed in the log before it
+ * The drain takes the log in batches as large as they come, one every two seconds while nobody asks: a query moves what
+ * it needs by itself, and many small parts would cost more to merge than they are worth. A batch is fixed in the log before it
  * moves, and leaves the log after it has moved; a crash in between repeats it under the same token.
  */
 export function createDrain(deps: DrainDeps): Drain {

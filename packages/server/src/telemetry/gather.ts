@@ -8,10 +8,10 @@ import type { TagSets } from './tag-sets.ts'
 /** Brings what many requests accept until the next commit into one record of the log. */
 export interface Gather {
   /**
-   * Takes accepted frames, and answers to repeats, into the next commit. Resolves when they are durable; rejects with
-   * SERVICE_UNAVAILABLE, keeping none of them, when the log is full (then before anything is waited for) or fails.
+   * Takes accepted frames, and answers to repeats, into the next commit. Resolves when they are durable. Rejects with
+   * SERVICE_UNAVAILABLE when the log is full, at once and keeping none of them, or when it fails.
    */
-  add(frames: readonly ReadFrame[], seen: readonly SeenAnswer[]): Promise<void>
+  add(frames: readonly ReadFrame[], seen: ReadonlyMap<string, SeenAnswer>): Promise<void>
   /** The answer under this key within the last 24 hours, also one whose commit is still under way. */
   seen(key: string): SeenAnswer | undefined
   /** Resolves when everything that was added before is durable; rejects when that fails. */
@@ -53,6 +53,8 @@ export function createGather({ log, writer, tagSets, takeBack }: GatherDeps): Ga
     opened.committed = log.append(() => seal(opened))
     const ended = () => {
       if (sealed === opened) sealed = undefined
+      // Of a log that refuses at once nothing was ever sealed.
+      if (group === opened) group = undefined
     }
     opened.committed.then(ended, () => {
       ended()
@@ -72,7 +74,7 @@ export function createGather({ log, writer, tagSets, takeBack }: GatherDeps): Ga
       group ??= open()
       group.bytes += bytes
       for (const frame of frames) group.frames.push(frame)
-      for (const answer of seen) group.seen.set(answer.key, answer)
+      for (const [key, answer] of seen) group.seen.set(key, answer)
       return group.committed
     },
     seen: (key) => group?.seen.get(key) ?? log.seen(key),

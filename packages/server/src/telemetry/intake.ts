@@ -49,14 +49,15 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
     const receivedAt = now * 1000
     const received_at = toIso(now)
     const frames: ReadFrame[] = []
-    const seen: SeenAnswer[] = []
+    const seen = new Map<string, SeenAnswer>()
 
+    const remember = (answer: SeenAnswer) => void seen.set(answer.key, answer)
     const accept = (frame: ReadFrame): FrameReceipt => {
       frames.push(frame)
       const changed = latest.update(frame)
       const receipt: FrameReceipt = { success: true, frame_id: frame.frameId ?? frameId(), received_at }
       if (changed.length > 0) receipt.warnings = changed.slice(0, telemetryLimits.frameWarningsListed).map(typeChanged)
-      if (frame.frameId !== undefined) seen.push(seenFrame(frame, receipt))
+      if (frame.frameId !== undefined) remember(seenFrame(frame, receipt))
       return receipt
     }
 
@@ -66,7 +67,8 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
         if (isFault(frame)) return { code: 'INVALID_REQUEST', ...frame }
         const refusal = mayNot(ctx, frame) ?? tooOld(retention, frame, receivedAt)
         if (refusal) return refusal
-        const earlier = frame.frameId === undefined ? undefined : (find(seen, frame) ?? gather.seen(frameKey(frame)))
+        const key = frame.frameId === undefined ? undefined : frameKey(frame)
+        const earlier = key === undefined ? undefined : (seen.get(key) ?? gather.seen(key))
         if (earlier) return { ...JSON.parse(earlier.answer), duplicate: true }
         const full = latest.mayTake(frame)
         if (full) return { code: 'INVALID_REQUEST', ...full }
@@ -76,7 +78,7 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
         if (frames.length > 0) return { code: 'RATE_LIMIT_EXCEEDED', field: 'metrics', issue: spent.details.issue! }
         throw spent
       },
-      remember: (kept) => void seen.push(kept),
+      remember,
       commit(ack) {
         const durable = ack === 'durable'
         // Nothing new may still be a repeat of what is on its way to the disk.
@@ -116,11 +118,6 @@ function typeChanged(metric: string) {
 
 function frameKey(frame: ReadFrame): string {
   return `frame ${frame.deviceId} ${frame.frameId}`
-}
-
-function find(seen: readonly SeenAnswer[], frame: ReadFrame): SeenAnswer | undefined {
-  const key = frameKey(frame)
-  return seen.find((answer) => answer.key === key)
 }
 
 function seenFrame(frame: ReadFrame, receipt: FrameReceipt): SeenAnswer {

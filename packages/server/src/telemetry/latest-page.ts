@@ -21,8 +21,9 @@ export type DeviceEntry = readonly [id: string, device: LatestDevice]
 export const valuesMax = 10_000
 
 /**
- * Cuts a page of at most `limit` devices and `valuesMax` values from devices in order, and takes no more of them than that. A device that doesn't fit any
- * more begins the next page; only one that would fill more than a page by itself is given in parts, by name of metric.
+ * Cuts a page of at most `limit` devices and `valuesMax` values from devices in order, and takes no more of them than
+ * that. A device that doesn't fit any more begins the next page; only one that would fill more than a page by itself is
+ * given in parts, by name of metric.
  */
 export async function cutPage(
   devices: Iterable<DeviceEntry> | AsyncIterable<DeviceEntry>,

@@ -83,9 +83,11 @@ export interface IngestLog {
    * with SERVICE_UNAVAILABLE when the disk fails; a record that was written by then may still come to light.
    */
   append(seal: () => LogRecord): Promise<void>
+  /** True after a sync that failed: nothing is taken and nothing is known of what was, until a restart. */
+  hasFailed(): boolean
   /** How many more bytes may wait for the store. */
   freeBytes(): number
-  /** The answer under this key within the last 24 hours. */
+  /** The answer under this key within the last 24 hours, if it is among those kept. SERVICE_UNAVAILABLE once failed. */
   seen(key: string): SeenAnswer | undefined
   /** The newest record that holds points of the range; 0 if none does. */
   newestOverlapping(start: Micros, end: Micros): number
@@ -108,7 +110,7 @@ export interface IngestLog {
   endDeletion(id: number): void
   /** Deletions that were begun and not ended, as by a crash. */
   openDeletions(): (Deletion & { id: number })[]
-  /** Forgets some of the answers that are older than 24 hours, or too many; true: there may be more. */
+  /** Forgets some of the answers that are older than 24 hours; true: there may be more. */
   sweepSeen(now: number): boolean
   close(): void
 }
@@ -180,6 +182,7 @@ export interface RollUpColumns {
   device: string
   /** Which slot of the span each row is. */
   slots: number[]
+  /** Types in the order of the contract's `metricTypes`, from one. */
   kinds: number[]
   /** One for each row, or one for all. */
   tagSets: string[]

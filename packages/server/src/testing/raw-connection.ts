@@ -1,5 +1,8 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+
+const turnsToArrive = 4
 
 export interface RawAnswer {
   status: number
@@ -10,6 +13,7 @@ export interface RawAnswer {
 /** A connection whose bytes the test chooses; answers are read as they come, by their `Content-Length`. */
 export class RawConnection {
   readonly socket: Socket
+  readonly #changes = new EventEmitter()
   #received = Buffer.alloc(0)
 
   private constructor(socket: Socket) {
@@ -17,8 +21,10 @@ export class RawConnection {
     socket.setNoDelay(true)
     socket.on('data', (chunk) => {
       this.#received = Buffer.concat([this.#received, chunk])
-      socket.emit('received')
+      this.#changes.emit('change')
     })
+    for (const event of ['end', 'close']) socket.on(event, () => this.#changes.emit('change'))
+    socket.on('error', () => {})
   }
 
   static async open(url: string): Promise<RawConnection> {
@@ -28,12 +34,15 @@ export class RawConnection {
     return new RawConnection(socket)
   }
 
-  /** Each piece in a packet of its own. */
+  /**
+   * Each piece in a packet of its own, and read by a server in this process before the next is sent; no more once the
+   * server has ended.
+   */
   async send(...pieces: (string | Buffer)[]): Promise<void> {
-    for (const piece of pieces) {
-      await new Promise<void>((resolve, reject) => {
-        this.socket.write(piece, (error) => (error ? reject(error) : resolve()))
-      })
+    for (const [i, piece] of pieces.entries()) {
+      if (i > 0) for (let turn = 0; turn < turnsToArrive; turn++) await nextTurn()
+      if (this.socket.readableEnded || !this.socket.writable) return
+      await new Promise<void>((resolve) => this.socket.write(piece, () => resolve()))
     }
   }
 
@@ -43,7 +52,7 @@ export class RawConnection {
       const answer = this.#take()
       if (answer) return answer
       if (this.socket.readableEnded || this.socket.destroyed) return undefined
-      await Promise.race(['received', 'end', 'close'].map((event) => once(this.socket, event)))
+      await once(this.#changes, 'change')
     }
   }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Ctx, Principal } from '../core/context.ts'
-import { openIngestLog } from '../storage/ingest-log/sqlite.ts'
+import { type IngestLogOptions, openIngestLog } from '../storage/ingest-log/sqlite.ts'
 import { openChdb } from '../storage/telemetry/chdb.ts'
 import type { ClickHouse } from '../storage/telemetry/clickhouse.ts'
 import { openTelemetryStore } from '../storage/telemetry/store.ts'
@@ -33,6 +33,7 @@ export function testCtx(clock: { now(): number }, principal: Principal = admin):
 
 export interface RoomOptions extends Partial<TelemetryOptions> {
   folder?: string
+  openSyncer?: IngestLogOptions['openSyncer']
   /** Puts something between the store and its engine, such as a fault. */
   engine?: (clickhouse: ClickHouse) => ClickHouse
 }
@@ -46,6 +47,7 @@ export async function openTelemetryRoom(t: TestContext, options: RoomOptions = {
     file: join(folder, 'ingest.db'),
     bytesMax: 1 << 30,
     seenMax: 1000,
+    ...(options.openSyncer && { openSyncer: options.openSyncer }),
     now: () => clock.now(),
   })
   const bounds = { readers: 2, queryTimeoutMs: 30_000, queryMemoryBytes: 1 << 30 }

@@ -5,11 +5,16 @@ import { FrameBlock } from '../telemetry/frame-block.ts'
 import { type LabelSet, metadataSetsBlock, tagSetsBlock } from '../telemetry/label-sets.ts'
 import { kindNames } from '../telemetry/sql.ts'
 
-/** The first version of the log kept frames as lines of JSON; what it still holds becomes blocks. */
+/**
+ * The first version of the log kept frames as lines of JSON; what it still holds becomes blocks, in the form of this
+ * version of Nexus. A later step that changes that form must take these for already changed.
+ */
 export function linesToBlocks(db: DatabaseSync): void {
   const put = db.prepare('UPDATE log SET block = ?, tag_sets = ?, metadata_sets = ? WHERE id = ?')
-  const rows = db.prepare('SELECT id, lines, tag_sets, metadata_sets FROM log').all()
-  for (const { id, lines, tag_sets, metadata_sets } of rows as Record<string, string>[]) {
+  const get = db.prepare('SELECT lines, tag_sets, metadata_sets FROM log WHERE id = ?')
+  // One at a time: a log may hold far more than memory.
+  for (const { id } of db.prepare('SELECT id FROM log').all()) {
+    const { lines, tag_sets, metadata_sets } = get.get(id!) as Record<string, string>
     put.run(
       frameBlock(lines!),
       setsBlock(tag_sets!, (tags) => tags as Record<string, string>, tagSetsBlock),

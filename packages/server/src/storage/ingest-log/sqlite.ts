@@ -20,9 +20,9 @@ const retryAfterSeconds = 1
 const sweepRows = 1000
 
 /**
- * The ingest log in SQLite, one row a commit. `append` only takes note; at the end of the turn everything noted is sealed
- * and committed, and synced beside the event loop, which would stand still for most of the time otherwise. What comes in
- * meanwhile shares the next commit. All other writes are synced before they return.
+ * The ingest log in SQLite, one row a commit. `append` only takes note; at the end of the turn, unless a sync is under way,
+ * everything noted is sealed and committed, and then synced beside the event loop, which would stand still for most of the
+ * time otherwise. What comes in meanwhile shares the next commit. All other writes are synced before they return.
  */
 export function openIngestLog(options: IngestLogOptions): IngestLog {
   const db = openMigrated(options.file)
@@ -41,9 +41,9 @@ export function openIngestLog(options: IngestLogOptions): IngestLog {
     try {
       const record = seal()
       const forgotten = transaction(db, () => {
-        write(sql, record, options.now())
-        const surplus = seen + record.seen.length - options.seenMax
-        return surplus > 0 ? Number(sql.forgetOldest.run(surplus).changes) : 0
+        const replaced = write(sql, record, options.now())
+        const surplus = seen + record.seen.length - replaced - options.seenMax
+        return replaced + (surplus > 0 ? Number(sql.forgetOldest.run(surplus).changes) : 0)
       })
       seen += record.seen.length - forgotten
       depth.frames += record.frames
@@ -86,8 +86,12 @@ export function openIngestLog(options: IngestLogOptions): IngestLog {
       waiting.push({ seal, resolve, reject })
       return promise
     },
+    hasFailed: () => broken !== undefined,
     freeBytes: () => options.bytesMax - depth.bytes,
-    seen: (key) => sql.seen.get(key, options.now()) as SeenAnswer | undefined,
+    seen(key) {
+      if (broken) throw failed(broken.cause)
+      return sql.seen.get(key, options.now()) as SeenAnswer | undefined
+    },
     newestOverlapping: (start, end) => (sql.overlapping.get(end, start) as { id: number }).id,
     depth: () => ({ ...depth }),
     openBatch: (bytesMax) => transaction(db, () => openBatch(sql, bytesMax, options.now())),
@@ -147,11 +151,17 @@ function sizeOf({ block, tagSets, metadataSets }: Pick<LogRecord, 'block' | 'tag
   return block.length + tagSets.length + metadataSets.length
 }
 
-function write(sql: Statements, record: LogRecord, now: number): void {
+/** Returns how many answers of days before gave way to new ones under their keys. */
+function write(sql: Statements, record: LogRecord, now: number): number {
   const { frames, minAt, maxAt, block, tagSets, metadataSets, seen } = record
   const hours = JSON.stringify(record.hours)
   sql.append.run(frames, sizeOf(record), minAt, maxAt, now, hours, tagSets, metadataSets, block)
-  for (const { key, bodyHash, answer } of seen) sql.see.run(key, bodyHash, answer, now + seenMs)
+  let replaced = 0
+  for (const { key, bodyHash, answer } of seen) {
+    replaced += Number(sql.forget.run(key).changes)
+    sql.see.run(key, bodyHash, answer, now + seenMs)
+  }
+  return replaced
 }
 
 interface LogRow {
@@ -248,7 +258,8 @@ function statements(db: DatabaseSync) {
     nextVersion: prepare('UPDATE version SET frame = max(frame + 1, ?) RETURNING frame value'),
     lastVersion: prepare('SELECT frame value FROM version'),
     nextRollUp: prepare('UPDATE version SET roll_up = roll_up + 2 RETURNING roll_up value'),
-    see: prepare('INSERT OR REPLACE INTO seen (key, body_hash, answer, expires_at) VALUES (?, ?, ?, ?)'),
+    forget: prepare('DELETE FROM seen WHERE key = ?'),
+    see: prepare('INSERT INTO seen (key, body_hash, answer, expires_at) VALUES (?, ?, ?, ?)'),
     seen: prepare('SELECT key, body_hash bodyHash, answer FROM seen WHERE key = ? AND expires_at > ?'),
     sweepSeen: prepare('DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE expires_at <= ? LIMIT ?)'),
     countSeen: prepare('SELECT count(*) value FROM seen'),

@@ -12,7 +12,7 @@ export interface Decimal {
 /** The scale that marks a mantissa as the bits of a double. */
 export const bits = -1
 
-const scaleMax = 12
+export const scaleMax = 12
 const powers = Array.from({ length: scaleMax + 1 }, (_, scale) => 10 ** scale)
 const buffer = new DataView(new ArrayBuffer(8))
 

@@ -1,4 +1,4 @@
-import type { MetricType } from '@nexus/contract'
+import { metricTypes } from '@nexus/contract'
 import type { Point, ReadFrame } from '../../telemetry/ports.ts'
 import { toDecimal } from './decimal.ts'
 import type { LabelSet } from './label-sets.ts'
@@ -15,8 +15,7 @@ import {
   textColumn,
 } from './native-block.ts'
 
-/** How the store numbers the types of metrics. */
-export const kindCodes: Record<MetricType, number> = { number: 1, boolean: 2, string: 3, array: 4, object: 5 }
+const kindCodes = new Map(metricTypes.map((kind, i) => [kind, i + 1]))
 
 /**
  * The one place that knows the columns of accepted frames: `device, ts, tag_set, metadata_set, metric[], mantissa[],
@@ -63,7 +62,7 @@ export class FrameBlock {
     this.#pointEnds.push(this.#points)
     if (!plain) {
       for (const { kind, str } of frame.points) {
-        this.#kinds.push(kindCodes[kind])
+        this.#kinds.push(kindCodes.get(kind)!)
         this.#strs.push(str)
       }
     }

@@ -78,8 +78,8 @@ export class NativeWriter {
 }
 
 const two32 = 2 ** 32
-/** What is kept of room for the next block. */
-const keptBytesMax = 32 * 1024 * 1024
+/** What each part of a block keeps of its room for the next. */
+const keptBytesMax = 8 * 1024 * 1024
 
 /** 64-bit whole numbers, signed or not; from doubles exact up to 2^53. */
 export class Int64s {
@@ -106,6 +106,7 @@ export class Int64s {
 
   clear(): void {
     this.#length = 0
+    if (this.#halves.byteLength > keptBytesMax) this.#halves = new Uint32Array(128)
   }
 
   get view(): Uint32Array {
@@ -125,6 +126,7 @@ export class Int8s {
 
   clear(): void {
     this.#length = 0
+    if (this.#values.byteLength > keptBytesMax) this.#values = new Uint8Array(256)
   }
 
   get view(): Uint8Array {
@@ -160,6 +162,7 @@ export class Texts {
   clear(): void {
     this.#length = 0
     this.#known.clear()
+    if (this.#indexes.byteLength > keptBytesMax) this.#indexes = new Uint32Array(64)
   }
 
   get indexes(): Uint32Array {

@@ -1,5 +1,6 @@
 import type { DeviceHour } from '../../telemetry/ports.ts'
 import type { ClickHouse } from './clickhouse.ts'
+import { scaleMax } from './decimal.ts'
 import { inHours, powerOf } from './sql.ts'
 
 const readings = ['min', 'max', 'first', 'last'].map((name) => `${name}_mantissa`)
@@ -27,8 +28,6 @@ function insert(table: string, hours: readonly DeviceHour[], version: number, ro
     SELECT metric, device, t, kind, tag_set, ${kept}, ${version}, 1 FROM ${table} FINAL WHERE ${inHours(hours, 't')}
     UNION ALL ${asDecimals(rows, version + 1)}`
 }
-
-const scaleMax = 12
 
 /** A sum as a double, and exactly, in units of the smallest scale that there is; 128 bits hold any number of readings. */
 function sumOf(num: string, mantissa: string, scale: string): string {

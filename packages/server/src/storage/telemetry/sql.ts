@@ -1,4 +1,6 @@
+import { type MetricType, metricTypes } from '@nexus/contract'
 import type { Cutoff, DeviceHour, DirtySet, Micros, Selection, TagCondition } from '../../telemetry/ports.ts'
+import { scaleMax } from './decimal.ts'
 
 /**
  * A string literal. Bound parameters would be the usual way, but asynchronous parameterised queries run one at a time
@@ -78,10 +80,10 @@ export function isPast(cutoffs: readonly Cutoff[], column: string): string {
     .join(' OR ')
 }
 
-/** The type of a store's number, as the contract names it. */
-export const kindNames = ['number', 'number', 'boolean', 'string', 'array', 'object'] as const
+/** The type of a store's number, as the contract names it: they count from one in its order, as `RollUpColumns` says. */
+export const kindNames: readonly MetricType[] = ['number', ...metricTypes]
 
-const powers = `[${Array.from({ length: 13 }, (_, scale) => `1e${scale}`).join(', ')}]`
+const powers = `[${Array.from({ length: scaleMax + 1 }, (_, scale) => `1e${scale}`).join(', ')}]`
 
 /** Ten to the power of a scale that is not negative; from a table, for every power in it is exact. */
 export function powerOf(scale: string): string {

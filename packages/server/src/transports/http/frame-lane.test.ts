@@ -1,4 +1,5 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import fc from 'fast-check'
@@ -95,6 +96,26 @@ test('a request is answered the same whether it comes as a whole or byte by byte
   )
 })
 
+test('plain frames never reach the HTTP server, and all else does', async (t) => {
+  const nexus = await startTestNexus(t)
+  let served = 0
+  const count = () => void served++
+  subscribe('http.server.request.start', count)
+  t.after(() => unsubscribe('http.server.request.start', count))
+  const connection = await open(t, nexus)
+  for (const m of [1, 22]) {
+    await connection.send(post(nexus.key, frame(m)))
+    equal((await connection.answer())?.status, 201)
+  }
+  equal(served, 0)
+  const whole = post(nexus.key, frame(3))
+  for (const pieces of [[whole.slice(0, 50), whole.slice(50)], [whole]]) {
+    await connection.send(...pieces)
+    equal((await connection.answer())?.status, 201)
+  }
+  equal(served, 2)
+})
+
 test('requests that come together are answered in their order, whatever each of them is', async (t) => {
   const nexus = await startTestNexus(t)
   const connection = await open(t, nexus)
@@ -134,21 +155,29 @@ test('a frame that comes in two packets, and all that follow it, are taken', asy
   equal(devices[0]?.metrics.m?.value, 3)
 })
 
-test('whoever sends far more than he reads gets every answer once he reads', async (t) => {
+test('whoever sends far more than he reads is not read from either, and gets every answer once he reads', async (t) => {
   const nexus = await startTestNexus(t)
   const connection = await open(t, nexus)
   connection.socket.pause()
-  const count = 3000
+  const count = 30_000
+  let isSent = false
   const sent = connection.send(Array.from({ length: count }, (_, i) => post(nexus.key, frame(i))).join(''))
-  await nextTurn()
+  sent.then(() => {
+    isSent = true
+  })
+  for (let [left, still] = [0, 0]; still < 200; left = connection.socket.writableLength) {
+    await nextTurn()
+    still = connection.socket.writableLength === left ? still + 1 : 0
+  }
+  equal(isSent, false)
   connection.socket.resume()
   const ids: string[] = []
   while (ids.length < count) ids.push(JSON.parse((await connection.answer())!.body).frame_id)
-  await sent
   deepEqual(
     ids,
     Array.from({ length: count }, (_, i) => `f-${i}`),
   )
+  await sent
 })
 
 test('a client that ends its half gets the answer to what it sent', async (t) => {
@@ -169,14 +198,31 @@ test('a connection that says nothing is told so, and ended', async (t) => {
   await connection.closed()
 })
 
-test('a stop answers what is under way, and does not wait for connections that rest', async (t) => {
+test('a stop waits neither for connections that rest, nor for one that sends on and on, nor for one that reads nothing', async (t) => {
   const nexus = await startTestNexus(t)
-  const [resting, busy] = [await open(t, nexus), await open(t, nexus)]
-  await resting.send(post(nexus.key, frame(1)))
-  equal((await resting.answer())?.status, 201)
-  await busy.send(post(nexus.key, frame(2)))
-  const answer = await busy.answer()
+  const [resting, eager, deaf] = [await open(t, nexus), await open(t, nexus), await open(t, nexus)]
+  for (const connection of [resting, eager]) {
+    await connection.send(post(nexus.key, frame(1)))
+    equal((await connection.answer())?.status, 201)
+  }
+  deaf.socket.pause()
+  deaf.socket.write(Array.from({ length: 30_000 }, (_, i) => post(nexus.key, frame(i))).join(''))
+  let stopped = false
+  const sendOn = async () => {
+    for (let i = 0; !stopped && !eager.socket.destroyed; i++) {
+      eager.socket.write(post(nexus.key, frame(i)))
+      await nextTurn()
+    }
+  }
+  const answers: RawAnswer[] = []
+  const listen = async () => {
+    for (let answer = await eager.answer(); answer; answer = await eager.answer()) answers.push(answer)
+  }
+  const [sending, listening] = [sendOn(), listen()]
+  await nextTurn()
   await nexus.stop()
-  await Promise.all([resting.closed(), busy.closed()])
-  ok(answer)
+  stopped = true
+  await Promise.all([sending, listening, resting.closed(), eager.closed()])
+  const closing = answers.findIndex(({ headers }) => headers.connection === 'close')
+  ok(closing === -1 || closing === answers.length - 1)
 })

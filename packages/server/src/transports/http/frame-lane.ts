@@ -22,6 +22,8 @@ export interface FrameLaneOptions {
 const send = operations['telemetry.frames.send']
 const url = '/v1/telemetry/frames'
 const requestLine = `POST ${url} HTTP/1.1`
+/** How long a connection that is to end may hold that up by not reading. */
+const endingMs = 2000
 /** How many requests of a connection may be under way before no more are read. */
 const slotsMax = 64
 
@@ -36,13 +38,16 @@ export function openFrameLane(app: FastifyInstance, deps: HttpDeps, options: Fra
   const [toHttp] = server.listeners(options.event) as ((socket: Socket) => void)[]
   const open = new Set<Connection>()
   const lane: Lane = { deps, options, toHttp: (socket) => toHttp!.call(server, socket) }
+  let closing = false
 
   server.removeAllListeners(options.event)
   server.on(options.event, (socket: Socket) => {
+    if (closing) return void socket.destroy()
     const connection = new Connection(lane, socket, () => open.delete(connection))
     open.add(connection)
   })
   app.addHook('preClose', (done) => {
+    closing = true
     for (const connection of open) connection.close()
     done()
   })
@@ -56,7 +61,7 @@ interface Lane {
 
 /** An answer in its turn; `undefined` while it is under way. */
 interface Slot {
-  text: string | undefined
+  text: ((keepSeconds: number) => string) | undefined
 }
 
 /**
@@ -84,15 +89,16 @@ class Connection {
     socket.on('drain', this.#onDrain).on('error', this.#onError).on('close', this.#onClose)
   }
 
-  /** Ends once everything is answered. */
+  /** Takes no more, and ends once everything is answered, or when the client has not read for a while. */
   close(): void {
     this.#ending = true
+    this.#socket.off('data', this.#onData).setTimeout(endingMs)
     this.#settle()
   }
 
   readonly #onData = (chunk: Buffer): void => {
     for (let begin = 0; begin < chunk.length; ) {
-      const read = readPlainRequest(requestLine, chunk, begin, this.#head)
+      const read = readPlainRequest(requestLine, chunk, begin, send.bodyBytesMax, this.#head)
       if (!read) {
         this.#leave(chunk.subarray(begin))
         return
@@ -109,6 +115,7 @@ class Connection {
   readonly #onError = (): void => void this.#socket.destroy()
   readonly #onClose = (): void => this.#onGone()
   readonly #onTimeout = (): void => {
+    if (this.#ending) this.#socket.destroy()
     if (this.#slots.length > 0) return
     if (this.#head) this.#socket.destroy()
     else this.#lane.options.refuse(Object.assign(new Error(), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), this.#socket)
@@ -124,7 +131,7 @@ class Connection {
     })
   }
 
-  async #answer(request: PlainRequest): Promise<string> {
+  async #answer(request: PlainRequest): Promise<(keepSeconds: number) => string> {
     const { deps } = this.#lane
     const begun = performance.now()
     const id = requestIdOf(request.headers['x-request-id'])
@@ -142,13 +149,17 @@ class Connection {
       ;({ status, body } = answerFailure(deps, thrown, { ...call, method: 'POST', url }, reply))
     }
     deps.observe(send.id as 'telemetry.frames.send', status, (performance.now() - begun) / 1000)
-    return reply.text(status, body, this.#ending ? 0 : this.#lane.options.idleMs / 1000)
+    return (keepSeconds) => reply.text(status, body, keepSeconds)
   }
 
   /** Writes what is answered, in the order of the requests; then goes on, or ends, or leaves. */
   #settle(): void {
+    if (this.#socket.destroyed) return
     let text = ''
-    while (this.#slots[0]?.text !== undefined) text += this.#slots.shift()!.text
+    while (this.#slots[0]?.text) {
+      const isLast = this.#ending && this.#slots.length === 1
+      text += this.#slots.shift()!.text!(isLast ? 0 : this.#lane.options.idleMs / 1000)
+    }
     // Who doesn't read its answers is not read from either.
     if (text !== '' && !this.#socket.write(text)) this.#socket.pause()
     if (this.#slots.length > 0) return

@@ -34,13 +34,14 @@ const known = new Set([
 
 /**
  * Reads one request from `chunk` at `begin`, if it has exactly this request line, only headers that are known here, each
- * once, a `Content-Length`, and all of its body (RFC 9112). Undefined for anything else: that is for a whole HTTP parser
+ * once, a `Content-Length` of at most `bodyBytesMax`, and all of its body (RFC 9112). Undefined for anything else: that is for a whole HTTP parser
  * to read, not an error.
  */
 export function readPlainRequest(
   requestLine: string,
   chunk: Buffer,
   begin: number,
+  bodyBytesMax: number,
   last: LastHead | undefined,
 ): { request: PlainRequest; head: LastHead } | undefined {
   const end = chunk.indexOf(headEnd, begin)
@@ -50,8 +51,9 @@ export function readPlainRequest(
   const head = again === undefined ? readHead(requestLine, text) : last
   if (!head) return undefined
   const bodyBegin = end + headEnd.length
-  const bodyEnd = bodyBegin + Number(again ?? head.headers['content-length'])
-  if (bodyEnd > chunk.length) return undefined
+  const bodyBytes = Number(again ?? head.headers['content-length'])
+  const bodyEnd = bodyBegin + bodyBytes
+  if (bodyBytes > bodyBytesMax || bodyEnd > chunk.length) return undefined
   return { request: { headers: head.headers, body: chunk.subarray(bodyBegin, bodyEnd), end: bodyEnd }, head }
 }
 
