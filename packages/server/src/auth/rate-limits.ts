@@ -52,7 +52,8 @@ export function createRateLimits({ limits, clock, windowsMax = 100_000, shared }
     const allowed = shared ? shared.allowance(window, limit, name, key) : limit
     return {
       limit,
-      remaining: Math.max(0, allowed - window.spent),
+      // Who is not limited must not be told to stop.
+      remaining: enforced ? Math.max(0, allowed - window.spent) : allowed,
       reset: Math.ceil(window.endsAt / 1000),
       exceeded: enforced && window.spent > allowed,
     }

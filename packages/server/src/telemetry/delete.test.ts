@@ -1,6 +1,6 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setImmediate as turn } from 'node:timers/promises'
 import type { ClickHouse } from '../storage/telemetry/clickhouse.ts'
 import { testFolder } from '../testing/nexus.ts'
 import { openTelemetryRoom } from '../testing/telemetry-room.ts'
@@ -186,4 +186,26 @@ test('a deletion that went well, or found nothing, leaves nothing to be done aga
   for (const device_id of ['d', 'd', 'nobody'])
     await room.handlers['telemetry.data.delete'](ctx, { device_id, start_time: start, end_time: start + hour })
   deepEqual(log.openDeletions(), [])
+})
+
+test('a point that is written again while it is deleted is the latest value afterwards, as queries have it', async (t) => {
+  const { room, ctx, clock } = await openTelemetryRoom(t)
+  const frame = (m: number) => ({ device_id: 'd', timestamp: clock.at, metrics: { m, other: m } })
+  const range = { device_id: 'd', start_time: clock.at, end_time: clock.at + 1 }
+  const deletion = () => room.handlers['telemetry.data.delete'](ctx, range)
+  const seen = async () => {
+    const { devices } = await room.handlers['telemetry.latest'](ctx, {})
+    const { data } = await room.handlers['telemetry.query'](ctx, { ...range, metrics: 'm' })
+    return [devices[0]?.metrics.m?.value, data[0]?.m]
+  }
+  for (const turns of [0, 1, 3, 10]) {
+    await room.send(ctx, frame(1), 'durable')
+    const deleting = deletion()
+    for (let turn = 0; turn < turns; turn++) await nextTurn()
+    await Promise.all([deleting, room.send(ctx, frame(2), 'durable')])
+    const [latest, queried] = await seen()
+    equal(latest, queried)
+  }
+  await deletion()
+  deepEqual(await seen(), [undefined, undefined])
 })

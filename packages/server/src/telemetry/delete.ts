@@ -3,7 +3,8 @@ import type { Ctx } from '../core/context.ts'
 import { invalid } from '../core/failure.ts'
 import type { DirtyHours } from './dirty-hours.ts'
 import type { Drain } from './drain.ts'
-import { type Micros, readInstant } from './instant.ts'
+import type { Gather } from './gather.ts'
+import { instantMax, readInstant } from './instant.ts'
 import type { LatestValues } from './latest-values.ts'
 import type { Deletion, IngestLog, TelemetryStore } from './ports.ts'
 import { readList } from './question.ts'
@@ -12,6 +13,7 @@ import type { RollUpCache } from './roll-up-cache.ts'
 export interface DeleteDeps {
   store: TelemetryStore
   log: IngestLog
+  gather: Gather
   drain: Drain
   dirty: DirtyHours
   cache: RollUpCache
@@ -33,22 +35,29 @@ export async function deleteTelemetry(
   const device = input.device_id
   const metrics = readList(input.metrics, 'metrics', 256)
 
-  const lastAt = new Map([...(deps.latest.devices.get(device)?.metrics ?? [])].map(([metric, { at }]) => [metric, at]))
   await deps.drain.settle(start, end)
-  return deps.drain.exclusively(async () => {
+  const deleted = await deps.drain.exclusively(async () => {
     // One that failed half way and is asked for again would find nothing more to delete.
     await finishDeletions(deps, ctx.now())
     const deletion = { device, metrics, start, end, version: deps.log.lastVersion() }
-    const deleted = await deps.store.countOf(deletion)
-    if (deleted > 0) await carryOut(deps, deletion, deps.log.beginDeletion(deletion), ctx.now())
-    const left = await deps.store.latest({ devices: [device], limit: 1 })
-    // Only values that were there before: of those that came in meanwhile the store may know nothing yet. At once, for
-    // queries take latest values for all series.
-    const isMeant = (metric: string, at: Micros) =>
-      at >= start && at < end && (metrics === undefined || metrics.includes(metric))
-    deps.latest.drop(device, (metric, { at }) => at === lastAt.get(metric) && isMeant(metric, at))
-    deps.latest.load(left)
-    return { deleted_points: deleted }
+    const count = await deps.store.countOf(deletion)
+    if (count > 0) await carryOut(deps, deletion, deps.log.beginDeletion(deletion), ctx.now())
+    return count
+  })
+  if (deleted > 0) await readLatestAgain(deps, device)
+  return { deleted_points: deleted }
+}
+
+/** Makes the latest values of a device those of the store, but for what has come in since. */
+async function readLatestAgain({ latest, gather, drain, store }: DeleteDeps, device: string): Promise<void> {
+  const { moment } = latest
+  await gather.settled()
+  await drain.settle(0, instantMax)
+  await drain.exclusively(async () => {
+    const rows = await store.latest({ devices: [device], limit: 1 })
+    // Both at once, for queries take latest values for all series.
+    latest.drop(device, (_metric, { touched }) => touched <= moment)
+    latest.load(rows)
   })
 }
 

@@ -6,7 +6,7 @@ import type { LatestDevice, LatestValue } from './latest-values.ts'
 const start = { device: '', metric: '' }
 
 function device(id: string, count: number, str = ''): [string, LatestDevice] {
-  const value: LatestValue = { at: 0, kind: str === '' ? 'number' : 'string', num: 1, str }
+  const value: LatestValue = { at: 0, kind: str === '' ? 'number' : 'string', num: 1, str, touched: 0 }
   const names = Array.from({ length: count }, (_, i) => `m${String(i).padStart(5, '0')}`)
   return [id, { at: 0, since: 0, tags: {}, metadata: {}, metrics: new Map(names.map((name) => [name, value])) }]
 }

@@ -9,6 +9,8 @@ export interface LatestValue {
   kind: MetricType
   num: number
   str: string
+  /** Rises with each frame that is taken in; 0: read from the store. */
+  touched: number
 }
 
 export interface LatestDevice {
@@ -31,6 +33,7 @@ export class LatestValues {
   readonly #seriesMax: number
   readonly #deviceSeriesMax: number
   #series = 0
+  #moment = 0
   #complete = true
 
   constructor(seriesMax: number, deviceSeriesMax = Number.POSITIVE_INFINITY) {
@@ -67,9 +70,15 @@ export class LatestValues {
     )
   }
 
+  /** What was taken in by now is touched no later than this. */
+  get moment(): number {
+    return this.#moment
+  }
+
   /** Takes in a frame; returns the metrics that were of another type before. */
   update(frame: ReadFrame): string[] {
     const device = this.#deviceOf(frame.deviceId)
+    const touched = ++this.#moment
     if (frame.at >= device.at) {
       device.at = frame.at
       device.tags = frame.tags ?? noTags
@@ -79,7 +88,7 @@ export class LatestValues {
     const changed: string[] = []
     for (const { metric, kind, num, str } of frame.points) {
       const value = device.metrics.get(metric)
-      if (!value) this.#add(device, metric, { at: frame.at, kind, num, str })
+      if (!value) this.#add(device, metric, { at: frame.at, kind, num, str, touched })
       else {
         if (value.kind !== kind) {
           changed.push(metric)
@@ -90,6 +99,7 @@ export class LatestValues {
           value.kind = kind
           value.num = num
           value.str = str
+          value.touched = touched
         }
       }
     }
@@ -109,8 +119,8 @@ export class LatestValues {
       if (row.since < device.since) device.since = row.since
       const { at, kind, num, str } = row
       const value = device.metrics.get(row.metric)
-      if (!value) this.#add(device, row.metric, { at, kind, num, str })
-      else if (at > value.at) Object.assign(value, { at, kind, num, str })
+      if (!value) this.#add(device, row.metric, { at, kind, num, str, touched: 0 })
+      else if (at > value.at) Object.assign(value, { at, kind, num, str, touched: 0 })
     }
     if (this.#series > this.#seriesMax) this.#letGo()
   }

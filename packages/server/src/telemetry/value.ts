@@ -45,10 +45,10 @@ export function textFault(field: string, value: string): Fault | undefined {
   return value.isWellFormed() ? undefined : fault(field, 'is not well-formed Unicode')
 }
 
-/** A double holds every whole number up to 2^53; beyond, digits would be lost in silence. */
+/** A double holds every whole number below 2^53; from there on digits would be lost in silence. */
 export function numberIssue(value: number): string | undefined {
   if (!Number.isFinite(value)) return 'must be a finite number: NaN and Infinity are not readings'
   if (Number.isInteger(value) && !Number.isSafeInteger(value))
-    return 'is a whole number beyond 2^53: send it as a string'
+    return 'is a whole number of 2^53 or more: send it as a string'
   return undefined
 }

@@ -1,15 +1,9 @@
 import { isAscii, isUtf8 } from 'node:buffer'
-import { promisify } from 'node:util'
 import { gunzip, inflate, zstdDecompress } from 'node:zlib'
 import { fail, invalid } from '../../core/failure.ts'
 import { bodyTooLarge } from './error-answer.ts'
 
-const decoders = {
-  gzip: promisify(gunzip),
-  'x-gzip': promisify(gunzip),
-  deflate: promisify(inflate),
-  zstd: promisify(zstdDecompress),
-}
+const decoders = { gzip: gunzip, 'x-gzip': gunzip, deflate: inflate, zstd: zstdDecompress }
 
 const depthMax = 32
 const keysMax = 10_000
@@ -29,12 +23,35 @@ async function decompress(body: Buffer, name: string, bytesMax: number): Promise
       { http: 415 },
     )
   }
-  try {
-    return await decode(body, { maxOutputLength: bytesMax })
-  } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ERR_BUFFER_TOO_LARGE') throw bodyTooLarge(bytesMax)
-    throw invalid('body', `is not valid ${name}`)
+  const pieces: Buffer[] = []
+  for (let [begin, room] = [0, bytesMax]; begin < body.length; ) {
+    const { inflated, read } = await decodeOne(decode, body.subarray(begin), room, bytesMax, name)
+    begin += read
+    room -= inflated.length
+    pieces.push(inflated)
+    // Frames of zstd may follow each other (RFC 8878, 3); gzip's members are read as one, and zlib has but one stream.
+    if (begin < body.length && name !== 'zstd') throw invalid('body', `goes on after the end of its ${name}`)
   }
+  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces)
+}
+
+function decodeOne(
+  decode: (typeof decoders)[keyof typeof decoders],
+  body: Buffer,
+  room: number,
+  bytesMax: number,
+  name: string,
+): Promise<{ inflated: Buffer; read: number }> {
+  return new Promise((resolve, reject) => {
+    const done = (error: (Error & { code?: string }) | null, result: unknown) => {
+      if (error?.code === 'ERR_BUFFER_TOO_LARGE') return reject(bodyTooLarge(bytesMax))
+      const { buffer, engine } = (result ?? {}) as { buffer: Buffer; engine: { bytesWritten: number } }
+      if (error || engine.bytesWritten === 0) return reject(invalid('body', `is not valid ${name}`))
+      resolve({ inflated: buffer, read: engine.bytesWritten })
+    }
+    // The types of Node don't know that `info` goes with every decoder.
+    ;(decode as typeof gunzip)(body, { maxOutputLength: Math.max(1, room), info: true }, done)
+  })
 }
 
 /** Reads pieces of a body as text. Most bodies are ASCII, which is told and read several times faster. */

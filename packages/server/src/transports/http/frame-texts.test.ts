@@ -74,18 +74,13 @@ test('a body with a flaw is refused whenever it is no JSON as a whole', async ()
 })
 
 test('frames that are given twice are refused, as are a body of blanks and one that never ends', async () => {
-  const refused = [
-    '{"frames":[1],"frames":[2]}',
-    '',
-    ' ',
-    '[1',
-    '{"frames":[1]',
-    '["a]',
-    '{"fr\\u0061mes":[1]}',
-    '7',
-    '{}',
-  ]
+  const refused = ['{"frames":[1],"frames":[2]}', '', ' ', '[1', '{"frames":[1]', '["a]', '7', '{}']
   for (const body of refused) await rejects(readArray(Buffer.from(body)), { code: 'INVALID_REQUEST' }, body)
+})
+
+test('a key is what it says, however it is written', async () => {
+  const escaped = Buffer.from('{"fr\\u0061mes":[1],"ack":"memory"}')
+  deepEqual(await readArray(escaped), { frames: [1], rest: { ack: 'memory' } })
 })
 
 test('more frames than a batch may hold are refused before they are read', async () => {

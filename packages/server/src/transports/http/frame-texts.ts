@@ -90,13 +90,14 @@ function splitArray(body: Buffer): { ranges: Range[]; rest: Record<string, unkno
   const found = body[begin] === openBrace ? framesWithin(body, begin) : undefined
   const [from, to] = found ? [found.begin, found.end] : [body.length, body.length]
   if (from + body.length - to > restBytesMax)
-    throw invalid('body', 'must be an object with frames, or an array of frames')
+    throw invalid('body', `has more than ${restBytesMax} bytes beside its frames, if it has any`)
   const read = textReader(body)
   const rest = parseJson(`${read(0, from)}${found ? '[]' : ''}${read(to, body.length)}`)
   if (typeof rest !== 'object' || rest === null || Array.isArray(rest))
     throw invalid('body', 'must be an object with frames, or an array of frames')
   const { frames, ...others } = rest as Record<string, unknown>
   if (!found || !Array.isArray(frames)) throw invalid('frames', 'must be an array of frames')
+  if (frames.length > 0) throw invalid('frames', 'is given more than once')
   return { ranges: found.ranges, rest: others }
 }
 
@@ -105,6 +106,14 @@ interface Elements {
   begin: number
   /** After the closing bracket. */
   end: number
+}
+
+/** Each letter of a key may be written as an escape. */
+const framesKeyMax = '"\\u0066\\u0072\\u0061\\u006d\\u0065\\u0073"'.length
+
+function isFramesKey(key: string): boolean {
+  if (!key.includes('\\') || key.length > framesKeyMax) return key === '"frames"'
+  return parseJson(key) === 'frames'
 }
 
 /** The array under the key `frames` of the object that begins here. */
@@ -117,7 +126,7 @@ function framesWithin(body: Buffer, begin: number): Elements | undefined {
       const end = stringEnd(body, at)
       const next = afterBlanks(body, end)
       const value = body[next] === colon ? afterBlanks(body, next + 1) : next
-      const isFrames = depth === 1 && body[next] === colon && body.toString('latin1', at, end) === '"frames"'
+      const isFrames = depth === 1 && body[next] === colon && isFramesKey(body.toString('latin1', at, end))
       if (isFrames && found) throw invalid('frames', 'is given more than once')
       if (isFrames && body[value] === openBracket) found = elements(body, value)
       at = isFrames && found ? found.end : end

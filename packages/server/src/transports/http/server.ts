@@ -16,6 +16,7 @@ import { requestIdOf } from './call.ts'
 import { mountDocuments } from './documents.ts'
 import { openFrameLane } from './frame-lane.ts'
 import { securityHeaders } from './headers.ts'
+import { createInTurn } from './in-turn.ts'
 import { ingestOperations, mountIngest } from './ingest.ts'
 import { mountOperations } from './mount.ts'
 import type { HttpDeps } from './ports.ts'
@@ -95,6 +96,7 @@ function open(deps: HttpDeps, { headersTimeoutMs, requestTimeoutMs, tls }: HttpO
 function addHooks(app: FastifyInstance, deps: HttpDeps): void {
   const budget = new BodyBudget(bodiesBytesMax)
   const unknownRoute = createUnknownRoute(app)
+  app.addHook('onRequest', createInTurn())
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(securityHeaders)
     reply.header('x-request-id', request.id)

@@ -23,5 +23,5 @@ export function createUnknownRoute(app: FastifyInstance): (request: FastifyReque
 /** `/v1/auth/keys/:key_id` as a pattern of paths. */
 function pathPattern(url: string): RegExp {
   const parts = url.split('/').map((part) => (part.startsWith(':') ? '[^/]+' : part.replaceAll('.', '\\.')))
-  return new RegExp(`^${parts.join('/')}/?$`)
+  return new RegExp(`^${parts.join('/')}$`)
 }
