@@ -12,7 +12,14 @@ export const victoriaMetrics: Peer = {
   version: () => execFileSync('dpkg-query', ['--show', 'victoria-metrics'], { encoding: 'utf8' }).trim(),
   launch: (dataDir, port) => ({
     command: 'victoria-metrics',
-    args: [`-storageDataPath=${dataDir}`, `-httpListenAddr=127.0.0.1:${port}`, '-retentionPeriod=100y'],
+    args: [
+      `-storageDataPath=${dataDir}`,
+      `-httpListenAddr=127.0.0.1:${port}`,
+      '-retentionPeriod=100y',
+      // Two minutes are its default: shorter than the queries of a full run take over one connection.
+      '-http.connTimeout=1h',
+      '-http.idleConnTimeout=1h',
+    ],
   }),
   readyPath: '/health',
   prepare: async () => ({}),

@@ -14,7 +14,7 @@ export interface RateLimits {
 }
 
 export interface RateLimitOptions {
-  /** Requests a minute; `off` exceeds never, but still counts and reports. */
+  /** Requests a minute; `off` exceeds never, and all is always left. */
   limits: 'default' | 'off' | Partial<Record<RateBucket, number>>
   clock: Clock
   /** Windows kept for each bucket. */
