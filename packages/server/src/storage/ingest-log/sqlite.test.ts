@@ -1,4 +1,5 @@
-import { deepEqual, equal, notEqual, rejects } from 'node:assert/strict'
+import { deepEqual, equal, notEqual, ok, rejects } from 'node:assert/strict'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as endOfTick } from 'node:timers/promises'
@@ -193,4 +194,16 @@ test('a deletion that was begun is known after a restart, word for word, until i
   for (const id of ids) log.endDeletion(id)
   deepEqual(log.openDeletions(), [])
   log.close()
+})
+
+test('after a backlog the disk gets back what it took, the write-ahead log too', async (t) => {
+  const file = join(testFolder(t), 'ingest.db')
+  const log = openIngestLog({ file, bytesMax: 64 * mib, seenMax: 9, now: () => 1 })
+  t.after(() => log.close())
+  const sizes = () => [file, `${file}-wal`].map((name) => statSync(name).size)
+  for (let i = 0; i < 16; i++) await log.append(() => recordOf({ block: Buffer.alloc(2 * mib, i) }))
+  ok(Math.max(...sizes()) > 16 * mib)
+  for (let batch = log.openBatch(mib); batch; batch = log.openBatch(mib)) log.finishBatch(batch)
+  log.rest()
+  for (const size of sizes()) ok(size <= 2 * mib, `${sizes()}`)
 })

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { fail } from '../../core/failure.ts'
 import type { Deletion, DeviceHour, DrainBatch, IngestLog, LogRecord, SeenAnswer } from '../../telemetry/ports.ts'
@@ -102,7 +103,7 @@ export function openIngestLog(options: IngestLogOptions): IngestLog {
       })
       Object.assign(depth, readDepth(db))
     },
-    rest: () => shrink(db),
+    rest: () => shrink(db, `${options.file}-wal`),
     lastVersion: () => (sql.lastVersion.get() as { value: number }).value,
     nextRollUpVersion: () => (sql.nextRollUp.get() as { value: number }).value,
     dirtyHours: () => sql.dirty.all() as unknown as DeviceHour[],
@@ -231,11 +232,13 @@ function takeRows(sql: Statements, bytesMax: number): unknown[] {
 }
 
 const pagesKept = 256
+const walBytesKept = 1024 * 1024
 
 /** Gives back to the disk what a backlog took, but for a megabyte that the next will want again. */
-function shrink(db: DatabaseSync): void {
+function shrink(db: DatabaseSync, wal: string): void {
   const { freelist_count: free } = db.prepare('PRAGMA freelist_count').get() as { freelist_count: number }
-  if (free > pagesKept * 2) db.exec(`PRAGMA incremental_vacuum(${free - pagesKept}); PRAGMA wal_checkpoint(TRUNCATE)`)
+  if (free > pagesKept * 2) db.exec(`PRAGMA incremental_vacuum(${free - pagesKept})`)
+  if (statSync(wal).size > walBytesKept) db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
 }
 
 function readDepth(db: DatabaseSync) {
