@@ -23,6 +23,7 @@ import {
 import { openChdb } from './storage/telemetry/chdb.ts'
 import { openTelemetryStore } from './storage/telemetry/store.ts'
 import { createTelemetry } from './telemetry/index.ts'
+import { openBatchReader } from './transports/http/batch-reader.ts'
 import { createHttpServer } from './transports/http/server.ts'
 import { createTlsReload } from './transports/http/tls-reload.ts'
 
@@ -124,6 +125,8 @@ async function compose(
   const handlers: Handlers = { ...telemetry.handlers, ...auth.handlers }
   const gate = createGate({ handlers, write: state.write, spend: rates.spend, idempotency, hashBody })
 
+  const batchReader = openBatchReader()
+  closers.push(() => batchReader.close())
   const http = createHttpServer(
     {
       gate,
@@ -131,6 +134,7 @@ async function compose(
       authenticateCached: auth.authenticateCached,
       spendAddress: rates.spendAddress,
       telemetry,
+      batchReader,
       now,
       ready: () => !stopping.signal.aborted && !ingestLog.hasFailed(),
       metrics: async () => ({ contentType: observed.contentType, text: await observed.text() }),

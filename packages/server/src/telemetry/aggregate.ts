@@ -3,19 +3,9 @@ import type { Ctx } from '../core/context.ts'
 import type { DirtyHours } from './dirty-hours.ts'
 import { type Micros, microsPerHour } from './instant.ts'
 import type { LatestValues } from './latest-values.ts'
-import { type Buckets, bucketsOf, gatherable, PartialGroup } from './partials.ts'
+import { type Buckets, bucketsOf, gatherable, outside, PartialGroup } from './partials.ts'
 import type { AggregatePlan, AggregateRow, DirtySet, Stretch, TelemetryStore } from './ports.ts'
-import {
-  type Block,
-  type BlockSize,
-  kindOf,
-  type RollUpCache,
-  slotMicros,
-  slotOf,
-  slotsMax,
-  spanHours,
-  tagSetOf,
-} from './roll-up-cache.ts'
+import { type Block, type BlockSize, type RollUpCache, slotMicros, slotsMax, spanHours } from './roll-up-cache.ts'
 import { matchesTags } from './tag-filter.ts'
 import type { TagSets } from './tag-sets.ts'
 import type { Warmer } from './warmer.ts'
@@ -44,8 +34,9 @@ export async function aggregate(deps: AggregateDeps, { signal }: Ctx, plan: Aggr
     return deps.store.aggregate(plan, signal)
 
   const merge = new Merge(deps.tagSets, plan)
+  const asked = devices.map((device) => askedOf(deps, plan, device))
   for (const stretch of rolled)
-    if (!mergeBlocks(deps, plan, devices, stretch, merge)) return deps.store.aggregate(plan, signal)
+    if (!mergeBlocks(deps, plan, asked, stretch, merge)) return deps.store.aggregate(plan, signal)
   const raw = plan.stretches.filter(({ source }) => source === 'raw')
   if (raw.length > 0) {
     const partials = await deps.store.partials({ ...plan, stretches: raw }, signal)
@@ -90,6 +81,7 @@ class Merge {
   readonly #byMetric: Map<string, Map<string, PartialGroup>>
   /** Null: the plan filters them out. */
   readonly #keys = new Map<string, TagKey | null>()
+  readonly #excluded = new Map<readonly string[], boolean>()
   #cells = 0
 
   constructor(tagSets: TagSets, plan: AggregatePlan) {
@@ -107,6 +99,16 @@ class Merge {
     const key = tagKey.text === '' ? (own ?? '') : `${tagKey.text} ${own}`
     const groups = this.#byMetric.get(metric)!
     return groups.get(key) ?? this.#open(groups, key, own, tagKey.tags)
+  }
+
+  /** Whether the plan filters out all rows of these tag sets. */
+  excludes(tagSets: readonly string[]): boolean {
+    let excluded = this.#excluded.get(tagSets)
+    if (excluded === undefined) {
+      excluded = tagSets.every((tagSet) => !this.#tagKeyOf(tagSet))
+      this.#excluded.set(tagSets, excluded)
+    }
+    return excluded
   }
 
   rows(): AggregateRow[] {
@@ -151,11 +153,23 @@ interface TagKey {
   text: string
 }
 
+/** What a plan asks of a device. */
+interface Asked {
+  device: string
+  /** Those that the device has. */
+  metrics: string[]
+}
+
+function askedOf({ latest }: AggregateDeps, plan: AggregatePlan, device: string): Asked {
+  const known = latest.devices.get(device)?.metrics
+  return { device, metrics: plan.metrics.filter((metric) => known?.has(metric)) }
+}
+
 /** False if a block is missing: then the merge is of no use, and what is missing has been wished for. */
 function mergeBlocks(
   deps: AggregateDeps,
   plan: AggregatePlan,
-  devices: string[],
+  asked: readonly Asked[],
   stretch: Stretch,
   merge: Merge,
 ): boolean {
@@ -167,22 +181,15 @@ function mergeBlocks(
     const inSpan = deps.cache.at(size, span)
     const hour = span * spanHours[size]
     const buckets = bucketsOfSlots(size, hour * microsPerHour, stretch, merge.buckets)
-    for (const device of devices) {
-      const known = deps.latest.devices.get(device)?.metrics
+    for (const { device, metrics } of asked) {
       const blocks = inSpan?.get(device)
-      for (const metric of plan.metrics) {
-        if (!known?.has(metric)) continue
-        const block = blocks?.get(metric)
-        if (block)
-          mergeBlock(
-            plan,
-            merge,
-            block,
-            metric,
-            device,
-            spoiled ? clean(buckets, size, hour, device, spoiled) : buckets,
-          )
-        else if (missing.at(-1) !== device) missing.push(device)
+      if (blocks && merge.excludes(blocks.tagSets)) continue
+      for (const metric of metrics) {
+        const block = blocks?.byMetric.get(metric)
+        if (block) {
+          const wanted = spoiled ? clean(buckets, size, hour, device, spoiled) : buckets
+          mergeBlock(plan, merge, block, metric, device, wanted)
+        } else if (missing.at(-1) !== device) missing.push(device)
       }
     }
     if (missing.length > 0) {
@@ -193,16 +200,17 @@ function mergeBlocks(
   return complete
 }
 
-const outside = -1
 /** Numbers and booleans come first among the types. */
 const numericKinds = 2
 
 /** Which bucket each slot of a span falls into; `outside` for those that the stretch leaves out. */
 function bucketsOfSlots(size: BlockSize, begin: Micros, { from, to }: Stretch, buckets: Buckets): Int32Array {
-  return Int32Array.from({ length: slotsMax[size] }, (_, slot) => {
+  const found = new Int32Array(slotsMax[size])
+  for (let slot = 0; slot < found.length; slot++) {
     const at = begin + slot * slotMicros[size]
-    return at < from || at >= to ? outside : buckets.indexOf(at)
-  })
+    found[slot] = at < from || at >= to ? outside : buckets.indexOf(at)
+  }
+  return found
 }
 
 /** The same without the dirty hours of a device. */
@@ -227,19 +235,12 @@ function spoiledBy(except: DirtySet | undefined): Spoiled | undefined {
 function mergeBlock(
   plan: AggregatePlan,
   merge: Merge,
-  { keys, values, tagSets }: Block,
+  block: Block,
   metric: string,
   device: string,
   buckets: Int32Array,
 ): void {
-  // Of most series a query wants all rows or none.
-  if (tagSets.every((tagSet) => merge.groupOf(metric, device, tagSet) === undefined)) return
-  const groups = tagSets.map((tagSet) => merge.groupOf(metric, device, tagSet))
   const kindMax = plan.aggregation === 'count' ? metricTypes.length : numericKinds
-  for (let i = 0; i * 2 < keys.length; i++) {
-    const key = keys[i * 2]!
-    const bucket = buckets[slotOf(key)]!
-    if (bucket === outside || kindOf(key) > kindMax) continue
-    groups[tagSetOf(key)]?.gather(bucket, keys[i * 2 + 1]!, values[i * 3]!, values[i * 3 + 1]!, values[i * 3 + 2]!)
-  }
+  for (const [index, tagSet] of block.tagSets.entries())
+    merge.groupOf(metric, device, tagSet)?.gatherBlock(block, index, buckets, kindMax)
 }

@@ -30,10 +30,9 @@ const keysKnownMax = 100_000
 
 /**
  * Checks one frame against the contract and the limits, without throwing: this is the hot path, and in a batch a bad
- * frame must not cost its neighbours. `receivedAt` stands in for a missing timestamp; `latestAt` is the furthest
- * instant in the future that is taken.
+ * frame must not cost its neighbours. `receivedAt` stands in for a missing timestamp.
  */
-export function readFrame(value: unknown, receivedAt: Micros, latestAt: Micros): ReadFrame | Fault {
+export function readFrame(value: unknown, receivedAt: Micros): ReadFrame | Fault {
   if (!isRecord(value)) return fault('', 'must be a JSON object')
   for (const name in value)
     if (!fields.has(name)) return fault(name, `is not a field of a frame: expected one of ${[...fields].join(', ')}`)
@@ -44,8 +43,6 @@ export function readFrame(value: unknown, receivedAt: Micros, latestAt: Micros):
 
   const at = timestamp === undefined ? receivedAt : parseInstant(timestamp)
   if (at === undefined) return fault('timestamp', instantIssue)
-  if (at > latestAt)
-    return fault('timestamp', `is more than ${Math.round((latestAt - receivedAt) / 1e6)} s in the future`)
 
   const badTags = tags === undefined ? undefined : tagsFault(tags)
   if (badTags) return badTags

@@ -22,6 +22,7 @@ import { TagSets } from './tag-sets.ts'
 import { createTakeBack } from './take-back.ts'
 import { createWarmer } from './warmer.ts'
 
+export { FramePack, type PackedFrames, packFrames } from './frame-pack.ts'
 export type { Idempotent } from './idempotent.ts'
 export type { BatchInput } from './send-batch.ts'
 

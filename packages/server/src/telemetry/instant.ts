@@ -6,6 +6,10 @@ export type Micros = number
 export const microsPerMinute = 60_000_000
 export const microsPerHour = 3_600_000_000
 
+const secondsPerDay = 86_400
+const twoDigits = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, '0'))
+let lastDate = { midnight: 0, text: '1970-01-01' }
+
 /** The last instant that the store can hold, the end of 2254. */
 export const instantMax: Micros = Date.UTC(2255, 0, 1) * 1000
 
@@ -35,11 +39,21 @@ export const instantIssue = `${formIssue}, from ${formatInstant(0)} to before ${
 
 /** Writes `2025-11-03T00:05:00Z`, with as many digits of a second as there are. */
 export function formatInstant(micros: Micros): string {
-  const seconds = new Date(Math.floor(micros / 1_000_000) * 1000).toISOString().slice(0, 19)
+  const second = Math.floor(micros / 1_000_000)
+  const ofDay = second % secondsPerDay
+  const minute = Math.floor(ofDay / 60)
+  const time = `${dateOf(second - ofDay)}T${twoDigits[Math.floor(minute / 60)]}:${twoDigits[minute % 60]}:${twoDigits[ofDay % 60]}`
   const fraction = micros % 1_000_000
-  if (fraction === 0) return `${seconds}Z`
+  if (fraction === 0) return `${time}Z`
   const digits = String(fraction).padStart(6, '0')
-  return `${seconds}.${digits.endsWith('000') ? digits.slice(0, 3) : digits}Z`
+  return `${time}.${digits.endsWith('000') ? digits.slice(0, 3) : digits}Z`
+}
+
+/** The instants of an answer mostly share their day with the one before. */
+function dateOf(midnight: number): string {
+  if (lastDate.midnight !== midnight)
+    lastDate = { midnight, text: new Date(midnight * 1000).toISOString().slice(0, 10) }
+  return lastDate.text
 }
 
 /** Before the range is looked at. */

@@ -30,6 +30,8 @@ export type Ack = 'durable' | 'memory'
 export interface Intake {
   /** Checks a frame and adds it; a refused one leaves no trace. */
   take(value: unknown): FrameReceipt | Refusal
+  /** The same for a frame that was read before, or its fault. */
+  takeRead(frame: ReadFrame | Fault): FrameReceipt | Refusal
   /** Keeps an answer to be given again under an idempotency key. */
   remember(answer: SeenAnswer): void
   /** Resolves when everything that was taken, repeats too, is durable (`memory`: at once). */
@@ -61,23 +63,26 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
       return receipt
     }
 
+    const takeRead = (frame: ReadFrame | Fault): FrameReceipt | Refusal => {
+      if (isFault(frame)) return { code: 'INVALID_REQUEST', ...frame }
+      const refusal =
+        mayNot(ctx, frame) ?? tooNew(frame, receivedAt, deps.futureLimit) ?? tooOld(retention, frame, receivedAt)
+      if (refusal) return refusal
+      const key = frame.frameId === undefined ? undefined : frameKey(frame)
+      const earlier = key === undefined ? undefined : (seen.get(key) ?? gather.seen(key))
+      if (earlier) return { ...JSON.parse(earlier.answer), duplicate: true }
+      const full = latest.mayTake(frame)
+      if (full) return { code: 'INVALID_REQUEST', ...full }
+      if (quota.spend(ctx.principal, frame.points.length, now)) return accept(frame)
+      const spent = quotaSpent(quota)
+      // What was accepted before it stays accepted: to throw now would take it back without a trace.
+      if (frames.length > 0) return { code: 'RATE_LIMIT_EXCEEDED', field: 'metrics', issue: spent.details.issue! }
+      throw spent
+    }
+
     return {
-      take(value) {
-        const frame = readFrame(value, receivedAt, receivedAt + deps.futureLimit)
-        if (isFault(frame)) return { code: 'INVALID_REQUEST', ...frame }
-        const refusal = mayNot(ctx, frame) ?? tooOld(retention, frame, receivedAt)
-        if (refusal) return refusal
-        const key = frame.frameId === undefined ? undefined : frameKey(frame)
-        const earlier = key === undefined ? undefined : (seen.get(key) ?? gather.seen(key))
-        if (earlier) return { ...JSON.parse(earlier.answer), duplicate: true }
-        const full = latest.mayTake(frame)
-        if (full) return { code: 'INVALID_REQUEST', ...full }
-        if (quota.spend(ctx.principal, frame.points.length, now)) return accept(frame)
-        const spent = quotaSpent(quota)
-        // What was accepted before it stays accepted: to throw now would take it back without a trace.
-        if (frames.length > 0) return { code: 'RATE_LIMIT_EXCEEDED', field: 'metrics', issue: spent.details.issue! }
-        throw spent
-      },
+      take: (value) => takeRead(readFrame(value, receivedAt)),
+      takeRead,
       remember,
       commit(ack) {
         const durable = ack === 'durable'
@@ -95,6 +100,12 @@ function mayNot(ctx: Ctx, frame: ReadFrame): Refusal | undefined {
   const { deviceId } = ctx.principal
   if (deviceId === null || deviceId === frame.deviceId) return undefined
   return { code: 'FORBIDDEN', field: 'device_id', issue: `the key is bound to the device ${deviceId}` }
+}
+
+function tooNew({ at }: ReadFrame, now: Micros, futureLimit: Micros): Refusal | undefined {
+  if (at <= now + futureLimit) return undefined
+  const issue = `is more than ${Math.round(futureLimit / 1e6)} s in the future`
+  return { code: 'INVALID_REQUEST', field: 'timestamp', issue }
 }
 
 function tooOld(retention: RetentionRules, frame: ReadFrame, now: Micros): Refusal | undefined {

@@ -1,6 +1,7 @@
 import type { Aggregation } from '@nexus/contract'
 import type { Micros } from './instant.ts'
 import type { AggregatePlan, AggregateRow } from './ports.ts'
+import { type Block, kindOf, slotOf, tagSetOf } from './roll-up-cache.ts'
 
 /** The aggregations that are made of counts, sums, minima and maxima. */
 export const gatherable: readonly Aggregation[] = ['avg', 'min', 'max', 'sum', 'count']
@@ -38,6 +39,9 @@ function lastAtOrBefore(starts: readonly Micros[], at: Micros): number {
   return low
 }
 
+/** The bucket of what is left out. */
+export const outside = -1
+
 /** What has been gathered of one metric in one group, bucket by bucket. */
 export class PartialGroup {
   readonly device: string | undefined
@@ -61,6 +65,23 @@ export class PartialGroup {
     this.#sums[bucket]! += sum
     if (min < this.#mins[bucket]!) this.#mins[bucket] = min
     if (max > this.#maxs[bucket]!) this.#maxs[bucket] = max
+  }
+
+  /**
+   * Gathers the rows of a block that have one of its tag sets, up to a kind. `buckets` tells which bucket each slot falls
+   * into, or `outside`.
+   */
+  gatherBlock({ keys, values }: Block, tagSet: number, buckets: Int32Array, kindMax: number): void {
+    const [counts, sums, mins, maxs] = [this.#counts, this.#sums, this.#mins, this.#maxs]
+    for (let i = 0, at = 0; i < keys.length; i += 2, at += 3) {
+      const key = keys[i]!
+      const bucket = buckets[slotOf(key)]!
+      if (bucket === outside || tagSetOf(key) !== tagSet || kindOf(key) > kindMax) continue
+      counts[bucket]! += keys[i + 1]!
+      sums[bucket]! += values[at]!
+      mins[bucket] = Math.min(mins[bucket]!, values[at + 1]!)
+      maxs[bucket] = Math.max(maxs[bucket]!, values[at + 2]!)
+    }
   }
 
   rows(metric: string, aggregation: Aggregation, { startOf }: Buckets): AggregateRow[] {

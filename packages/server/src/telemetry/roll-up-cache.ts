@@ -10,7 +10,14 @@ export interface Block {
   /** Three numbers a row: sum, minimum, maximum. */
   values: Float64Array
   /** The ids that rows point into. */
-  tagSets: string[]
+  tagSets: readonly string[]
+}
+
+/** The blocks of a device in one span, by metric. */
+export interface DeviceBlocks {
+  /** Of all of its rows, whatever the metric. */
+  tagSets: readonly string[]
+  byMetric: ReadonlyMap<string, Block>
 }
 
 export interface BlockRow {
@@ -49,10 +56,10 @@ const tagSetsKnownMax = 100_000
  */
 export class RollUpCache {
   readonly #bytesMax: number
-  /** Each text of a tag set once: a query compares them by the thousand. */
-  readonly #tagSets = new Map<string, string>()
-  /** By size and span, by device, by metric. */
-  readonly #spans = new Map<string, Map<string, Map<string, Block>>>()
+  /** Each list of tag sets once: a query looks at them by the thousand, and nearly always finds the same. */
+  readonly #tagSets = new Map<string, readonly string[]>()
+  /** By size and span, by device. */
+  readonly #spans = new Map<string, Map<string, { tagSets: readonly string[]; byMetric: Map<string, Block> }>>()
   #bytes = 0
   #epoch = 0
 
@@ -69,8 +76,8 @@ export class RollUpCache {
     return this.#epoch
   }
 
-  /** What is there of a span, by device and metric. */
-  at(size: BlockSize, span: number): ReadonlyMap<string, ReadonlyMap<string, Block>> | undefined {
+  /** What is there of a span, by device. */
+  at(size: BlockSize, span: number): ReadonlyMap<string, DeviceBlocks> | undefined {
     return this.#spans.get(keyOf(size, span))
   }
 
@@ -83,12 +90,13 @@ export class RollUpCache {
   put(size: BlockSize, span: number, device: string, metric: string, block: Block, epoch: number): void {
     if (epoch !== this.#epoch || bytesOf(block) > this.#bytesMax) return
     const key = keyOf(size, span)
-    const devices = this.#spans.get(key) ?? new Map<string, Map<string, Block>>()
-    const metrics = devices.get(device) ?? new Map<string, Block>()
-    const old = metrics.get(metric)
+    const devices = this.#spans.get(key) ?? new Map()
+    const blocks = devices.get(device) ?? { tagSets: [], byMetric: new Map<string, Block>() }
+    const old = blocks.byMetric.get(metric)
     this.#bytes += bytesOf(block) - (old ? bytesOf(old) : 0)
-    metrics.set(metric, { ...block, tagSets: block.tagSets.map((id) => this.#known(id)) })
-    devices.set(device, metrics)
+    blocks.byMetric.set(metric, { ...block, tagSets: this.#known(block.tagSets) })
+    blocks.tagSets = this.#known([...new Set([...blocks.tagSets, ...block.tagSets])])
+    devices.set(device, blocks)
     this.#spans.set(key, devices)
     while (this.#bytes > this.#bytesMax) this.#dropOldest()
   }
@@ -110,12 +118,13 @@ export class RollUpCache {
     this.#bytes = 0
   }
 
-  #known(tagSet: string): string {
-    const known = this.#tagSets.get(tagSet)
+  #known(tagSets: readonly string[]): readonly string[] {
+    const text = tagSets.join(' ')
+    const known = this.#tagSets.get(text)
     if (known !== undefined) return known
     if (this.#tagSets.size >= tagSetsKnownMax) this.#tagSets.clear()
-    this.#tagSets.set(tagSet, tagSet)
-    return tagSet
+    this.#tagSets.set(text, tagSets)
+    return tagSets
   }
 
   #dropOldest(): void {
@@ -129,9 +138,9 @@ export class RollUpCache {
 
   #drop(key: string, device: string): void {
     const devices = this.#spans.get(key)
-    const metrics = devices?.get(device)
-    if (!devices || !metrics) return
-    for (const block of metrics.values()) this.#bytes -= bytesOf(block)
+    const blocks = devices?.get(device)
+    if (!devices || !blocks) return
+    for (const block of blocks.byMetric.values()) this.#bytes -= bytesOf(block)
     devices.delete(device)
     if (devices.size === 0) this.#spans.delete(key)
   }

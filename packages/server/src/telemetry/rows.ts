@@ -16,9 +16,12 @@ const { queryGroupsMax } = telemetryLimits
 
 export function groupRows(question: Question, rows: readonly AggregateRow[]): Group[] {
   const groups = new Map<string, Group>()
+  let last: { row: AggregateRow; group: Group } | undefined
   for (const row of rows) {
-    const key = JSON.stringify([row.device, ...row.tags])
-    let group = groups.get(key)
+    // Rows of a group mostly follow each other, and share their tags.
+    const isAlike = last?.row.device === row.device && last?.row.tags === row.tags
+    const key = isAlike ? '' : JSON.stringify([row.device, ...row.tags])
+    let group = isAlike ? last?.group : groups.get(key)
     if (!group) {
       if (groups.size === queryGroupsMax) {
         throw invalid('group_by', `gives more than ${queryGroupsMax} groups: narrow the query by device_id or tags`)
@@ -26,6 +29,7 @@ export function groupRows(question: Question, rows: readonly AggregateRow[]): Gr
       group = { columns: columnsOf(question, row), buckets: new Map() }
       groups.set(key, group)
     }
+    last = { row, group }
     let bucket = group.buckets.get(row.bucket)
     if (!bucket) {
       bucket = new Map()

@@ -1,12 +1,13 @@
 import { type BatchReceipt, telemetryLimits } from '@nexus/contract'
 import type { Ctx } from '../core/context.ts'
 import { invalid } from '../core/failure.ts'
+import { FramePack } from './frame-pack.ts'
 import { type Idempotent, replayOf } from './idempotent.ts'
 import { isRefusal } from './intake.ts'
 import type { SendDeps } from './send.ts'
 
 export interface BatchInput {
-  frames: readonly unknown[]
+  frames: readonly unknown[] | FramePack
   ack?: 'durable' | 'memory'
 }
 
@@ -27,15 +28,18 @@ export async function sendBatch(
   }
 
   const { batchFramesMax, batchErrorsListed, batchWarningsListed } = telemetryLimits
-  if (input.frames.length === 0) throw invalid('frames', 'must hold at least one frame')
-  if (input.frames.length > batchFramesMax)
-    throw invalid('frames', `has ${input.frames.length} frames, more than ${batchFramesMax}`)
+  const { frames } = input
+  if (frames.length === 0) throw invalid('frames', 'must hold at least one frame')
+  if (frames.length > batchFramesMax)
+    throw invalid('frames', `has ${frames.length} frames, more than ${batchFramesMax}`)
 
   const intake = deps.intake(ctx)
   const receipt: BatchReceipt = { accepted: 0, rejected: 0, results: [] }
   let warned = 0
-  for (const [index, frame] of input.frames.entries()) {
-    const result = intake.take(frame)
+  const take = (index: number) =>
+    frames instanceof FramePack ? intake.takeRead(frames.at(index)) : intake.take(frames[index])
+  for (let index = 0; index < frames.length; index++) {
+    const result = take(index)
     if (!isRefusal(result)) {
       receipt.accepted++
       const { frame_id, duplicate } = result

@@ -127,9 +127,12 @@ async function load({ store, cache, latest }: WarmerDeps, { size, span, devices 
   const columns = await store.rollUps(size, { devices, from: span * width, to: (span + 1) * width })
   const found = new Map(columns.map((column) => [`${column.device} ${column.metric}`, column]))
   for (const device of devices) {
-    for (const metric of latest.devices.get(device)?.metrics.keys() ?? []) {
-      const block = blockOf(found.get(`${device} ${metric}`))
-      if (block) cache.put(size, span, device, metric, block, epoch)
+    const metrics = [...(latest.devices.get(device)?.metrics.keys() ?? [])]
+    const blocks = metrics.map((metric) => [metric, blockOf(found.get(`${device} ${metric}`))] as const)
+    for (const [metric, block] of blocks) {
+      // All of a device's or none: where one is, none of the others has rows that nobody knows of.
+      if (!blocks.every(([, block]) => block)) break
+      cache.put(size, span, device, metric, block!, epoch)
     }
   }
 }

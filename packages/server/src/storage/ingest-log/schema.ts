@@ -61,7 +61,7 @@ function claim(db: DatabaseSync): void {
   try {
     // An acknowledged frame must survive a power cut: FULL syncs the write-ahead log at every commit.
     db.exec(
-      'PRAGMA locking_mode = EXCLUSIVE; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4096',
+      'PRAGMA locking_mode = EXCLUSIVE; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 16384',
     )
     db.exec('BEGIN IMMEDIATE; COMMIT')
   } catch (cause) {

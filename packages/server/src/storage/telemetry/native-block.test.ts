@@ -10,7 +10,10 @@ import { migrateTelemetry } from './schema.ts'
 import { kindNames } from './sql.ts'
 
 const text = fc.string({ unit: 'grapheme', maxLength: 12 }).filter((text) => text.isWellFormed())
-const id = fc.string({ minLength: 1, maxLength: 8, unit: fc.constantFrom('a', 'b', 'é', '🌡', "'", '\\', '{', '*') })
+const letters = ['a', 'b', 'é', '🌡', "'", '{', '*']
+const id = fc.string({ minLength: 1, maxLength: 8, unit: fc.constantFrom(...letters, '\\') })
+// V8 takes some keys with escapes for others, on both sides of this test: https://github.com/nodejs/node/issues/63785
+const key = fc.string({ minLength: 1, maxLength: 8, unit: fc.constantFrom(...letters) })
 const kinds: MetricType[] = ['number', 'boolean', 'string', 'array', 'object']
 const point: fc.Arbitrary<Point> = fc.record({
   metric: fc.constantFrom('a', 'b', 'c', 'd', 'e/f'),
@@ -22,8 +25,8 @@ const frame: fc.Arbitrary<ReadFrame> = fc.record({
   deviceId: id,
   at: fc.integer({ min: 0, max: 8_994_000_000_000_000 }),
   points: fc.uniqueArray(point, { selector: ({ metric }) => metric, minLength: 1, maxLength: 5 }),
-  tags: fc.option(fc.dictionary(id, text, { maxKeys: 3 }), { nil: undefined }),
-  metadata: fc.option(fc.dictionary(id, text, { maxKeys: 3 }), { nil: undefined }),
+  tags: fc.option(fc.dictionary(key, text, { maxKeys: 3 }), { nil: undefined }),
+  metadata: fc.option(fc.dictionary(key, text, { maxKeys: 3 }), { nil: undefined }),
   frameId: fc.constant(undefined),
 })
 

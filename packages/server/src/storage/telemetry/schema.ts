@@ -88,8 +88,22 @@ const second = [
   framesToSeries,
 ]
 
+/**
+ * Most frames of a device have the same metrics: taken together before they are spread out, they cost the catalogue a third.
+ */
+const third = [
+  'DROP VIEW IF EXISTS frames_to_series',
+  `CREATE MATERIALIZED VIEW frames_to_series TO series AS
+   SELECT metric, device, kind, min(since) AS first_at, max(until) AS last_at
+   FROM (
+     SELECT device, metric AS metrics, kind AS kinds,
+       min(fromUnixTimestamp64Micro(ts, 'UTC')) AS since, max(fromUnixTimestamp64Micro(ts, 'UTC')) AS until
+     FROM frames GROUP BY device, metrics, kinds)
+   ARRAY JOIN metrics AS metric, arrayResize(kinds, length(metrics), 1) AS kind GROUP BY metric, device, kind`,
+]
+
 /** Each entry brings the store from the version of its index to the next. Entries are never changed, only added. */
-export const migrations: readonly string[][] = [first, second]
+export const migrations: readonly string[][] = [first, second, third]
 
 /** Makes the tables, or brings those of an older version up; refuses those of a newer one. */
 export async function migrateTelemetry(clickhouse: ClickHouse, steps: readonly string[][] = migrations): Promise<void> {

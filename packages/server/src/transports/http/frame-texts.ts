@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { telemetryLimits } from '@nexus/contract'
 import { invalid } from '../../core/failure.ts'
 import { parseJson, textReader } from './body.ts'
@@ -9,16 +8,15 @@ type Range = readonly [begin: number, end: number]
 const { batchFramesMax, frameBytesMax } = telemetryLimits
 /** What a frame of the largest size may take when each of its characters is escaped. */
 const textBytesMax = frameBytesMax * 6
-const turnBytes = 512 * 1024
 const restBytesMax = 64 * 1024
 
 /**
  * Reads the frames of NDJSON, one a line; blank lines are passed over. A line that is no JSON, or that is too long for
  * any frame, comes back as a text, which no frame is, so that the intake refuses it and names its index.
  */
-export async function readLines(body: Buffer): Promise<unknown[]> {
+export function readLines(body: Buffer): Iterable<unknown> {
   const parse = frameParser(body)
-  return inTurns(lineRanges(body), (range) => {
+  return eachRead(lineRanges(body), (range) => {
     try {
       return parse(range)
     } catch {
@@ -28,24 +26,18 @@ export async function readLines(body: Buffer): Promise<unknown[]> {
 }
 
 /** Reads the frames of a JSON array, or of an object that has them under `frames`; `rest` is what else the object has. */
-export async function readArray(body: Buffer): Promise<{ frames: unknown[]; rest: Record<string, unknown> }> {
+export function readArray(body: Buffer): { frames: Iterable<unknown>; rest: Record<string, unknown> } {
   const { ranges, rest } = splitArray(body)
-  return { frames: await inTurns(ranges, frameParser(body)), rest }
+  return { frames: eachRead(ranges, frameParser(body)), rest }
 }
 
-/** Large bodies are read piece by piece, with turns of the event loop in between for everybody else. */
-async function inTurns(ranges: Iterable<Range>, read: (range: Range) => unknown): Promise<unknown[]> {
-  const values: unknown[] = []
-  let bytes = 0
+/** One at a time, so that no more than one of them is held. */
+function* eachRead(ranges: Iterable<Range>, read: (range: Range) => unknown): Generator<unknown> {
+  let count = 0
   for (const range of ranges) {
-    if (values.length === batchFramesMax) throw invalid('frames', `has more than ${batchFramesMax} frames`)
-    values.push(read(range))
-    bytes += range[1] - range[0]
-    if (bytes < turnBytes) continue
-    bytes = 0
-    await nextTurn()
+    if (++count > batchFramesMax) throw invalid('frames', `has more than ${batchFramesMax} frames`)
+    yield read(range)
   }
-  return values
 }
 
 function frameParser(body: Buffer): (range: Range) => unknown {
@@ -77,8 +69,7 @@ function afterBlanks(body: Buffer, begin: number): number {
 }
 
 /**
- * Finds the elements without reading them: one text of many megabytes would hold up everybody else for as long as it
- * takes to parse. What is between them is checked, they themselves only as far as brackets and quotes go.
+ * Finds the elements without reading them, so that they can be read one at a time. What is between them is checked, they themselves only as far as brackets and quotes go.
  */
 function splitArray(body: Buffer): { ranges: Range[]; rest: Record<string, unknown> } {
   const begin = afterBlanks(body, 0)

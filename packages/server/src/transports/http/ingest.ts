@@ -11,7 +11,6 @@ import { negotiate } from './alternatives.ts'
 import { decodeBody, readJson } from './body.ts'
 import { type Call, type HeaderSink, httpCtx, idempotencyKeyOf } from './call.ts'
 import { unsupportedMedia } from './error-answer.ts'
-import { readArray, readLines } from './frame-texts.ts'
 import { isJson } from './mount.ts'
 import type { HttpDeps } from './ports.ts'
 
@@ -74,19 +73,23 @@ async function sendMany(deps: HttpDeps, request: FastifyRequest, reply: FastifyR
   const body = await decodeBody(bodyOf(request), request.headers['content-encoding'], batch.bodyBytesMax)
   const idempotent = idempotentOf(principal, batch.id, request, body)
   const ctx = httpCtx(principal, request, deps)
-  const receipt = await deps.telemetry.sendBatch(ctx, await readBatch(request, body), idempotent)
+  const input = await readBatch(deps, request, body, ctx.now() * 1000)
+  const receipt = await deps.telemetry.sendBatch(ctx, input, idempotent)
   if (idempotent?.replayed) reply.header('idempotent-replayed', 'true')
   const answer = receipt.accepted === 0 ? { ...noneAccepted(receipt, ctx), ...receipt } : receipt
   return reply.status(statusOf(receipt)).type('application/json').send(JSON.stringify(answer))
 }
 
-async function readBatch(request: FastifyRequest, body: Buffer): Promise<BatchInput> {
+async function readBatch(
+  { batchReader }: HttpDeps,
+  request: FastifyRequest,
+  body: Buffer,
+  receivedAt: number,
+): Promise<BatchInput> {
   const type = request.headers['content-type']
-  if (/^application\/(x-ndjson|jsonl)\b/i.test(type ?? '')) {
-    return { ack: ackOf(request, {}), frames: await readLines(body) }
-  }
-  if (!isJson(type)) throw unsupportedMedia('application/json or application/x-ndjson')
-  const { frames, rest } = await readArray(body)
+  const isLines = /^application\/(x-ndjson|jsonl)\b/i.test(type ?? '')
+  if (!isLines && !isJson(type)) throw unsupportedMedia('application/json or application/x-ndjson')
+  const { frames, rest } = await batchReader.read(body, isLines ? 'lines' : 'array', receivedAt)
   const ack = ackOf(request, rest)
   const [extra] = Object.keys(rest)
   if (extra !== undefined) throw invalid(extra, 'is not a known field: expected frames')

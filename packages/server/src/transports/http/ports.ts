@@ -2,6 +2,7 @@ import type { OperationId, RateBucket } from '@nexus/contract'
 import type { Principal } from '../../core/context.ts'
 import type { Gate, RateStatus } from '../../core/invoke.ts'
 import type { Telemetry } from '../../telemetry/index.ts'
+import type { BatchReader } from './batch-reader.ts'
 
 /** What HTTP needs of the rest of the server. */
 export interface HttpDeps {
@@ -11,6 +12,7 @@ export interface HttpDeps {
   authenticate(token: string, address: string): Promise<Principal>
   spendAddress(address: string, bucket: RateBucket): RateStatus
   telemetry: Pick<Telemetry, 'send' | 'sendBatch'>
+  batchReader: BatchReader
   now(): number
   /** Open, recovered, and not stopping. */
   ready(): boolean
