@@ -21,15 +21,17 @@ export function memoryOf(pid: number): Memory {
   return own
 }
 
-/** What a folder takes on the disk, as `du` counts it. Files that vanish meanwhile don't count. */
+/** What a folder takes on the disk, as `du` counts it: each file once, however many names lead to it. */
 export function diskBytesOf(dir: string): number {
-  let bytes = 0
+  const bytes = new Map<number, number>()
+  // A recursive reading follows links to folders, such as chDB has from a table's name to where it is kept.
   for (const entry of readdirSync(dir, { withFileTypes: true, recursive: true })) {
     if (!entry.isFile()) continue
+    // What vanishes meanwhile doesn't count.
     const stat = statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })
-    bytes += (stat?.blocks ?? 0) * 512
+    if (stat) bytes.set(stat.ino, stat.blocks * 512)
   }
-  return bytes
+  return bytes.values().reduce((sum, each) => sum + each, 0)
 }
 
 /** Waits until a folder has kept its size within 1 % for `quietMs`; says how long that took, at most `withinMs`. */
