@@ -1,5 +1,6 @@
 export * from './auth.ts'
 export * from './errors.ts'
+export * from './events.ts'
 export * from './key-format.ts'
 export * from './operation.ts'
 export * from './operations.ts'

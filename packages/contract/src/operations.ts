@@ -1,4 +1,5 @@
 import { keysCreate, keysGet, keysList, keysRevoke, keysRotate, keysUpdate } from './auth.ts'
+import { eventsList, tracesGet } from './events.ts'
 import type { InputOf, Operation, OutputOf } from './operation.ts'
 import {
   framesBatch,
@@ -29,6 +30,8 @@ export const operations = {
   'auth.keys.update': keysUpdate,
   'auth.keys.revoke': keysRevoke,
   'auth.keys.rotate': keysRotate,
+  'events.list': eventsList,
+  'traces.get': tracesGet,
 } as const satisfies Record<string, Operation>
 
 export type Operations = typeof operations

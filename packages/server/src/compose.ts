@@ -11,9 +11,11 @@ import {
 import type { Config } from './config.ts'
 import { systemClock } from './core/clock.ts'
 import { createGate, type Handlers } from './core/invoke.ts'
+import { createEvents } from './events/index.ts'
 import { createLog, createMetrics, type Log, type Metrics, redactUrl } from './observability.ts'
 import { openIngestLog } from './storage/ingest-log/sqlite.ts'
 import {
+  createEventStore,
   createIdempotencyStore,
   createKeyStore,
   createRetentionStore,
@@ -92,6 +94,15 @@ async function compose(
     onQuery: (seconds) => metrics?.observeQuery(seconds),
   })
   closers.push(() => clickhouse.close())
+  const events = await createEvents({
+    store: createEventStore(state),
+    now,
+    keepMs: config.eventsKeepDays * 86_400_000,
+    keepMax: config.eventsMax,
+    framesKeepMs: config.frameEventsKeepMinutes * 60_000,
+    framesMax: config.frameEventsMax,
+    onError: (err) => log.error({ err }, 'The event log failed; it tries again'),
+  })
   const telemetry = await createTelemetry({
     log: ingestLog,
     store: await openTelemetryStore(clickhouse),
@@ -103,6 +114,7 @@ async function compose(
     latestSeriesMax: config.latestSeriesMax,
     deviceSeriesMax: config.deviceSeriesMax,
     queryCacheBytes: config.queryCacheMb * 1024 * 1024,
+    events,
     onDrained: ({ frames }, ms) => metrics?.observeDrain(frames, ms),
     onError: (loop, err) => log.error({ err, loop }, 'A loop failed; it tries again'),
   })
@@ -122,7 +134,7 @@ async function compose(
   const adminKey = await auth.ensureAdminKey({ given: config.adminKey, file: folder('admin.key') })
   if (adminKey.outcome === 'given_key_refused')
     log.warn('NEXUS_ADMIN_KEY was revoked, rotated or has expired; it stays so')
-  const handlers: Handlers = { ...telemetry.handlers, ...auth.handlers }
+  const handlers: Handlers = { ...telemetry.handlers, ...auth.handlers, ...events.handlers }
   const gate = createGate({ handlers, write: state.write, spend: rates.spend, idempotency, hashBody })
 
   const batchReader = openBatchReader()
@@ -134,6 +146,7 @@ async function compose(
       authenticateCached: auth.authenticateCached,
       spendAddress: rates.spendAddress,
       telemetry,
+      events,
       batchReader,
       now,
       ready: () => !stopping.signal.aborted && !ingestLog.hasFailed(),
@@ -152,11 +165,11 @@ async function compose(
   )
 
   const tlsReload = createTlsReload(config, http, log)
-  const loops = [telemetry, auth, idempotency, tlsReload, ...(shared ? [shared] : [])]
+  const loops = [telemetry, events, auth, idempotency, tlsReload, ...(shared ? [shared] : [])]
   for (const loop of loops) loop.start()
   closers.push(
     () => telemetry.stop(config.stopSeconds * 300),
-    () => Promise.all([auth.stop(), idempotency.stop(), tlsReload.stop()]),
+    () => Promise.all([events.stop(), auth.stop(), idempotency.stop(), tlsReload.stop()]),
   )
   const url = await http.listen({ host: config.host, port: config.port })
   closers.push(() => stopHttp(http, config.stopSeconds * 600))

@@ -139,6 +139,34 @@ export const configKeys = {
     description:
       'How many metrics, those inside of objects counted, one device may have; a frame that brings more is refused',
   }),
+  eventsKeepDays: integer({
+    default: 7,
+    unit: 'days',
+    minimum: 1,
+    maximum: 3650,
+    description: 'How long events are kept, those of frames aside',
+  }),
+  eventsMax: integer({
+    default: 1_000_000,
+    unit: 'events',
+    minimum: 1000,
+    maximum: 1_000_000_000,
+    description: 'How many events are kept, those of frames aside; beyond, the oldest go before their time',
+  }),
+  frameEventsKeepMinutes: integer({
+    default: 10,
+    unit: 'minutes',
+    minimum: 1,
+    maximum: 1440,
+    description: 'How long the events of frames stay in memory, for streams that are resumed',
+  }),
+  frameEventsMax: integer({
+    default: 100_000,
+    unit: 'frames',
+    minimum: 1,
+    maximum: 10_000_000,
+    description: 'How many events of frames stay in memory; each takes about a kilobyte',
+  }),
   headersTimeoutSeconds: integer({
     default: 10,
     unit: 'seconds',

@@ -15,8 +15,10 @@ export interface Ctx {
   principal: Principal
   /** Echoed as `X-Request-Id`. */
   requestId: string
-  /** W3C trace id, 32 hex digits. */
+  /** W3C trace id, 32 hex digits: the caller's, else a new one. */
   traceId: string
+  /** The caller's alone. */
+  givenTraceId?: string | undefined
   /** Milliseconds since the epoch. */
   now(): number
   /** Aborted once nobody waits for the answer: the caller has gone, or a stop has cut it off after its grace. */

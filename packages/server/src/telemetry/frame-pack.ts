@@ -106,6 +106,20 @@ class Distinct<Value> {
   }
 }
 
+class PackedFrame {
+  readonly #pack: FramePack
+  readonly #index: number
+
+  constructor(pack: FramePack, index: number) {
+    this.#pack = pack
+    this.#index = index
+  }
+
+  read(): ReadFrame {
+    return this.#pack.at(this.#index) as ReadFrame
+  }
+}
+
 /** Frames out of their columns; those with the same tags or metadata share one object. */
 export class FramePack {
   readonly #packed: PackedFrames
@@ -131,6 +145,7 @@ export class FramePack {
       tags: tags[tagsOf[index]!],
       metadata: metadata[metadataOf[index]!],
       frameId: frameIds[index],
+      again: new PackedFrame(this, index),
     }
   }
 

@@ -11,6 +11,10 @@ export interface ReadFrame {
   tags: Record<string, string> | undefined
   metadata: Record<string, unknown> | undefined
   frameId: string | undefined
+  /** Of the request that brought it, where that named one. */
+  traceId?: string
+  /** Where it can be read again, so that nobody needs to keep its points. */
+  again?: { read(): ReadFrame }
 }
 
 export function isFault(result: ReadFrame | Fault): result is Fault {

@@ -22,6 +22,8 @@ export interface GatherDeps {
   log: IngestLog
   writer: FrameWriter
   tagSets: TagSets
+  /** Told of frames that are durable now, in the order in which they were accepted. */
+  onKept(frames: readonly ReadFrame[]): void
   /** Frames that were added and are not kept. */
   takeBack(frames: readonly ReadFrame[]): void
 }
@@ -35,7 +37,7 @@ interface Group {
 
 const retryAfterSeconds = 1
 
-export function createGather({ log, writer, tagSets, takeBack }: GatherDeps): Gather {
+export function createGather({ log, writer, tagSets, onKept, takeBack }: GatherDeps): Gather {
   let group: Group | undefined
   let sealed: Group | undefined
 
@@ -56,7 +58,11 @@ export function createGather({ log, writer, tagSets, takeBack }: GatherDeps): Ga
       // Of a log that refuses at once nothing was ever sealed.
       if (group === opened) group = undefined
     }
-    opened.committed.then(ended, () => {
+    const kept = () => {
+      ended()
+      onKept(opened.frames)
+    }
+    opened.committed.then(kept, () => {
       ended()
       writer.forget()
       takeBack(opened.frames)

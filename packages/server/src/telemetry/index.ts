@@ -2,9 +2,11 @@ import { setImmediate as endOfTick } from 'node:timers/promises'
 import type { BatchReceipt, FrameReceipt } from '@nexus/contract'
 import type { Ctx } from '../core/context.ts'
 import { createLoop } from '../core/loop.ts'
+import type { Events } from '../events/index.ts'
 import { finishDeletions } from './delete.ts'
 import { DirtyHours } from './dirty-hours.ts'
 import { createDrain } from './drain.ts'
+import { createFrameEvents } from './frame-event.ts'
 import { createGather } from './gather.ts'
 import { telemetryHandlers } from './handlers.ts'
 import type { Idempotent } from './idempotent.ts'
@@ -30,6 +32,7 @@ export interface TelemetryOptions {
   log: IngestLog
   store: TelemetryStore
   retention: RetentionStore
+  events: Pick<Events, 'emit'>
   now(): number
   futureLimitSeconds: number
   pointsPerMinute: number
@@ -93,7 +96,8 @@ export async function createTelemetry(options: TelemetryOptions) {
   for (const { id, tags } of await store.tagSets(tagSetsMax)) tagSets.learn(id, tags)
 
   const takeBack = createTakeBack({ latest, drain, store, onError: onError('take-back') })
-  const gather = createGather({ log, writer: store.frameWriter, tagSets, takeBack })
+  const onKept = createFrameEvents(options.events)
+  const gather = createGather({ log, writer: store.frameWriter, tagSets, onKept, takeBack })
   const futureLimit = options.futureLimitSeconds * 1_000_000
   const intake = createIntakes({ gather, latest, quota, retention: rules, futureLimit })
   const deps = {

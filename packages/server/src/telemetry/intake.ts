@@ -55,6 +55,7 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
 
     const remember = (answer: SeenAnswer) => void seen.set(answer.key, answer)
     const accept = (frame: ReadFrame): FrameReceipt => {
+      if (ctx.givenTraceId !== undefined) frame.traceId = ctx.givenTraceId
       frames.push(frame)
       const changed = latest.update(frame)
       const receipt: FrameReceipt = { success: true, frame_id: frame.frameId ?? frameId(), received_at }

@@ -63,6 +63,7 @@ export async function openTelemetryRoom(t: TestContext, options: RoomOptions = {
       },
       afterCommit: (_tx, fn) => fn(),
     },
+    events: { emit: () => {} },
     now: () => clock.now(),
     futureLimitSeconds: 600,
     pointsPerMinute: 0,

@@ -24,7 +24,7 @@ interface Write {
   reject(error: unknown): void
 }
 
-type Outcome = { write: Write; error: unknown } | { write: Write; value: unknown; committed: readonly (() => void)[] }
+type Outcome = { write: Write; ended(committed: boolean): void } & ({ error: unknown } | { value: unknown })
 
 /**
  * Lets concurrent writes share one commit, and so one fsync. Writes run one after another, each in a savepoint of the
@@ -79,6 +79,7 @@ export class GroupCommit {
         { reason: 'state_commit_failed' },
         { cause: error, retryAfterSeconds: 1 },
       )
+      for (const { ended } of outcomes) ended(false)
       const refused = outcomes.length > 0 ? outcomes.map(({ write }) => write) : this.#waiting.splice(0)
       for (const write of refused) write.reject(lost)
       return
@@ -101,10 +102,9 @@ export class GroupCommit {
       connection.exec('savepoint one_write')
       const value = await write.fn(tx)
       connection.exec('release one_write')
-      outcomes.push({ write, value, committed: endTransaction(tx) })
+      outcomes.push({ write, value, ended: endTransaction(tx) })
     } catch (error) {
-      endTransaction(tx)
-      outcomes.push({ write, error })
+      outcomes.push({ write, error, ended: endTransaction(tx) })
       // A full disk or an I/O error makes SQLite roll back the whole transaction: the group is lost with it.
       if (!connection.isTransaction) throw error
       connection.exec('rollback to one_write')
@@ -114,11 +114,12 @@ export class GroupCommit {
 }
 
 function settle(outcome: Outcome): void {
+  const { write, ended } = outcome
   try {
-    if ('error' in outcome) throw outcome.error
-    for (const fn of outcome.committed) fn()
-    outcome.write.resolve(outcome.value)
+    ended(!('error' in outcome))
+    if ('error' in outcome) write.reject(outcome.error)
+    else write.resolve(outcome.value)
   } catch (error) {
-    outcome.write.reject(error)
+    write.reject(error)
   }
 }

@@ -4,6 +4,7 @@ import { openPostgres, type PostgresOptions } from './postgres.ts'
 import { openSqlite } from './sqlite.ts'
 
 export type { StateEngine } from './engine.ts'
+export { createEventStore } from './events.ts'
 export { createIdempotencyStore } from './idempotency.ts'
 export { createKeyStore } from './keys.ts'
 export { createRetentionStore } from './retention.ts'

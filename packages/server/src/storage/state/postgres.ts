@@ -74,16 +74,20 @@ async function attempt<T>(db: Kysely<StateTables>, fn: (tx: Tx) => Promise<T>): 
 }
 
 async function once<T>(db: Kysely<StateTables>, fn: (tx: Tx) => Promise<T>): Promise<T> {
-  let committed: readonly (() => void)[] = []
-  const value = await db.transaction().execute(async (transaction) => {
+  let ended: (committed: boolean) => void = () => {}
+  const write = db.transaction().execute(async (transaction) => {
     const tx = openTransaction(transaction)
     try {
       return await fn(tx)
     } finally {
-      committed = endTransaction(tx)
+      ended = endTransaction(tx)
     }
   })
-  for (const run of committed) run()
+  const value = await write.catch((error) => {
+    ended(false)
+    throw error
+  })
+  ended(true)
   return value
 }
 

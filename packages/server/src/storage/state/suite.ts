@@ -2,8 +2,10 @@ import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { KeyRecord } from '../../auth/index.ts'
+import type { LoggedEvent } from '../../events/index.ts'
 import {
   afterCommit,
+  createEventStore,
   createIdempotencyStore,
   createKeyStore,
   createRetentionStore,
@@ -12,7 +14,7 @@ import {
 } from './index.ts'
 import { loadMasterKey } from './master-key.ts'
 import { type EngineUnderTest, temporaryFolder } from './testing/engines-under-test.ts'
-import { within } from './transaction.ts'
+import { afterEnd, within } from './transaction.ts'
 
 /** What every state engine guarantees, and every store on it. */
 export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
@@ -69,6 +71,69 @@ export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
       deepEqual(heard, ['committed', 'answered'])
     },
   )
+
+  guarantee('what waits for the end of a transaction is told how it ended', async ({ engine }) => {
+    const heard: boolean[] = []
+    await engine.write(async (tx) => afterEnd(tx, (committed) => heard.push(committed)))
+    await rejects(
+      engine.write(async (tx) => {
+        afterEnd(tx, (committed) => heard.push(committed))
+        throw new Error('no')
+      }),
+    )
+    deepEqual(heard, [true, false])
+  })
+
+  guarantee('numbers are given out once, over a reopening too', async ({ engine, events, options }) => {
+    const first = await events.reserve(10)
+    const [second, third] = await Promise.all([events.reserve(5), events.reserve(5)])
+    deepEqual(
+      [second, third].sort((a, b) => a - b),
+      [first + 10, first + 15],
+    )
+    await engine.close()
+    const again = await openState(options)
+    equal(await createEventStore(again).reserve(1), first + 20)
+    await again.close()
+  })
+
+  guarantee('events are read in order, by type and by trace, and one that rolled back is not there', async (state) => {
+    const { engine, events } = state
+    const append = (seq: number, more: Partial<LoggedEvent> = {}) =>
+      engine.write((tx) => events.append(tx, loggedEvent(seq, more)))
+    for (const seq of [3, 1, 2]) await append(seq)
+    await append(4, { type: 'task.failed', traceId: 'b'.repeat(32), causeId: 'evt-3', at: 9000 })
+    await rejects(
+      engine.write(async (tx) => {
+        await events.append(tx, loggedEvent(5))
+        throw new Error('no')
+      }),
+      /no/,
+    )
+    const types = ['command.failed', 'task.failed'] as const
+    const seqs = (found: LoggedEvent[]) => found.map(({ seq }) => seq)
+    deepEqual(seqs(await events.read({ after: 0, upTo: 99, types, limit: 9 })), [1, 2, 3, 4])
+    deepEqual(seqs(await events.read({ after: 1, upTo: 3, types, limit: 1 })), [2])
+    const failed = await events.read({ after: 0, upTo: 99, types: ['task.failed'], limit: 9 })
+    deepEqual(failed, [loggedEvent(4, { type: 'task.failed', traceId: 'b'.repeat(32), causeId: 'evt-3', at: 9000 })])
+    deepEqual(await events.readTrace('b'.repeat(32), 9), failed)
+    deepEqual([await events.firstSince(8000), await events.firstSince(9001)], [4, undefined])
+  })
+
+  guarantee('events are trimmed by age and by number, and it is known up to which', async ({ engine, events }) => {
+    for (const seq of [1, 2, 3, 4, 5])
+      await engine.write((tx) => events.append(tx, loggedEvent(seq, { at: seq * 1000 })))
+    const left = async () => {
+      const found = await events.read({ after: 0, upTo: 99, types: ['command.failed'], limit: 9 })
+      return [found.map(({ seq }) => seq), await events.trimmedUpTo()]
+    }
+    equal(await events.trim(0, 10), false)
+    deepEqual(await left(), [[1, 2, 3, 4, 5], 0])
+    await events.trim(2500, 10)
+    deepEqual(await left(), [[3, 4, 5], 2])
+    await events.trim(0, 1)
+    deepEqual(await left(), [[5], 4])
+  })
 
   guarantee('a transaction that is over can not be used', async ({ engine, keys }) => {
     const late = await engine.write(async (tx) => ({ tx }))
@@ -231,9 +296,22 @@ async function storesOf(engine: Engine, masterKeyFile: string) {
   const sealer = await openSealer(engine, { file: masterKeyFile, now: 0 })
   return {
     keys: createKeyStore(engine),
+    events: createEventStore(engine),
     idempotency: createIdempotencyStore(engine, sealer),
     retention: createRetentionStore(engine),
   }
+}
+
+function loggedEvent(seq: number, more: Partial<LoggedEvent> = {}): LoggedEvent {
+  const event = {
+    seq,
+    type: 'command.failed',
+    at: 1000,
+    subject: 'd',
+    data: { n: 1 },
+    traceId: 'a'.repeat(32),
+  } as const
+  return { ...event, causeId: null, ...more }
 }
 
 function keyRecord(keyId: string, more: Partial<KeyRecord['shown']> = {}): KeyRecord {

@@ -4,6 +4,8 @@ import type { ColumnType } from 'kysely'
 export interface StateTables {
   api_keys: ApiKeysTable
   data_keys: DataKeysTable
+  events: EventsTable
+  sequences: SequencesTable
   idempotency: IdempotencyTable
   retention: RetentionTable
 }
@@ -36,6 +38,21 @@ export interface DataKeysTable {
   /** Sealed by the master key. */
   wrapped: string
   created_at: Fixed<number>
+}
+
+export interface EventsTable {
+  seq: Fixed<number>
+  type: Fixed<string>
+  at: Fixed<number>
+  subject: Fixed<string | null>
+  data_json: Fixed<string>
+  trace_id: Fixed<string>
+  cause_id: Fixed<string | null>
+}
+
+export interface SequencesTable {
+  name: Fixed<string>
+  value: number
 }
 
 export interface IdempotencyTable {

@@ -4,7 +4,7 @@ import type { StateTables } from './tables.ts'
 
 interface OpenTransaction {
   db: Kysely<StateTables>
-  afterCommit: (() => void)[]
+  afterEnd: ((committed: boolean) => void)[]
 }
 
 const open = new WeakMap<Tx, OpenTransaction>()
@@ -12,7 +12,7 @@ const open = new WeakMap<Tx, OpenTransaction>()
 /** Makes the opaque handle under which rooms pass an open transaction around. */
 export function openTransaction(db: Kysely<StateTables>): Tx {
   const tx = {} as Tx
-  open.set(tx, { db, afterCommit: [] })
+  open.set(tx, { db, afterEnd: [] })
   return tx
 }
 
@@ -23,14 +23,23 @@ export function within(tx: Tx): Kysely<StateTables> {
 
 /** Runs `fn` once the transaction is durable, before its caller hears of it; never if it rolls back. Must not throw. */
 export function afterCommit(tx: Tx, fn: () => void): void {
-  opened(tx).afterCommit.push(fn)
+  afterEnd(tx, (committed) => {
+    if (committed) fn()
+  })
 }
 
-/** Closes the handle, and hands over what is to run after the commit. */
-export function endTransaction(tx: Tx): readonly (() => void)[] {
-  const { afterCommit } = opened(tx)
+/** Runs `fn` when the transaction is over, one way or the other, before its caller hears of it. Must not throw. */
+export function afterEnd(tx: Tx, fn: (committed: boolean) => void): void {
+  opened(tx).afterEnd.push(fn)
+}
+
+/** Closes the handle, and hands over what is to be told how it ended. */
+export function endTransaction(tx: Tx): (committed: boolean) => void {
+  const { afterEnd } = opened(tx)
   open.delete(tx)
-  return afterCommit
+  return (committed) => {
+    for (const fn of afterEnd) fn(committed)
+  }
 }
 
 function opened(tx: Tx): OpenTransaction {

@@ -6,16 +6,19 @@ import { bearerOf, type Call, type HeaderSink } from './call.ts'
 import { rateHeaders } from './headers.ts'
 import type { HttpDeps } from './ports.ts'
 
+/** What a call spends from. */
+type Rated = Pick<Operation, 'rate'>
+
 /**
  * Who calls, and may they call now: authenticates and spends from the rate limit, before anything of the request is
  * looked at. Calls without a valid key spend from their address.
  */
-export async function admit(deps: HttpDeps, operation: Operation, call: Call, reply: HeaderSink): Promise<Principal> {
+export async function admit(deps: HttpDeps, operation: Rated, call: Call, reply: HeaderSink): Promise<Principal> {
   return admitKnown(deps, operation, call, reply) ?? admitUnknown(deps, operation, call, reply)
 }
 
 /** The same in this very turn, for a key that was checked of late; undefined, and nothing spent, for any other. */
-export function admitKnown(deps: HttpDeps, operation: Operation, call: Call, reply: HeaderSink): Principal | undefined {
+export function admitKnown(deps: HttpDeps, operation: Rated, call: Call, reply: HeaderSink): Principal | undefined {
   const token = bearerOf(call)
   const principal = token && deps.authenticateCached(token, call.ip, call.socket)
   if (!principal) return undefined
@@ -23,7 +26,7 @@ export function admitKnown(deps: HttpDeps, operation: Operation, call: Call, rep
   return principal
 }
 
-async function admitUnknown(deps: HttpDeps, operation: Operation, call: Call, reply: HeaderSink): Promise<Principal> {
+async function admitUnknown(deps: HttpDeps, operation: Rated, call: Call, reply: HeaderSink): Promise<Principal> {
   const principal = await authenticate(deps, call, reply)
   spendOrRefuse(deps.gate.spend(principal, operation.rate), reply, deps.now())
   return principal

@@ -24,6 +24,7 @@ async function serve(t: TestContext, verb: (ctx: Ctx) => Promise<unknown>) {
     authenticate: async () => admin,
     spendAddress: () => rate,
     telemetry: undefined as never,
+    events: undefined as never,
     batchReader: undefined as never,
     now: () => 1,
     ready: () => true,

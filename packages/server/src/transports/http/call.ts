@@ -46,6 +46,7 @@ export function httpCtx(principal: Principal, call: Call, deps: { now(): number;
   return {
     principal,
     requestId: call.id,
+    givenTraceId: inherited,
     get traceId() {
       traceId ??= randomUUID().replaceAll('-', '')
       return traceId

@@ -27,7 +27,7 @@ export function gatherInput(
 }
 
 /** A query string knows only text: numbers and booleans are read where the schema wants nothing else. */
-function coerceQuery(query: Record<string, string | string[]>, properties: Properties): Record<string, unknown> {
+export function coerceQuery(query: Record<string, string | string[]>, properties: Properties): Record<string, unknown> {
   const input = Object.entries(query).map(([name, value]) => {
     const schema = Object.hasOwn(properties, name) ? properties[name] : undefined
     if (Array.isArray(value) && !schema?.anyOf?.some((arm) => arm.type === 'array'))

@@ -4,6 +4,7 @@ import type { TSchema } from 'typebox'
 import { openApiComponents } from './openapi-components.ts'
 import { type OperationNotes, operationNotes } from './openapi-notes.ts'
 import { probePaths } from './openapi-probes.ts'
+import { streamPaths } from './openapi-streams.ts'
 
 type Json = Record<string, unknown>
 
@@ -39,7 +40,7 @@ export function openApiDocument(operations: readonly Operation[], options: OpenA
     servers: [{ url: options.serverUrl }],
     security: [{ apiKey: [] }],
     tags: [...rooms, 'server'].map((name) => ({ name, description: tagDescription(name) })),
-    paths: { ...paths, ...probePaths },
+    paths: { ...paths, ...streamPaths, ...probePaths },
     components: openApiComponents(operations, schemas, statusOf),
   })
 }

@@ -1,6 +1,7 @@
 import type { OperationId, RateBucket } from '@nexus/contract'
 import type { Principal } from '../../core/context.ts'
 import type { Gate, RateStatus } from '../../core/invoke.ts'
+import type { Events } from '../../events/index.ts'
 import type { Telemetry } from '../../telemetry/index.ts'
 import type { BatchReader } from './batch-reader.ts'
 
@@ -12,6 +13,7 @@ export interface HttpDeps {
   authenticate(token: string, address: string): Promise<Principal>
   spendAddress(address: string, bucket: RateBucket): RateStatus
   telemetry: Pick<Telemetry, 'send' | 'sendBatch'>
+  events: Pick<Events, 'stream'>
   batchReader: BatchReader
   now(): number
   /** Open, recovered, and not stopping. */

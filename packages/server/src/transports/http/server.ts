@@ -9,6 +9,7 @@ import Fastify, {
 } from 'fastify'
 import { type Failure, fail } from '../../core/failure.ts'
 import { authorise } from '../../core/invoke.ts'
+import { mountEventStream } from '../sse/event-stream.ts'
 import { identify } from './admit.ts'
 import { answerFailure } from './answer-failure.ts'
 import { BodyBudget } from './body-budget.ts'
@@ -55,6 +56,7 @@ export function createHttpServer(deps: HttpDeps, options: HttpOptions): FastifyI
   app.server.on('connect', (request, socket) => refuseTunnel(deps, request, socket))
   mountIngest(app, deps)
   mountOperations(app, deps, ingestOperations)
+  mountEventStream(app, deps)
   mountSystem(app, deps)
   mountDocuments(app, deps, options.version)
   openFrameLane(app, deps, {

@@ -2,9 +2,11 @@ import type { Migrations } from '../migrate.ts'
 import { keys } from './0001-keys.ts'
 import { idempotency } from './0002-idempotency.ts'
 import { retention } from './0003-retention.ts'
+import { events } from './0004-events.ts'
 
 export const migrations: Migrations = {
   '0001-keys': keys,
   '0002-idempotency': idempotency,
   '0003-retention': retention,
+  '0004-events': events,
 }

@@ -1,0 +1,187 @@
+import { invalid } from './failure.ts'
+
+/** Tells whether an event is wanted, by what it says. */
+export type Matches = (data: object) => boolean
+
+export const filterLeavesMax = 32
+export const filterDepthMax = 5
+const pathLengthMax = 256
+const listMax = 100
+
+type Test = (value: unknown) => boolean
+type Scalar = string | number | boolean | null
+
+/**
+ * Compiles a filter, so that nothing of it is interpreted when an event comes. The one grammar of streams, webhooks and
+ * event-driven tasks: an object of paths and conditions that must all hold.
+ *
+ * - a path names a field of the event, `tags.region` one inside of another; names with dots in them are found too;
+ * - a condition is a value, a list (any of them), or an object of `$eq $ne $in $nin $gt $gte $lt $lte $exists $prefix $not`;
+ * - `$and` and `$or` take lists of filters, `$not` takes one.
+ *
+ * A field that is missing equals nothing; a field that is a list has each of its elements for a value. Order is told
+ * between numbers and between texts (by code units), and no others. At most 32 conditions, five levels deep. Throws
+ * INVALID_REQUEST with the path of what is wrong, below `field`.
+ */
+export function compileFilter(filter: unknown, field = 'filters'): Matches {
+  return new Compiler().filter(filter, field, 1)
+}
+
+class Compiler {
+  #leaves = 0
+
+  filter(value: unknown, field: string, depth: number): Matches {
+    const entries = Object.entries(this.#object(value, field, depth))
+    const all = entries.map(([key, condition]) => this.#entry(key, condition, `${field}.${key}`, depth))
+    return (data) => all.every((matches) => matches(data))
+  }
+
+  #entry(key: string, condition: unknown, field: string, depth: number): Matches {
+    switch (key) {
+      case '$and': {
+        const all = this.#filters(condition, field, depth)
+        return (data) => all.every((matches) => matches(data))
+      }
+      case '$or': {
+        const any = this.#filters(condition, field, depth)
+        return (data) => any.some((matches) => matches(data))
+      }
+      case '$not': {
+        const inner = this.filter(condition, field, depth + 1)
+        return (data) => !inner(data)
+      }
+      default:
+        return this.#path(key, condition, field, depth)
+    }
+  }
+
+  #filters(value: unknown, field: string, depth: number): Matches[] {
+    if (!Array.isArray(value) || value.length === 0) throw invalid(field, 'must be a list of filters')
+    return value.map((filter, i) => this.filter(filter, `${field}.${i}`, depth + 1))
+  }
+
+  #path(path: string, condition: unknown, field: string, depth: number): Matches {
+    if (path.startsWith('$')) throw invalid(field, 'is no operator here: expected a path, $and, $or or $not')
+    if (path === '' || path.length > pathLengthMax) throw invalid(field, `must have 1 to ${pathLengthMax} characters`)
+    const read = reader(path)
+    const test = this.#condition(condition, field, depth)
+    return (data) => test(read(data))
+  }
+
+  #condition(condition: unknown, field: string, depth: number): Test {
+    if (Array.isArray(condition)) return this.#operator('$in', condition, field, depth)
+    if (typeof condition !== 'object' || condition === null) return this.#operator('$eq', condition, field, depth)
+    const entries = Object.entries(this.#object(condition, field, depth + 1))
+    if (entries.length === 0) throw invalid(field, 'must hold at least one operator')
+    const all = entries.map(([operator, operand]) =>
+      this.#operator(operator, operand, `${field}.${operator}`, depth + 1),
+    )
+    return (value) => all.every((test) => test(value))
+  }
+
+  #operator(operator: string, operand: unknown, field: string, depth: number): Test {
+    if (operator === '$not') {
+      const inner = this.#condition(operand, field, depth)
+      return (value) => !inner(value)
+    }
+    if (++this.#leaves > filterLeavesMax)
+      throw invalid(field, `is one condition more than the ${filterLeavesMax} allowed`)
+    switch (operator) {
+      case '$eq':
+        return anyOf([scalar(operand, field)])
+      case '$ne':
+        return not(anyOf([scalar(operand, field)]))
+      case '$in':
+        return anyOf(scalars(operand, field))
+      case '$nin':
+        return not(anyOf(scalars(operand, field)))
+      case '$exists':
+        if (typeof operand !== 'boolean') throw invalid(field, 'must be true or false')
+        return (value) => (value !== undefined) === operand
+      case '$prefix': {
+        if (typeof operand !== 'string') throw invalid(field, 'must be a string')
+        return ofEach((value) => typeof value === 'string' && value.startsWith(operand))
+      }
+      case '$gt':
+        return ordered(operand, field, (order) => order > 0)
+      case '$gte':
+        return ordered(operand, field, (order) => order >= 0)
+      case '$lt':
+        return ordered(operand, field, (order) => order < 0)
+      case '$lte':
+        return ordered(operand, field, (order) => order <= 0)
+      default:
+        throw invalid(field, `is no operator: expected one of ${operators.join(', ')}`)
+    }
+  }
+
+  #object(value: unknown, field: string, depth: number): object {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid(field, 'must be an object')
+    if (depth > filterDepthMax) throw invalid(field, `is nested deeper than ${filterDepthMax} levels`)
+    return value
+  }
+}
+
+const operators = ['$eq', '$ne', '$in', '$nin', '$gt', '$gte', '$lt', '$lte', '$exists', '$prefix', '$not']
+
+function scalar(value: unknown, field: string): Scalar {
+  if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
+    return value
+  throw invalid(field, 'must be a string, a number, true, false or null')
+}
+
+function scalars(value: unknown, field: string): Scalar[] {
+  if (!Array.isArray(value)) throw invalid(field, 'must be a list')
+  if (value.length > listMax) throw invalid(field, `has more than ${listMax} values`)
+  return value.map((each, i) => scalar(each, `${field}.${i}`))
+}
+
+function anyOf(values: readonly Scalar[]): Test {
+  const [only] = values
+  if (values.length === 1) return ofEach((value) => value === only)
+  const wanted = new Set<unknown>(values)
+  return ofEach((value) => wanted.has(value))
+}
+
+function ordered(operand: unknown, field: string, holds: (order: number) => boolean): Test {
+  if (typeof operand !== 'number' && typeof operand !== 'string') throw invalid(field, 'must be a number or a string')
+  return ofEach((value) => typeof value === typeof operand && holds(compare(value as typeof operand, operand)))
+}
+
+function compare(a: number | string, b: number | string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}
+
+function ofEach(test: Test): Test {
+  return (value) => (Array.isArray(value) ? value.some(test) : test(value))
+}
+
+function not(test: Test): Test {
+  return (value) => !test(value)
+}
+
+/**
+ * Reads what a path names. Names may have dots of their own, as metrics do: `metrics.cpu.load` is the `load` of `cpu`, or
+ * else `cpu.load`; the longer name goes first.
+ */
+function reader(path: string): (data: object) => unknown {
+  if (!path.includes('.')) return (data) => own(data, path)
+  const parts = path.split('.')
+  return (data) => descend(data, parts, 0)
+}
+
+function descend(data: unknown, parts: readonly string[], from: number): unknown {
+  for (let to = parts.length; to > from; to--) {
+    const value = own(data, parts.slice(from, to).join('.'))
+    if (value === undefined) continue
+    if (to === parts.length) return value
+    const found = descend(value, parts, to)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+function own(data: unknown, name: string): unknown {
+  if (typeof data !== 'object' || data === null || Array.isArray(data) || !Object.hasOwn(data, name)) return undefined
+  return (data as Record<string, unknown>)[name]
+}

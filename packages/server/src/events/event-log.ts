@@ -1,0 +1,138 @@
+import type { EventType } from '@nexus/contract'
+import type { WriteCtx } from '../core/context.ts'
+import type { FrameRing } from './frame-ring.ts'
+import type { EventStore, LoggedEvent, NewEvent } from './ports.ts'
+import type { Sequence } from './sequence.ts'
+
+export interface EventLogDeps {
+  store: EventStore
+  sequence: Sequence
+  ring: FrameRing
+  now(): number
+}
+
+/** Told of each event of its types, in their order, in the turn in which it becomes known. Must not throw. */
+export interface Listener {
+  readonly types: readonly EventType[]
+  heard(event: LoggedEvent): void
+}
+
+/** An event that passes through memory alone; what it says is only worked out when somebody asks. */
+export interface TransientEvent {
+  type: EventType
+  subject: string
+  data(): object
+  traceId(): string
+}
+
+interface Slot {
+  event: LoggedEvent
+  /** Open: its transaction is under way, and what has a higher number waits for it. */
+  state: 'open' | 'committed' | 'gone'
+}
+
+/**
+ * Orders everything that happens. A durable event gets its number in the transaction that it describes, and everything
+ * numbered later is held back until that has ended: who has seen a number has seen all below it that there will ever be.
+ */
+export class EventLog {
+  readonly #deps: EventLogDeps
+  readonly #listeners = new Map<EventType, Set<Listener>>()
+  readonly #waiting: Slot[] = []
+  #released: number
+
+  constructor(deps: EventLogDeps) {
+    this.#deps = deps
+    this.#released = deps.sequence.before
+  }
+
+  /** The highest number up to which everything is known. */
+  get released(): number {
+    return this.#released
+  }
+
+  /** Commits with the transaction of `ctx`, or not at all; heard by others once it is durable. Returns its id. */
+  async publish(ctx: WriteCtx, { type, subject, data, causeId = null }: NewEvent): Promise<string> {
+    const { store, sequence, now } = this.#deps
+    const event: LoggedEvent = { seq: sequence.next(), type, at: now(), subject, data, traceId: ctx.traceId, causeId }
+    const slot: Slot = { event, state: 'open' }
+    this.#waiting.push(slot)
+    store.afterEnd(ctx.tx, (committed) => {
+      slot.state = committed ? 'committed' : 'gone'
+      this.#release()
+    })
+    await store.append(ctx.tx, event)
+    return idOf(event.seq)
+  }
+
+  /** Passes an event on through memory. */
+  emit(transient: TransientEvent): void {
+    const { sequence, now } = this.#deps
+    const event = new PassingEvent(sequence.next(), now(), transient)
+    if (this.#waiting.length === 0) this.#deliver(event)
+    else this.#waiting.push({ event, state: 'committed' })
+  }
+
+  listen(listener: Listener): void {
+    for (const type of listener.types) {
+      const listeners = this.#listeners.get(type) ?? new Set()
+      this.#listeners.set(type, listeners.add(listener))
+    }
+  }
+
+  unlisten(listener: Listener): void {
+    for (const type of listener.types) this.#listeners.get(type)?.delete(listener)
+  }
+
+  #release(): void {
+    let released = 0
+    for (const { event, state } of this.#waiting) {
+      if (state === 'open') break
+      released++
+      if (state === 'committed') this.#deliver(event)
+      else this.#released = event.seq
+    }
+    this.#waiting.splice(0, released)
+  }
+
+  #deliver(event: LoggedEvent): void {
+    this.#released = event.seq
+    if (event instanceof PassingEvent) this.#deps.ring.push(event)
+    for (const listener of this.#listeners.get(event.type) ?? []) listener.heard(event)
+  }
+}
+
+export function idOf(seq: number): string {
+  return `evt-${seq}`
+}
+
+class PassingEvent implements LoggedEvent {
+  readonly seq: number
+  readonly at: number
+  readonly causeId = null
+  readonly #transient: TransientEvent
+  #data: object | undefined
+
+  constructor(seq: number, at: number, transient: TransientEvent) {
+    this.seq = seq
+    this.at = at
+    this.#transient = transient
+  }
+
+  get type(): EventType {
+    return this.#transient.type
+  }
+
+  get subject(): string {
+    return this.#transient.subject
+  }
+
+  get data(): object {
+    this.#data ??= this.#transient.data()
+    return this.#data
+  }
+
+  get traceId(): string {
+    return this.#transient.traceId()
+  }
+}

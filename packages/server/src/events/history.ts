@@ -1,0 +1,48 @@
+import type { FrameRing } from './frame-ring.ts'
+import type { EventRange, EventStore, LoggedEvent } from './ports.ts'
+
+/** What happened, from memory and from the state. */
+export interface History {
+  /** The first of (after, upTo] of these types, in order. */
+  read(range: EventRange): Promise<HistoryPage>
+  /** The number before the first event at this time or later; undefined: there is none. */
+  before(at: number): Promise<number | undefined>
+  /** The first events of a causal chain, in order. */
+  ofTrace(traceId: string, limit: number): Promise<LoggedEvent[]>
+}
+
+export interface HistoryPage {
+  events: LoggedEvent[]
+  /** The number up to which some events of these types are gone. */
+  goneUpTo: number
+}
+
+const transientType = 'telemetry.frame'
+
+export function createHistory(store: EventStore, ring: FrameRing): History {
+  return {
+    async read(range) {
+      const { after, upTo, types, limit } = range
+      const durable = types.filter((type) => type !== transientType)
+      const stored = durable.length === 0 ? [] : await store.read({ ...range, types: durable })
+      // Asked afterwards, so that what goes meanwhile is told.
+      const trimmed = durable.length === 0 ? 0 : await store.trimmedUpTo()
+      if (durable.length === types.length) return { events: stored, goneUpTo: trimmed }
+      const events = merged(stored, ring.read(after, upTo, limit)).slice(0, limit)
+      return { events, goneUpTo: Math.max(trimmed, ring.droppedUpTo) }
+    },
+    async before(at) {
+      const found = [await store.firstSince(at), ring.firstSince(at)].filter((seq) => seq !== undefined)
+      return found.length === 0 ? undefined : Math.min(...found) - 1
+    },
+    async ofTrace(traceId, limit) {
+      return merged(await store.readTrace(traceId, limit), ring.ofTrace(traceId, limit)).slice(0, limit)
+    },
+  }
+}
+
+function merged(stored: LoggedEvent[], passing: LoggedEvent[]): LoggedEvent[] {
+  if (stored.length === 0) return passing
+  if (passing.length === 0) return stored
+  return [...stored, ...passing].sort((a, b) => a.seq - b.seq)
+}

@@ -1,0 +1,77 @@
+import type { Input } from '@nexus/contract'
+import type { Ctx, Principal, WriteCtx } from '../core/context.ts'
+import type { Handlers } from '../core/invoke.ts'
+import { createLoop, type Loop } from '../core/loop.ts'
+import { EventLog, type TransientEvent } from './event-log.ts'
+import { FrameRing } from './frame-ring.ts'
+import { createHistory } from './history.ts'
+import { listEvents } from './list.ts'
+import type { EventStore, NewEvent } from './ports.ts'
+import { openSequence } from './sequence.ts'
+import { readStreamStart, type StreamInput } from './stream-start.ts'
+import { type StreamItem, subscribe } from './subscription.ts'
+import { getTrace } from './trace.ts'
+
+export type { TransientEvent } from './event-log.ts'
+export { idOf } from './event-log.ts'
+export type { EventRange, EventStore, LoggedEvent, NewEvent } from './ports.ts'
+export type { StreamInput } from './stream-start.ts'
+export type { StreamItem } from './subscription.ts'
+
+export interface EventsOptions {
+  store: EventStore
+  now(): number
+  /** How long durable events are kept, and how many at most. */
+  keepMs: number
+  keepMax: number
+  /** The same of frames, which are in memory. */
+  framesKeepMs: number
+  framesMax: number
+  onError(cause: unknown): void
+}
+
+export interface Events extends Loop {
+  handlers: Pick<Handlers, 'events.list' | 'traces.get'>
+  /** Commits with the transaction of `ctx`, or not at all. Returns the event's id. */
+  publish(ctx: WriteCtx, event: NewEvent): Promise<string>
+  /** Passes an event on through memory alone. */
+  emit(event: TransientEvent): void
+  /**
+   * Checks what is asked for, and gives the stream of it; see `subscribe`. Errors: INVALID_REQUEST (a type, filter or
+   * cursor that is none), FORBIDDEN (a type is named whose scope the key lacks).
+   */
+  stream(principal: Principal, input: StreamInput, signal: AbortSignal): Promise<AsyncIterable<StreamItem>>
+}
+
+const trimRestMs = 60_000
+
+/** The log of everything that happens: durable events in the state, frames in memory, in one order. */
+export async function createEvents(options: EventsOptions): Promise<Events> {
+  const { store, now, keepMs, keepMax, onError } = options
+  const sequence = await openSequence(store, onError)
+  const ring = new FrameRing(options.framesMax, options.framesKeepMs, sequence.before)
+  const log = new EventLog({ store, sequence, ring, now })
+  const history = createHistory(store, ring)
+  const loop = createLoop({
+    restMs: trimRestMs,
+    onError,
+    async run(signal) {
+      while (!signal.aborted && (await store.trim(now() - keepMs, keepMax)));
+    },
+  })
+  const deps = { log, history }
+  return {
+    handlers: {
+      'events.list': (ctx: Ctx, input: Input<'events.list'>) => listEvents(deps, ctx, input),
+      'traces.get': (ctx: Ctx, input: Input<'traces.get'>) => getTrace(deps, ctx, input),
+    },
+    publish: (ctx, event) => log.publish(ctx, event),
+    emit: (event) => log.emit(event),
+    async stream(principal, input, signal) {
+      const { types, matches, after } = await readStreamStart(history, log, principal, input)
+      return subscribe(log, history, { types, matches, after, signal })
+    },
+    start: loop.start,
+    stop: loop.stop,
+  }
+}

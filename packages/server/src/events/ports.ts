@@ -1,0 +1,48 @@
+import type { EventType } from '@nexus/contract'
+import type { Tx } from '../core/context.ts'
+
+/** Something that happened. The sequence orders everything, frames and durable events alike. */
+export interface LoggedEvent {
+  readonly seq: number
+  readonly type: EventType
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  readonly subject: string | null
+  readonly data: object
+  readonly traceId: string
+  readonly causeId: string | null
+}
+
+/** What a room tells of what it did. */
+export interface NewEvent {
+  type: EventType
+  subject: string | null
+  data: object
+  /** The id of the event that led to it. */
+  causeId?: string | null
+}
+
+/** Which events of the store are read: (after, upTo], in order. */
+export interface EventRange {
+  after: number
+  upTo: number
+  types: readonly EventType[]
+  limit: number
+}
+
+/** The durable events. */
+export interface EventStore {
+  /** Takes the next `count` numbers for this process alone, over restarts; returns the first. */
+  reserve(count: number): Promise<number>
+  append(tx: Tx, event: LoggedEvent): Promise<void>
+  read(range: EventRange): Promise<LoggedEvent[]>
+  readTrace(traceId: string, limit: number): Promise<LoggedEvent[]>
+  /** The number of the first event at this time or later. */
+  firstSince(at: number): Promise<number | undefined>
+  /** The highest number that was ever trimmed; 0: none. */
+  trimmedUpTo(): Promise<number>
+  /** Forgets some events that are older than `before`, or beyond the newest `keep`; true: there may be more. */
+  trim(before: number, keep: number): Promise<boolean>
+  /** Runs `fn` when the transaction has ended, and tells whether it is durable. */
+  afterEnd(tx: Tx, fn: (committed: boolean) => void): void
+}

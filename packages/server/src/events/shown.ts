@@ -1,0 +1,44 @@
+import type { Event } from '@nexus/contract'
+import { toIso } from '../core/clock.ts'
+import { invalid } from '../core/failure.ts'
+import { compileFilter, type Matches } from '../core/filter.ts'
+import { idOf } from './event-log.ts'
+import type { LoggedEvent } from './ports.ts'
+
+/** An event as the contract shows it. */
+export function shown(event: LoggedEvent): Event {
+  return {
+    id: idOf(event.seq),
+    type: event.type,
+    time: toIso(event.at),
+    subject: event.subject,
+    data: event.data as Event['data'],
+    trace_id: event.traceId,
+    cause_id: event.causeId,
+  }
+}
+
+/** Before everything that is still there, whatever is gone. */
+export const earliest = -1
+
+/** The number of an event id, or `earliest`. */
+export function readCursor(id: string, field: string): number {
+  if (id === 'earliest') return earliest
+  const digits = /^evt-(\d{1,16})$/.exec(id)?.[1]
+  const seq = Number(digits)
+  if (digits === undefined || !Number.isSafeInteger(seq))
+    throw invalid(field, 'is not the id of an event, nor earliest')
+  return seq
+}
+
+/** Reads a filter that is given as JSON text; none matches everything. */
+export function readFilters(text: string | undefined, field: string): Matches {
+  if (text === undefined) return () => true
+  let filter: unknown
+  try {
+    filter = JSON.parse(text)
+  } catch {
+    throw invalid(field, 'is not valid JSON')
+  }
+  return compileFilter(filter, field)
+}

@@ -1,0 +1,41 @@
+import type { EventType } from '@nexus/contract'
+import type { Principal } from '../core/context.ts'
+import { invalid } from '../core/failure.ts'
+import type { Matches } from '../core/filter.ts'
+import type { EventLog } from './event-log.ts'
+import type { History } from './history.ts'
+import { readCursor, readFilters } from './shown.ts'
+import { readTopics } from './topics.ts'
+
+/** What a subscriber asks for, as in the query of a stream. */
+export interface StreamInput {
+  event_types?: string
+  /** JSON text. */
+  filters?: string
+  /** The id of the last event that was seen, or `earliest`. */
+  last_event_id?: string
+  /** Instead of an id: ISO 8601. */
+  since?: string
+}
+
+export interface StreamStart {
+  types: EventType[]
+  matches: Matches
+  after: number | undefined
+}
+
+export async function readStreamStart(
+  history: History,
+  log: EventLog,
+  principal: Principal,
+  input: StreamInput,
+): Promise<StreamStart> {
+  const types = readTopics(input.event_types, principal, 'event_types')
+  const matches = readFilters(input.filters, 'filters')
+  if (input.last_event_id !== undefined)
+    return { types, matches, after: readCursor(input.last_event_id, 'last_event_id') }
+  if (input.since === undefined) return { types, matches, after: undefined }
+  const since = Date.parse(input.since)
+  if (Number.isNaN(since)) throw invalid('since', 'is no instant: expected a date, a time and an offset')
+  return { types, matches, after: (await history.before(since)) ?? log.released }
+}

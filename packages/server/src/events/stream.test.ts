@@ -1,0 +1,195 @@
+import { deepEqual, equal, rejects } from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { setImmediate as endOfTick } from 'node:timers/promises'
+import type { Failure } from '../core/failure.ts'
+import { openEventsRoom } from '../testing/events-room.ts'
+import { testFolder } from '../testing/nexus.ts'
+import { idOf, type StreamInput, type StreamItem } from './index.ts'
+
+type Room = Awaited<ReturnType<typeof openEventsRoom>>
+
+/** Reads a stream until `enough` of what it says, and leaves it. */
+async function read({ events, admin }: Room, input: StreamInput, enough: (items: StreamItem[]) => boolean) {
+  const { signal } = new AbortController()
+  const items: StreamItem[] = []
+  for await (const item of await events.stream(admin, input, signal)) {
+    items.push(item)
+    if (enough(items)) break
+  }
+  return items
+}
+
+async function iterate({ events, admin }: Room, event_types: string) {
+  const stream = await events.stream(admin, { event_types }, new AbortController().signal)
+  // biome-ignore lint/suspicious/noExplicitAny: each test knows what it looks at
+  return stream[Symbol.asyncIterator]() as AsyncIterator<any>
+}
+
+const count = (n: number) => (items: StreamItem[]) => items.length >= n
+const subjects = (items: StreamItem[]) => items.map((item) => (item.kind === 'event' ? item.event.subject : item.kind))
+const seqs = (items: StreamItem[]) => items.flatMap((item) => (item.kind === 'event' ? [item.event.seq] : []))
+
+test('what has a higher number waits for the transactions below it, and none of what rolled back is heard', async (t) => {
+  const room = await openEventsRoom(t)
+  const reading = read(room, {}, count(3))
+  await endOfTick()
+  const failing = room.write(async (ctx) => {
+    await room.events.publish(ctx, { type: 'command.submitted', subject: 'rolled back', data: {} })
+    room.emit('frame')
+    throw new Error('no')
+  })
+  const kept = room.write(async (ctx) => {
+    await room.events.publish(ctx, { type: 'command.submitted', subject: 'kept', data: {} })
+    room.emit('after')
+  })
+  await Promise.all([rejects(failing, /no/), kept])
+  const items = await reading
+  deepEqual(subjects(items), ['frame', 'kept', 'after'])
+  deepEqual(
+    seqs(items),
+    seqs(items).toSorted((a, b) => a - b),
+  )
+})
+
+test('readers that come and go while a writer runs get each event once, in order', async (t) => {
+  const room = await openEventsRoom(t, { framesMax: 100_000, keepMax: 100_000 })
+  const written: number[] = []
+  const write = async () => {
+    for (let i = 0; i < 1500; i++) {
+      // A device each, so that none of them gives way to a newer one.
+      if (i % 3 === 0) written.push(Number((await room.publish(`c${i}`)).slice('evt-'.length)))
+      else room.emit(`d${i}`, i)
+    }
+    room.emit('last')
+  }
+  const follow = async (step: number) => {
+    const isLast = (items: StreamItem[]) => subjects(items).at(-1) === 'last'
+    const seen: number[] = []
+    for (let last = 'earliest'; ; last = idOf(seen.at(-1)!)) {
+      const items = await read(room, { last_event_id: last }, (items) => items.length >= step || isLast(items))
+      seen.push(...seqs(items))
+      if (isLast(items)) return seen
+    }
+  }
+  const [first, ...others] = await Promise.all([...[1, 7, 40, 2000].map(follow), write().then(() => [] as number[])])
+  equal(first!.length, 1501)
+  deepEqual(
+    first,
+    [...new Set(first)].sort((a, b) => a - b),
+  )
+  for (const seen of others.slice(0, -1)) deepEqual(seen, first)
+  deepEqual(
+    written.filter((seq) => !first!.includes(seq)),
+    [],
+  )
+})
+
+test('filters, types and an instant narrow a stream, replayed and live', async (t) => {
+  const room = await openEventsRoom(t)
+  room.emit('d1', 1)
+  room.emit('d2', 2)
+  room.clock.at += 1000
+  room.emit('d1', 3)
+  await room.publish('c')
+  const filtered = { filters: '{"metrics.n":{"$gte":2}}', event_types: 'telemetry.*', last_event_id: 'earliest' }
+  const reading = read(room, filtered, count(3))
+  await endOfTick()
+  room.emit('d3', 1)
+  room.emit('d4', 4)
+  deepEqual(subjects(await reading), ['d2', 'd1', 'd4'])
+  deepEqual(subjects(await read(room, { since: new Date(room.clock.at).toISOString() }, count(2))), ['d1', 'c'])
+})
+
+test('a cursor before what is still there is told so first, whether it was trimmed, dropped or from before a restart', async (t) => {
+  const file = join(testFolder(t), 'state.db')
+  const room = await openEventsRoom(t, { file, framesMax: 2, keepMax: 2 })
+  room.emit('d1')
+  const first = idOf(seqs(await read(room, { last_event_id: 'earliest' }, count(1)))[0]!)
+  for (const name of ['d2', 'd3', 'd4']) room.emit(name)
+  const frames = await read(room, { event_types: 'telemetry.frame', last_event_id: first }, count(3))
+  deepEqual(subjects(frames), ['gap', 'd3', 'd4'])
+  for (const name of ['c1', 'c2', 'c3']) await room.publish(name)
+  await room.events.stop()
+  const again = await openEventsRoom(t, { file })
+  const commands = await read(again, { event_types: 'command.*', last_event_id: first }, count(3))
+  deepEqual(subjects(commands), ['c1', 'c2', 'c3'])
+  const lost = await read(again, { event_types: 'telemetry.*', last_event_id: first }, count(1))
+  deepEqual(subjects(lost), ['gap'])
+})
+
+test('a slow reader gets the newest frame of each device', async (t) => {
+  const room = await openEventsRoom(t)
+  const frames = await iterate(room, 'telemetry.frame')
+  const first = frames.next()
+  await endOfTick()
+  for (let i = 0; i < 5000; i++) room.emit(`d${i % 150}`, i)
+  const items = [(await first).value]
+  while (items.length < 150) items.push((await frames.next()).value)
+  const newest = items.map((item) => item.event.data.metrics.n as number)
+  deepEqual(
+    newest,
+    Array.from({ length: 150 }, (_, i) => 4850 + i),
+  )
+})
+
+test('a slow reader of anything else is given what waits, told that more is lost, and no more', async (t) => {
+  const room = await openEventsRoom(t, { keepMax: 10_000 })
+  const commands = await iterate(room, 'command.*')
+  const first = commands.next()
+  await endOfTick()
+  for (let i = 0; i < 1100; i++) await room.publish(`c${i}`)
+  const items = [(await first).value]
+  for (let item = await commands.next(); !item.done; item = await commands.next()) items.push(item.value)
+  deepEqual([items.length, items.at(-1).kind], [1002, 'overflow'])
+  const last = idOf(items.at(-2).event.seq)
+  const rest = await read(room, { event_types: 'command.*', last_event_id: last }, count(99))
+  deepEqual(subjects(rest).at(-1), 'c1099')
+})
+
+test('a type is refused that there is none of, or whose scope is missing; patterns narrow to what may be seen', async (t) => {
+  const room = await openEventsRoom(t)
+  const { signal } = new AbortController()
+  const stream = (event_types: string, principal = room.admin) => room.events.stream(principal, { event_types }, signal)
+  await rejects(
+    stream('task.done'),
+    ({ code, details }: Failure) => `${code} ${details.field}` === 'INVALID_REQUEST event_types',
+  )
+  await rejects(stream('weather.*'), { code: 'INVALID_REQUEST' })
+  const reader = { ...room.admin, scopes: ['telemetry:read' as const] }
+  await rejects(stream('command.completed', reader), { code: 'FORBIDDEN' })
+  room.emit('d1')
+  await room.publish('c1')
+  const seen = await read({ ...room, admin: reader }, { event_types: '*', last_event_id: 'earliest' }, count(1))
+  deepEqual(subjects(seen), ['d1'])
+})
+
+test('history is read page by page, and a trace tells its chain', async (t) => {
+  const room = await openEventsRoom(t)
+  for (let i = 0; i < 5; i++) await room.publish(`c${i}`, { i })
+  room.emit('d1', 9)
+  const list = room.events.handlers['events.list'] as (
+    ctx: unknown,
+    input: object,
+  ) => Promise<{ events: { subject: string }[]; next_cursor: string | null }>
+  const first = await list(room.ctx, { limit: 4 })
+  const rest = await list(room.ctx, { limit: 4, after: first.next_cursor! })
+  deepEqual(
+    [...first.events, ...rest.events].map(({ subject }) => subject),
+    ['c0', 'c1', 'c2', 'c3', 'c4', 'd1'],
+  )
+  equal(rest.next_cursor, null)
+  const found = await list(room.ctx, { filters: '{"i":3}' })
+  deepEqual(
+    found.events.map(({ subject }) => subject),
+    ['c3'],
+  )
+  const trace = room.events.handlers['traces.get'] as (
+    ctx: unknown,
+    input: object,
+  ) => Promise<{ events: { subject: string }[] }>
+  deepEqual(
+    (await trace(room.ctx, { trace_id: '0af7651916cd43dd8448eb211c80319c' })).events.map(({ subject }) => subject),
+    ['d1'],
+  )
+})

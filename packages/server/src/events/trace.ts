@@ -1,0 +1,18 @@
+import type { Input, Output } from '@nexus/contract'
+import type { Ctx } from '../core/context.ts'
+import type { ListDeps } from './list.ts'
+import { shown } from './shown.ts'
+import { readTopics } from './topics.ts'
+
+const eventsMax = 1000
+
+/** The causal chain of a trace, at most its first thousand events; those that the key may not see are left out. */
+export async function getTrace(
+  { history }: ListDeps,
+  ctx: Ctx,
+  { trace_id }: Input<'traces.get'>,
+): Promise<Output<'traces.get'>> {
+  const permitted = new Set(readTopics(undefined, ctx.principal, 'types'))
+  const events = (await history.ofTrace(trace_id, eventsMax)).filter(({ type }) => permitted.has(type))
+  return { trace_id, events: events.map(shown) }
+}

@@ -1,0 +1,117 @@
+import type { EventType } from '@nexus/contract'
+import type { Insertable, Selectable } from 'kysely'
+import type { EventStore, LoggedEvent } from '../../events/index.ts'
+import type { StateEngine } from './engine.ts'
+import type { EventsTable } from './tables.ts'
+import { afterEnd, within } from './transaction.ts'
+
+const trimRows = 1000
+
+export function createEventStore(engine: StateEngine): EventStore {
+  const { reads } = engine
+  return {
+    afterEnd,
+
+    reserve: (count) =>
+      engine.write(async (tx) => {
+        const { value } = await within(tx)
+          .updateTable('sequences')
+          .set((set) => ({ value: set('value', '+', count) }))
+          .where('name', '=', 'events_next')
+          .returning('value')
+          .executeTakeFirstOrThrow()
+        return value - count
+      }),
+
+    async append(tx, event) {
+      await within(tx).insertInto('events').values(toRow(event)).execute()
+    },
+
+    async read({ after, upTo, types, limit }) {
+      const rows = await reads
+        .selectFrom('events')
+        .selectAll()
+        .where('seq', '>', after)
+        .where('seq', '<=', upTo)
+        .where('type', 'in', types)
+        .orderBy('seq')
+        .limit(limit)
+        .execute()
+      return rows.map(toEvent)
+    },
+
+    async readTrace(traceId, limit) {
+      const rows = await reads
+        .selectFrom('events')
+        .selectAll()
+        .where('trace_id', '=', traceId)
+        .orderBy('seq')
+        .limit(limit)
+        .execute()
+      return rows.map(toEvent)
+    },
+
+    async firstSince(at) {
+      const row = await reads
+        .selectFrom('events')
+        .select((select) => select.fn.min<number | null>('seq').as('seq'))
+        .where('at', '>=', at)
+        .executeTakeFirst()
+      return row?.seq ?? undefined
+    },
+
+    async trimmedUpTo() {
+      const row = await reads
+        .selectFrom('sequences')
+        .select('value')
+        .where('name', '=', 'events_trimmed')
+        .executeTakeFirstOrThrow()
+      return row.value
+    },
+
+    async trim(before, keep) {
+      const oldestKept = await reads
+        .selectFrom('events')
+        .select('seq')
+        .orderBy('seq', 'desc')
+        .offset(keep)
+        .limit(1)
+        .executeTakeFirst()
+      const last = await reads
+        .selectFrom((from) =>
+          from.selectFrom('events').select(['seq', 'at']).orderBy('seq').limit(trimRows).as('oldest'),
+        )
+        .select((select) => select.fn.max<number | null>('seq').as('seq'))
+        .where((where) => where.or([where('at', '<', before), where('seq', '<=', oldestKept?.seq ?? 0)]))
+        .executeTakeFirst()
+      const seq = last?.seq
+      if (seq === null || seq === undefined) return false
+      const { numDeletedRows } = await engine.write(async (tx) => {
+        await within(tx)
+          .updateTable('sequences')
+          .set({ value: seq })
+          .where('name', '=', 'events_trimmed')
+          .where('value', '<', seq)
+          .execute()
+        return within(tx).deleteFrom('events').where('seq', '<=', seq).executeTakeFirst()
+      })
+      return Number(numDeletedRows) >= trimRows
+    },
+  }
+}
+
+function toRow({ seq, type, at, subject, data, traceId, causeId }: LoggedEvent): Insertable<EventsTable> {
+  return { seq, type, at, subject, data_json: JSON.stringify(data), trace_id: traceId, cause_id: causeId }
+}
+
+function toEvent(row: Selectable<EventsTable>): LoggedEvent {
+  return {
+    seq: row.seq,
+    type: row.type as EventType,
+    at: row.at,
+    subject: row.subject,
+    data: JSON.parse(row.data_json),
+    traceId: row.trace_id,
+    causeId: row.cause_id,
+  }
+}

@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto'
+import type { Events, TransientEvent } from '../events/index.ts'
+import type { ReadFrame } from './frame.ts'
+import { formatInstant } from './instant.ts'
+import { type Point, toValue } from './point.ts'
+
+/** So few at once that even a stream that wants all of them keeps up. */
+const turnFrames = 256
+
+/**
+ * Tells of frames, in their order: of large batches a part at a time, with turns of the event loop in between, or streams
+ * would be given more at once than they may have waiting.
+ */
+export function createFrameEvents(events: Pick<Events, 'emit'>): (frames: readonly ReadFrame[]) => void {
+  let waiting: (readonly ReadFrame[])[] = []
+  let at = 0
+
+  const pump = () => {
+    for (let room = turnFrames; room > 0 && waiting.length > 0; ) {
+      const [frames] = waiting as [readonly ReadFrame[]]
+      const end = Math.min(at + room, frames.length)
+      room -= end - at
+      for (; at < end; at++) events.emit(new FrameEvent(frames[at]!))
+      if (at < frames.length) break
+      waiting = waiting.slice(1)
+      at = 0
+    }
+    if (waiting.length > 0) setImmediate(pump)
+  }
+  return (frames) => {
+    if (waiting.push(frames) === 1) pump()
+  }
+}
+
+/** A frame that was accepted, as an event: what its client sent, with the time that it was given. */
+class FrameEvent implements TransientEvent {
+  readonly type = 'telemetry.frame'
+  readonly subject: string
+  readonly #frame: { read(): ReadFrame }
+  #traceId: string | undefined
+
+  constructor(frame: ReadFrame) {
+    this.subject = frame.deviceId
+    this.#frame = frame.again ?? { read: () => frame }
+    this.#traceId = frame.traceId
+  }
+
+  data(): object {
+    return dataOf(this.#frame.read())
+  }
+
+  traceId(): string {
+    this.#traceId ??= randomUUID().replaceAll('-', '')
+    return this.#traceId
+  }
+}
+
+function dataOf({ deviceId, at, points, tags, metadata, frameId }: ReadFrame): object {
+  return {
+    device_id: deviceId,
+    timestamp: formatInstant(at),
+    metrics: metricsOf(points),
+    ...(tags && { tags }),
+    ...(metadata && { metadata }),
+    ...(frameId !== undefined && { frame_id: frameId }),
+  }
+}
+
+/** The metrics without the readings that were made of what is inside of them, which follow them. */
+function metricsOf(points: readonly Point[]): Record<string, unknown> {
+  const metrics: [string, unknown][] = []
+  let whole: { prefix: string; value: unknown } | undefined
+  for (const { metric, kind, num, str } of points) {
+    if (whole && metric.startsWith(whole.prefix) && isWithin(whole.value, metric.slice(whole.prefix.length))) continue
+    const value = toValue(kind, num, str)
+    whole = kind === 'array' || kind === 'object' ? { prefix: `${metric}.`, value } : undefined
+    metrics.push([metric, value])
+  }
+  return Object.fromEntries(metrics)
+}
+
+/** Whether a path leads to something inside of a value; names may have dots of their own. */
+function isWithin(value: unknown, path: string): boolean {
+  if (Array.isArray(value)) return path === 'length'
+  if (typeof value !== 'object' || value === null) return false
+  return Object.entries(value).some(
+    ([name, child]) => path === name || (path.startsWith(`${name}.`) && isWithin(child, path.slice(name.length + 1))),
+  )
+}

@@ -1,0 +1,49 @@
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import type { Tx, WriteCtx } from '../core/context.ts'
+import { createEvents, type Events, type EventsOptions } from '../events/index.ts'
+import { createEventStore, openState } from '../storage/state/index.ts'
+import { testFolder } from './nexus.ts'
+import { admin, testClock, testCtx } from './telemetry-room.ts'
+
+/** The event log over a state in a file of its own. No loop runs by itself. */
+export async function openEventsRoom(t: TestContext, options: Partial<EventsOptions> & { file?: string } = {}) {
+  const state = await openState({ file: options.file ?? join(testFolder(t), 'state.db') })
+  t.after(() => state.close())
+  const clock = testClock()
+  const events = await createEvents({
+    store: createEventStore(state),
+    now: () => clock.now(),
+    keepMs: 86_400_000,
+    keepMax: 1000,
+    framesKeepMs: 600_000,
+    framesMax: 1000,
+    onError: (cause) => t.diagnostic(String(cause)),
+    ...options,
+  })
+  const ctx = testCtx(clock)
+  /** Runs `fn` in a transaction of the state. */
+  const write = <T>(fn: (ctx: WriteCtx) => Promise<T>) => state.write((tx: Tx) => fn({ ...ctx, tx }))
+  const publish = (subject: string, data: object = {}) =>
+    write((ctx) => events.publish(ctx, { type: 'command.submitted', subject, data }))
+  return {
+    events,
+    state,
+    clock,
+    ctx,
+    admin,
+    write,
+    publish,
+    emit: (subject: string, n = 0) => emitFrame(events, subject, n),
+  }
+}
+
+export function emitFrame(events: Events, subject: string, n: number): void {
+  const traceId = '0af7651916cd43dd8448eb211c80319c'
+  events.emit({
+    type: 'telemetry.frame',
+    subject,
+    data: () => ({ device_id: subject, metrics: { n } }),
+    traceId: () => traceId,
+  })
+}

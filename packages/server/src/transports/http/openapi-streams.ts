@@ -1,0 +1,43 @@
+import { eventsStream } from '@nexus/contract'
+
+interface Schema {
+  description?: string
+}
+
+function queryParameter([name, { description, ...schema }]: [string, Schema]) {
+  return { name, in: 'query', required: false, ...(description !== undefined && { description }), schema }
+}
+
+const refusals = [400, 401, 403, 429, 500, 503]
+
+/** Streams are no operations: their answer has no end. */
+export const streamPaths = {
+  [eventsStream.path]: {
+    get: {
+      operationId: eventsStream.id,
+      summary: eventsStream.summary,
+      description:
+        'Replays what happened after `last_event_id`, then goes on, with neither a gap nor a repetition. `stream.gap` tells what is gone, `stream.overflow` that the reader was too slow, `stream.expired` that the key is no longer valid, `stream.shutdown` that the server stops; after the last three the stream ends.',
+      tags: ['events'],
+      'x-required-scope': null,
+      'x-rate-limit-bucket': eventsStream.rate,
+      parameters: [
+        ...Object.entries(eventsStream.input.properties as unknown as Record<string, Schema>).map(queryParameter),
+        {
+          name: 'Last-Event-ID',
+          in: 'header',
+          required: false,
+          description: 'As `last_event_id`, and before it; browsers send it when they connect again',
+          schema: { type: 'string' },
+        },
+      ],
+      responses: {
+        200: {
+          description: 'Events as they happen: `event` is the type, `id` the cursor, `data` JSON',
+          content: { 'text/event-stream': { schema: { type: 'string' } } },
+        },
+        ...Object.fromEntries(refusals.map((status) => [status, { $ref: `#/components/responses/Error${status}` }])),
+      },
+    },
+  },
+}

@@ -1,0 +1,115 @@
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { type EventStreamInput, eventsStream } from '@nexus/contract'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { validator } from '../../core/validate.ts'
+import { idOf, type StreamItem } from '../../events/index.ts'
+import { admit } from '../http/admit.ts'
+import type { Call } from '../http/call.ts'
+import { coerceQuery } from '../http/input.ts'
+import type { HttpDeps } from '../http/ports.ts'
+import { createKeyWatch, type KeyWatch } from './key-watch.ts'
+import { renderEvent, renderNotice } from './render.ts'
+
+/** What a browser waits before it connects again. */
+const retryMs = 3000
+const heartbeatMs = 15_000
+/** How much of what was written may wait for the reader before no more is taken from the stream. */
+const unsentBytesMax = 1024 * 1024
+
+const validate = validator(eventsStream.input, `query of ${eventsStream.id}`)
+
+/**
+ * `GET /v1/events/stream`. An ordinary answer as long as anything can be refused; then a stream that ends when the client
+ * goes, the key is no longer valid, the reader is too slow, or the server stops, and says which.
+ */
+export function mountEventStream(app: FastifyInstance, deps: HttpDeps): void {
+  const keys = createKeyWatch(deps)
+  app.get(eventsStream.path, { exposeHeadRoute: false }, async (request, reply) => {
+    const { token, ...query } = readQuery(request)
+    const call = token === undefined ? request : withToken(request, token)
+    const principal = await admit(deps, eventsStream, call, reply)
+    const ended = new AbortController()
+    const items = await deps.events.stream(principal, query, ended.signal)
+    await run(deps, request, reply, { call, keys, items, ended })
+  })
+}
+
+function readQuery(request: FastifyRequest): EventStreamInput {
+  const properties = eventsStream.input.properties
+  const query = coerceQuery(request.query as Record<string, string | string[]>, properties) as EventStreamInput
+  const resumed = request.headers['last-event-id']
+  return validate(
+    typeof resumed === 'string' && resumed !== '' ? { ...query, last_event_id: resumed } : query,
+  ) as EventStreamInput
+}
+
+/** A key in the header wins over one in the query. */
+function withToken({ id, ip, socket, headers }: FastifyRequest, token: string): Call {
+  return { id, ip, socket, headers: { authorization: `Bearer ${token}`, ...headers } }
+}
+
+interface Running {
+  call: Call
+  keys: KeyWatch
+  items: AsyncIterable<StreamItem>
+  ended: AbortController
+}
+
+async function run(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply, running: Running): Promise<void> {
+  const { call, keys, items, ended } = running
+  reply.hijack()
+  const { raw } = reply
+  raw.writeHead(200, {
+    ...(reply.getHeaders() as Record<string, string>),
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-store, no-transform',
+    'x-accel-buffering': 'no',
+  })
+  raw.write(`retry: ${retryMs}\n: connected\n\n`)
+  let farewell: [type: string, data: object] | undefined
+  const end = (type?: string, data = {}) => {
+    if (type !== undefined) farewell ??= [type, data]
+    ended.abort()
+  }
+  const heartbeat = setInterval(() => raw.write(':\n\n'), heartbeatMs)
+  const unwatch = keys.watch(call, () => end('stream.expired', { reason: 'key_not_valid' }))
+  const stopped = () => end('stream.shutdown')
+  deps.signal.addEventListener('abort', stopped, { once: true })
+  raw.once('close', () => end())
+  try {
+    if (deps.signal.aborted) stopped()
+    for await (const item of items) {
+      send(raw, item)
+      // What is left waits in the subscription, which has a bound of its own.
+      if (raw.writableLength > unsentBytesMax) await once(raw, 'drain', { signal: ended.signal }).catch(() => {})
+    }
+  } catch (cause) {
+    deps.onBug(cause, { requestId: request.id, method: request.method, url: request.url })
+  } finally {
+    clearInterval(heartbeat)
+    unwatch()
+    deps.signal.removeEventListener('abort', stopped)
+    if (farewell) raw.write(renderNotice(...farewell))
+    raw.end()
+    deps.observe('none', 200, reply.elapsedTime / 1000)
+  }
+}
+
+function send(raw: ServerResponse, item: StreamItem): void {
+  switch (item.kind) {
+    case 'event':
+      raw.write(renderEvent(item.event))
+      return
+    case 'gap': {
+      const data = { requested: idOf(item.requested), first_available: idOf(item.firstAvailable) }
+      raw.write(renderNotice('stream.gap', data))
+      return
+    }
+    case 'overflow':
+      raw.write(renderNotice('stream.overflow', { reason: 'slow_reader' }))
+      return
+    default:
+      item satisfies never
+  }
+}

@@ -1,0 +1,18 @@
+import { idOf, type LoggedEvent } from '../../events/index.ts'
+
+const rendered = new WeakMap<LoggedEvent, Buffer>()
+
+/** An event as a stream sends it (specification, "Event Format"); written once, however many receive it. */
+export function renderEvent(event: LoggedEvent): Buffer {
+  let bytes = rendered.get(event)
+  if (!bytes) {
+    bytes = Buffer.from(`event: ${event.type}\nid: ${idOf(event.seq)}\ndata: ${JSON.stringify(event.data)}\n\n`)
+    rendered.set(event, bytes)
+  }
+  return bytes
+}
+
+/** What a stream says of itself; it has no id, so that it moves no cursor. */
+export function renderNotice(type: string, data: object): string {
+  return `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`
+}
