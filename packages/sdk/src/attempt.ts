@@ -45,7 +45,11 @@ function headersOf(deps: AttemptDeps, call: HttpCall): Record<string, string> {
   }
 }
 
-function noAnswer(cause: unknown, timedOut: boolean, { origin, timeoutMs }: AttemptDeps): NexusError {
+export function noAnswer(
+  cause: unknown,
+  timedOut: boolean,
+  { origin, timeoutMs }: Pick<AttemptDeps, 'origin' | 'timeoutMs'>,
+): NexusError {
   return timedOut
     ? new NexusError('TIMEOUT', `no answer from ${origin} within ${timeoutMs} ms`, {
         status: 0,

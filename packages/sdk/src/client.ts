@@ -1,5 +1,6 @@
 import { type Operation, type OperationId, operations } from '@nexus/contract'
 import { type AttemptDeps, attempt } from './attempt.ts'
+import { type StreamedEvent, type StreamInput, type StreamOptions, streamEvents } from './event-stream.ts'
 import { type CallOptions, type Invoke, type Namespaces, namespacesOver } from './namespaces.ts'
 import { NexusError } from './nexus-error.ts'
 import { type HttpCall, requestOf } from './request.ts'
@@ -18,7 +19,12 @@ export interface ClientOptions {
 }
 
 /** Every operation as a method under its id, and `invoke` for ids known only at run time. */
-export type NexusClient = Namespaces & { readonly invoke: Invoke }
+export type NexusClient = Namespaces & { readonly invoke: Invoke; readonly events: EventStream }
+
+export interface EventStream {
+  /** Follows what happens; see `streamEvents`. */
+  stream(input?: StreamInput, options?: StreamOptions): AsyncGenerator<StreamedEvent, never>
+}
 
 /**
  * Makes a client of one server. Calls that are safe to repeat (reads, PUT, DELETE, and POSTs that honour
@@ -43,7 +49,12 @@ export function createClient(options: ClientOptions): NexusClient {
     return isRepeatable(operation, request) ? repeat(policy, deps, request) : attempt(deps, request)
   }
 
-  return { ...namespacesOver(invoke as Invoke), invoke: invoke as Invoke }
+  const namespaces = namespacesOver(invoke as Invoke)
+  const stream: EventStream['stream'] = (input, call) => {
+    const { apiKey, fetch: given = fetch, timeoutMs = 30_000 } = options
+    return streamEvents({ origin, apiKey, fetch: given, timeoutMs, policy }, input, call)
+  }
+  return { ...namespaces, events: { ...namespaces.events, stream }, invoke: invoke as Invoke }
 }
 
 function isRepeatable(operation: Operation, request: HttpCall): boolean {

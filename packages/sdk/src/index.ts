@@ -1,4 +1,5 @@
 export * from './client.ts'
+export type { StreamedEvent, StreamInput, StreamOptions } from './event-stream.ts'
 export * from './namespaces.ts'
 export * from './nexus-error.ts'
 export type { RetryPolicy } from './retry.ts'

@@ -14,7 +14,7 @@ async function read({ events, admin }: Room, input: StreamInput, enough: (items:
   const { signal } = new AbortController()
   const items: StreamItem[] = []
   for await (const item of await events.stream(admin, input, signal)) {
-    items.push(item)
+    if (item.kind !== 'begin') items.push(item)
     if (enough(items)) break
   }
   return items
@@ -23,7 +23,9 @@ async function read({ events, admin }: Room, input: StreamInput, enough: (items:
 async function iterate({ events, admin }: Room, event_types: string) {
   const stream = await events.stream(admin, { event_types }, new AbortController().signal)
   // biome-ignore lint/suspicious/noExplicitAny: each test knows what it looks at
-  return stream[Symbol.asyncIterator]() as AsyncIterator<any>
+  const iterator = stream[Symbol.asyncIterator]() as AsyncIterator<any>
+  equal((await iterator.next()).value.kind, 'begin')
+  return iterator
 }
 
 const count = (n: number) => (items: StreamItem[]) => items.length >= n

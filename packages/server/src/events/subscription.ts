@@ -15,6 +15,8 @@ export interface SubscriptionOptions {
 
 /** What a subscriber gets: events in their order; what was lost before the first; that it was too slow, and then the end. */
 export type StreamItem =
+  /** Where it begins, when no cursor was given: what comes back with this has missed nothing. */
+  | { kind: 'begin'; seq: number }
   | { kind: 'event'; event: LoggedEvent }
   | { kind: 'gap'; requested: number; firstAvailable: number }
   | { kind: 'overflow' }
@@ -38,7 +40,10 @@ export async function* subscribe(
   const wake = () => queue.wake()
   signal.addEventListener('abort', wake, { once: true })
   try {
-    if (after === undefined) log.listen(queue)
+    if (after === undefined) {
+      log.listen(queue)
+      yield { kind: 'begin', seq: log.released }
+    }
     for (let from = after; from !== undefined; ) {
       // What is released from now on waits in the queue; when it runs over meanwhile, the replay goes on from here.
       queue.clear()

@@ -67,7 +67,7 @@ test('a stream begins as EventSource wants it, and carries frames word for word'
     metrics: { n: 1, o: { a: { b: 2 } }, l: [1, 2] },
   } as never)
   await until('the frame arrives', async () => stream.messages.length === 1)
-  match(stream.start, /^retry: 3000\n: connected\n\nevent: telemetry\.frame\nid: evt-\d+\ndata: \{/)
+  match(stream.start, /^retry: 3000\n: connected\n\nid: evt-\d+\n\nevent: telemetry\.frame\nid: evt-\d+\ndata: \{/)
   deepEqual(stream.messages[0]!.data, {
     device_id: 'd',
     timestamp: '2025-11-03T01:40:01Z',
@@ -102,6 +102,19 @@ test('a browser EventSource follows with the key in the address', async (t) => {
   const message = await heard
   deepEqual(JSON.parse(message.data).metrics, { n: 7 })
   match(message.lastEventId, /^evt-\d+$/)
+})
+
+test('the SDK follows, with filters as objects', async (t) => {
+  const nexus = await startTestNexus(t)
+  const stream = nexus.client.events.stream({
+    event_types: 'telemetry.frame',
+    filters: { 'metrics.n': { $gt: 1 } },
+    last_event_id: 'earliest',
+  })
+  for (const n of [1, 2]) await nexus.client.telemetry.frames.send(frame('d', n))
+  const { value } = await stream.next()
+  deepEqual([value.type, (value.data as { metrics: object }).metrics], ['telemetry.frame', { n: 2 }])
+  await stream.return?.(undefined as never)
 })
 
 test('what is asked wrongly is refused as an error like any other', async (t) => {

@@ -98,6 +98,10 @@ async function run(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply,
 
 function send(raw: ServerResponse, item: StreamItem): void {
   switch (item.kind) {
+    case 'begin':
+      // An id without data moves a browser's cursor and is no event.
+      raw.write(`id: ${idOf(item.seq)}\n\n`)
+      return
     case 'event':
       raw.write(renderEvent(item.event))
       return
