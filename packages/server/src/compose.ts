@@ -99,8 +99,11 @@ async function compose(
     now,
     keepMs: config.eventsKeepDays * 86_400_000,
     keepMax: config.eventsMax,
-    framesKeepMs: config.frameEventsKeepMinutes * 60_000,
-    framesMax: config.frameEventsMax,
+    frames: {
+      max: config.frameEventsMax,
+      bytesMax: config.frameEventsMb * 1024 * 1024,
+      keepMs: config.frameEventsKeepMinutes * 60_000,
+    },
     onError: (err) => log.error({ err }, 'The event log failed; it tries again'),
   })
   const telemetry = await createTelemetry({
@@ -137,7 +140,7 @@ async function compose(
   const handlers: Handlers = { ...telemetry.handlers, ...auth.handlers, ...events.handlers }
   const gate = createGate({ handlers, write: state.write, spend: rates.spend, idempotency, hashBody })
 
-  const batchReader = openBatchReader()
+  const batchReader = await openBatchReader()
   closers.push(() => batchReader.close())
   const http = createHttpServer(
     {

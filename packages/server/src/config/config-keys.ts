@@ -165,7 +165,14 @@ export const configKeys = {
     unit: 'frames',
     minimum: 1,
     maximum: 10_000_000,
-    description: 'How many events of frames stay in memory; each takes about a kilobyte',
+    description: 'How many events of frames stay in memory at most',
+  }),
+  frameEventsMb: integer({
+    default: 128,
+    unit: 'MiB',
+    minimum: 1,
+    maximum: 65_536,
+    description: 'About how much memory the events of frames may take; beyond, the oldest go',
   }),
   headersTimeoutSeconds: integer({
     default: 10,

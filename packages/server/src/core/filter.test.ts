@@ -52,6 +52,7 @@ const refused: [filter: unknown, field: string, issue: RegExp][] = [
   [{ a: { $in: 'x' } }, 'filters.a.$in', /must be a list/],
   [{ a: { $exists: 1 } }, 'filters.a.$exists', /true or false/],
   [{ '': 1 }, 'filters.', /1 to 256 characters/],
+  [{ 'a.b.c.d.e.f.g.h.i': 1 }, 'filters.a.b.c.d.e.f.g.h.i', /more than 8 parts/],
   [{ $not: { $not: { $not: { $not: { $not: {} } } } } }, 'filters.$not.$not.$not.$not.$not', /deeper than 5/],
   [Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`a${i}`, 1])), 'filters.a32', /more than the 32/],
 ]

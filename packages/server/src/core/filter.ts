@@ -6,6 +6,7 @@ export type Matches = (data: object) => boolean
 export const filterLeavesMax = 32
 export const filterDepthMax = 5
 const pathLengthMax = 256
+const pathPartsMax = 8
 const listMax = 100
 
 type Test = (value: unknown) => boolean
@@ -63,6 +64,7 @@ class Compiler {
   #path(path: string, condition: unknown, field: string, depth: number): Matches {
     if (path.startsWith('$')) throw invalid(field, 'is no operator here: expected a path, $and, $or or $not')
     if (path === '' || path.length > pathLengthMax) throw invalid(field, `must have 1 to ${pathLengthMax} characters`)
+    if (path.split('.').length > pathPartsMax) throw invalid(field, `has more than ${pathPartsMax} parts`)
     const read = reader(path)
     const test = this.#condition(condition, field, depth)
     return (data) => test(read(data))
@@ -167,18 +169,22 @@ function not(test: Test): Test {
 function reader(path: string): (data: object) => unknown {
   if (!path.includes('.')) return (data) => own(data, path)
   const parts = path.split('.')
-  return (data) => descend(data, parts, 0)
-}
-
-function descend(data: unknown, parts: readonly string[], from: number): unknown {
-  for (let to = parts.length; to > from; to--) {
-    const value = own(data, parts.slice(from, to).join('.'))
-    if (value === undefined) continue
-    if (to === parts.length) return value
-    const found = descend(value, parts, to)
-    if (found !== undefined) return found
+  // By where a name begins: every name that begins there, the longest first, and where the next one would.
+  const names = parts.map((_, from) =>
+    parts.slice(from).map((_, shorter) => {
+      const to = parts.length - shorter
+      return { name: parts.slice(from, to).join('.'), to }
+    }),
+  )
+  const descend = (data: unknown, from: number): unknown => {
+    for (const { name, to } of names[from]!) {
+      const value = own(data, name)
+      const found = value === undefined || to === parts.length ? value : descend(value, to)
+      if (found !== undefined) return found
+    }
+    return undefined
   }
-  return undefined
+  return (data) => descend(data, 0)
 }
 
 function own(data: unknown, name: string): unknown {

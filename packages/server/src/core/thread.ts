@@ -55,6 +55,11 @@ export async function startThread<Methods extends Service<Methods>>(
     else resolve(answer.result as never)
   })
   worker.on('error', die)
+  // What cannot be read here would never be answered.
+  worker.on('messageerror', (cause) => {
+    die(cause)
+    void worker.terminate()
+  })
   worker.on('exit', () => die(new Error('The thread has ended')))
 
   const thread: Thread<Methods> = {
@@ -75,7 +80,7 @@ export async function startThread<Methods extends Service<Methods>>(
 export function serveThread<Data, Methods extends Service<Methods>>(open: (data: Data) => Methods): void {
   if (isMainThread || !parentPort) throw new Error('This file runs in a thread only')
   const port = parentPort
-  const service = open(workerData as Data) as unknown as unknown as Record<string, (...args: unknown[]) => unknown>
+  const service = open(workerData as Data) as unknown as Record<string, (...args: unknown[]) => unknown>
   port.on('message', (call: Call | undefined) => {
     if (!call) return port.close()
     const { id, name, args } = call

@@ -1,6 +1,6 @@
 import type { EventType } from '@nexus/contract'
 import type { WriteCtx } from '../core/context.ts'
-import type { FrameRing } from './frame-ring.ts'
+import type { FrameRing, RingEvent } from './frame-ring.ts'
 import type { EventStore, LoggedEvent, NewEvent } from './ports.ts'
 import type { Sequence } from './sequence.ts'
 
@@ -23,7 +23,14 @@ export interface TransientEvent {
   subject: string
   data(): object
   traceId(): string
+  /** The trace, if it was asked for before or came with a request. */
+  knownTraceId(): string | undefined
+  /** About how much memory it holds on to. */
+  readonly bytes: number
 }
+
+const turnEvents = 256
+const passingBytes = 300
 
 interface Slot {
   event: LoggedEvent
@@ -56,18 +63,23 @@ export class EventLog {
     const { store, sequence, now } = this.#deps
     const event: LoggedEvent = { seq: sequence.next(), type, at: now(), subject, data, traceId: ctx.traceId, causeId }
     const slot: Slot = { event, state: 'open' }
-    this.#waiting.push(slot)
+    // Throws if the transaction is over: then nothing waits for it.
     store.afterEnd(ctx.tx, (committed) => {
       slot.state = committed ? 'committed' : 'gone'
       this.#release()
     })
+    this.#waiting.push(slot)
     await store.append(ctx.tx, event)
     return idOf(event.seq)
   }
 
-  /** Passes an event on through memory. */
+  /** Passes an event on through memory; one for which there is no number is lost, as if it had been dropped. */
   emit(transient: TransientEvent): void {
-    const { sequence, now } = this.#deps
+    const { sequence, ring, now } = this.#deps
+    if (sequence.exhausted) {
+      ring.lose(this.#released)
+      return
+    }
     const event = new PassingEvent(sequence.next(), now(), transient)
     if (this.#waiting.length === 0) this.#deliver(event)
     else this.#waiting.push({ event, state: 'committed' })
@@ -84,20 +96,21 @@ export class EventLog {
     for (const type of listener.types) this.#listeners.get(type)?.delete(listener)
   }
 
+  /** So much at once that a subscriber that keeps up is never overrun; the rest in later turns. */
   #release(): void {
     let released = 0
-    for (const { event, state } of this.#waiting) {
-      if (state === 'open') break
-      released++
+    while (released < turnEvents && this.#waiting[released] && this.#waiting[released]!.state !== 'open') released++
+    for (const { event, state } of this.#waiting.splice(0, released)) {
       if (state === 'committed') this.#deliver(event)
       else this.#released = event.seq
     }
-    this.#waiting.splice(0, released)
+    if (released === turnEvents) setImmediate(() => this.#release())
   }
 
   #deliver(event: LoggedEvent): void {
     this.#released = event.seq
-    if (event instanceof PassingEvent) this.#deps.ring.push(event)
+    // What an event says is kept for those who hear it now, and worked out anew for those who come later.
+    if (event instanceof PassingEvent) this.#deps.ring.push(event.anew())
     for (const listener of this.#listeners.get(event.type) ?? []) listener.heard(event)
   }
 }
@@ -106,7 +119,7 @@ export function idOf(seq: number): string {
   return `evt-${seq}`
 }
 
-class PassingEvent implements LoggedEvent {
+class PassingEvent implements RingEvent {
   readonly seq: number
   readonly at: number
   readonly causeId = null
@@ -134,5 +147,17 @@ class PassingEvent implements LoggedEvent {
 
   get traceId(): string {
     return this.#transient.traceId()
+  }
+
+  get knownTraceId(): string | undefined {
+    return this.#transient.knownTraceId()
+  }
+
+  get bytes(): number {
+    return this.#transient.bytes + passingBytes
+  }
+
+  anew(): PassingEvent {
+    return new PassingEvent(this.seq, this.at, this.#transient)
   }
 }

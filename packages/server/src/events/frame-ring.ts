@@ -1,19 +1,34 @@
 import type { LoggedEvent } from './ports.ts'
 
-/** Keeps the newest events of a kind that is too frequent for the state: bounded in number and in age. */
+/** An event and about how much memory goes with it. */
+export interface RingEvent extends LoggedEvent {
+  readonly bytes: number
+  /** The trace, if it is known already: most are made up when somebody asks. */
+  readonly knownTraceId: string | undefined
+}
+
+export interface RingBounds {
+  max: number
+  bytesMax: number
+  keepMs: number
+}
+
+/** Keeps the newest events of a kind that is too frequent for the state: bounded in number, memory and age. */
 export class FrameRing {
   readonly #max: number
+  readonly #bytesMax: number
   readonly #keepMs: number
-  readonly #events: (LoggedEvent | undefined)[]
+  readonly #events: (RingEvent | undefined)[] = []
+  #bytes = 0
   #first = 0
   #size = 0
   #droppedUpTo: number
 
   /** `before`: what came before it, as before a restart, is gone. */
-  constructor(max: number, keepMs: number, before: number) {
+  constructor({ max, bytesMax, keepMs }: RingBounds, before: number) {
     this.#max = max
+    this.#bytesMax = bytesMax
     this.#keepMs = keepMs
-    this.#events = []
     this.#droppedUpTo = before
   }
 
@@ -22,16 +37,23 @@ export class FrameRing {
     return this.#droppedUpTo
   }
 
-  push(event: LoggedEvent): void {
+  push(event: RingEvent): void {
     this.#expire(event.at)
-    if (this.#size === this.#max) this.#dropFirst()
+    while (this.#size === this.#max || (this.#size > 0 && this.#bytes + event.bytes > this.#bytesMax)) this.#dropFirst()
     this.#events[(this.#first + this.#size) % this.#max] = event
     this.#size++
+    this.#bytes += event.bytes
+  }
+
+  /** Something was lost that came after `seq`: it never got a number. */
+  lose(seq: number): void {
+    while (this.#size > 0) this.#dropFirst()
+    this.#droppedUpTo = seq + 1
   }
 
   /** The first of (after, upTo], in order. */
-  read(after: number, upTo: number, limit: number): LoggedEvent[] {
-    const found: LoggedEvent[] = []
+  read(after: number, upTo: number, limit: number): RingEvent[] {
+    const found: RingEvent[] = []
     for (let i = this.#indexAfter(after); i < this.#size && found.length < limit; i++) {
       const event = this.#at(i)
       if (event.seq > upTo) break
@@ -46,10 +68,10 @@ export class FrameRing {
     return undefined
   }
 
-  ofTrace(traceId: string, limit: number): LoggedEvent[] {
-    const found: LoggedEvent[] = []
+  ofTrace(traceId: string, limit: number): RingEvent[] {
+    const found: RingEvent[] = []
     for (let i = 0; i < this.#size && found.length < limit; i++)
-      if (this.#at(i).traceId === traceId) found.push(this.#at(i))
+      if (this.#at(i).knownTraceId === traceId) found.push(this.#at(i))
     return found
   }
 
@@ -59,12 +81,13 @@ export class FrameRing {
 
   #dropFirst(): void {
     this.#droppedUpTo = this.#at(0).seq
+    this.#bytes -= this.#at(0).bytes
     this.#events[this.#first] = undefined
     this.#first = (this.#first + 1) % this.#max
     this.#size--
   }
 
-  #at(index: number): LoggedEvent {
+  #at(index: number): RingEvent {
     return this.#events[(this.#first + index) % this.#max]!
   }
 

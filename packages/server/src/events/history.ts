@@ -1,3 +1,4 @@
+import type { EventType } from '@nexus/contract'
 import type { FrameRing } from './frame-ring.ts'
 import type { EventRange, EventStore, LoggedEvent } from './ports.ts'
 
@@ -8,7 +9,7 @@ export interface History {
   /** The number before the first event at this time or later; undefined: there is none. */
   before(at: number): Promise<number | undefined>
   /** The first events of a causal chain, in order. */
-  ofTrace(traceId: string, limit: number): Promise<LoggedEvent[]>
+  ofTrace(traceId: string, types: readonly EventType[], limit: number): Promise<LoggedEvent[]>
 }
 
 export interface HistoryPage {
@@ -35,8 +36,10 @@ export function createHistory(store: EventStore, ring: FrameRing): History {
       const found = [await store.firstSince(at), ring.firstSince(at)].filter((seq) => seq !== undefined)
       return found.length === 0 ? undefined : Math.min(...found) - 1
     },
-    async ofTrace(traceId, limit) {
-      return merged(await store.readTrace(traceId, limit), ring.ofTrace(traceId, limit)).slice(0, limit)
+    async ofTrace(traceId, types, limit) {
+      const stored = await store.readTrace(traceId, types, limit)
+      const passing = types.includes(transientType) ? ring.ofTrace(traceId, limit) : []
+      return merged(stored, passing).slice(0, limit)
     },
   }
 }

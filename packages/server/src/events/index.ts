@@ -1,16 +1,13 @@
-import type { Input } from '@nexus/contract'
-import type { Ctx, Principal, WriteCtx } from '../core/context.ts'
-import type { Handlers } from '../core/invoke.ts'
+import type { Principal, WriteCtx } from '../core/context.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
 import { EventLog, type TransientEvent } from './event-log.ts'
-import { FrameRing } from './frame-ring.ts'
+import { FrameRing, type RingBounds } from './frame-ring.ts'
+import { type EventHandlers, eventHandlers } from './handlers.ts'
 import { createHistory } from './history.ts'
-import { listEvents } from './list.ts'
 import type { EventStore, NewEvent } from './ports.ts'
 import { openSequence } from './sequence.ts'
 import { readStreamStart, type StreamInput } from './stream-start.ts'
 import { type StreamItem, subscribe } from './subscription.ts'
-import { getTrace } from './trace.ts'
 
 export type { TransientEvent } from './event-log.ts'
 export { idOf } from './event-log.ts'
@@ -25,13 +22,12 @@ export interface EventsOptions {
   keepMs: number
   keepMax: number
   /** The same of frames, which are in memory. */
-  framesKeepMs: number
-  framesMax: number
+  frames: RingBounds
   onError(cause: unknown): void
 }
 
 export interface Events extends Loop {
-  handlers: Pick<Handlers, 'events.list' | 'traces.get'>
+  handlers: EventHandlers
   /** Commits with the transaction of `ctx`, or not at all. Returns the event's id. */
   publish(ctx: WriteCtx, event: NewEvent): Promise<string>
   /** Passes an event on through memory alone. */
@@ -49,7 +45,7 @@ const trimRestMs = 60_000
 export async function createEvents(options: EventsOptions): Promise<Events> {
   const { store, now, keepMs, keepMax, onError } = options
   const sequence = await openSequence(store, onError)
-  const ring = new FrameRing(options.framesMax, options.framesKeepMs, sequence.before)
+  const ring = new FrameRing(options.frames, sequence.before)
   const log = new EventLog({ store, sequence, ring, now })
   const history = createHistory(store, ring)
   const loop = createLoop({
@@ -61,10 +57,7 @@ export async function createEvents(options: EventsOptions): Promise<Events> {
   })
   const deps = { log, history }
   return {
-    handlers: {
-      'events.list': (ctx: Ctx, input: Input<'events.list'>) => listEvents(deps, ctx, input),
-      'traces.get': (ctx: Ctx, input: Input<'traces.get'>) => getTrace(deps, ctx, input),
-    },
+    handlers: eventHandlers(deps),
     publish: (ctx, event) => log.publish(ctx, event),
     emit: (event) => log.emit(event),
     async stream(principal, input, signal) {

@@ -1,3 +1,4 @@
+import { setImmediate as endOfTurn } from 'node:timers/promises'
 import type { Input, Output } from '@nexus/contract'
 import type { Ctx } from '../core/context.ts'
 import { type EventLog, idOf } from './event-log.ts'
@@ -26,15 +27,18 @@ export async function listEvents(
   const upTo = log.released
   const events: Output<'events.list'>['events'] = []
   let from = readCursor(input.after ?? 'earliest', 'after')
-  for (let scanned = 0; types.length > 0 && scanned < scannedMax; scanned += pageSize) {
-    const page = (await history.read({ after: from, upTo, types, limit: pageSize })).events
+  const size = input.filters === undefined ? limit : pageSize
+  for (let scanned = 0; types.length > 0 && scanned < scannedMax; scanned += size) {
+    const page = (await history.read({ after: from, upTo, types, limit: size })).events
+    // Frames come from memory at once: others have their turn between the pages.
+    await endOfTurn()
     for (const event of page) {
       from = event.seq
       if (!matches(event.data)) continue
       events.push(shown(event))
       if (events.length === limit) return { events, next_cursor: idOf(from) }
     }
-    if (page.length < pageSize) return { events, next_cursor: null }
+    if (page.length < size) return { events, next_cursor: null }
   }
   return { events, next_cursor: types.length > 0 ? idOf(from) : null }
 }

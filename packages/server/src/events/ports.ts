@@ -36,7 +36,7 @@ export interface EventStore {
   reserve(count: number): Promise<number>
   append(tx: Tx, event: LoggedEvent): Promise<void>
   read(range: EventRange): Promise<LoggedEvent[]>
-  readTrace(traceId: string, limit: number): Promise<LoggedEvent[]>
+  readTrace(traceId: string, types: readonly EventType[], limit: number): Promise<LoggedEvent[]>
   /** The number of the first event at this time or later. */
   firstSince(at: number): Promise<number | undefined>
   /** The highest number that was ever trimmed; 0: none. */

@@ -1,12 +1,15 @@
+import { fail } from '../core/failure.ts'
 import type { EventStore } from './ports.ts'
 
-/** So many that half of them outlast any outage of the state that the process survives; what a restart skips is no loss. */
+/** Half of them last for minutes of the heaviest load while the state is away; what a restart skips is no loss. */
 const blockSize = 10_000_000
+const retryMs = 1000
 
 /** Numbers that rise, over restarts too: a counter over blocks that are reserved ahead. */
 export interface Sequence {
-  /** Rises with each call. Throws when the state has not given out numbers for millions of them. */
+  /** Rises with each call. Throws SERVICE_UNAVAILABLE when there are none, for the state was away for so long. */
   next(): number
+  readonly exhausted: boolean
   /** The number before the first of this process. */
   readonly before: number
 }
@@ -24,16 +27,21 @@ export async function openSequence(
     reserving = true
     try {
       following = await store.reserve(blockSize)
+      reserving = false
     } catch (cause) {
       onError(cause)
+      setTimeout(reserveAhead, retryMs).unref()
     }
-    reserving = false
   }
   return {
     before: first - 1,
+    get exhausted() {
+      return next === end && following === undefined
+    },
     next() {
       if (next === end) {
-        if (following === undefined) throw new Error('The state has given out no more numbers for events')
+        if (following === undefined)
+          throw fail('SERVICE_UNAVAILABLE', { reason: 'state_unreachable' }, { retryAfterSeconds: 1 })
         next = following
         end = following + blockSize
         following = undefined

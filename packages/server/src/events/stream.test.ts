@@ -55,7 +55,10 @@ test('what has a higher number waits for the transactions below it, and none of 
 })
 
 test('readers that come and go while a writer runs get each event once, in order', async (t) => {
-  const room = await openEventsRoom(t, { framesMax: 100_000, keepMax: 100_000 })
+  const room = await openEventsRoom(t, {
+    frames: { max: 100_000, bytesMax: 1 << 28, keepMs: 600_000 },
+    keepMax: 100_000,
+  })
   const written: number[] = []
   const write = async () => {
     for (let i = 0; i < 1500; i++) {
@@ -105,7 +108,7 @@ test('filters, types and an instant narrow a stream, replayed and live', async (
 
 test('a cursor before what is still there is told so first, whether it was trimmed, dropped or from before a restart', async (t) => {
   const file = join(testFolder(t), 'state.db')
-  const room = await openEventsRoom(t, { file, framesMax: 2, keepMax: 2 })
+  const room = await openEventsRoom(t, { file, frames: { max: 9, bytesMax: 900, keepMs: 600_000 }, keepMax: 2 })
   room.emit('d1')
   const first = idOf(seqs(await read(room, { last_event_id: 'earliest' }, count(1)))[0]!)
   for (const name of ['d2', 'd3', 'd4']) room.emit(name)

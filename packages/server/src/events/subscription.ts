@@ -75,9 +75,13 @@ async function* replay(
   after: number,
   upTo: number,
 ): AsyncGenerator<StreamItem> {
+  // Before the earliest nothing is missing, and what was told once is told no more.
+  let told = after === earliest ? undefined : after
   for (let from = after; from < upTo; ) {
     const { events, goneUpTo } = await history.read({ after: from, upTo, types, limit: pageSize })
-    if (from < goneUpTo && from !== earliest) yield { kind: 'gap', requested: from, firstAvailable: goneUpTo + 1 }
+    if (told !== undefined && Math.max(told, from) < goneUpTo)
+      yield { kind: 'gap', requested: from, firstAvailable: events[0]?.seq ?? goneUpTo + 1 }
+    told = Math.max(told ?? 0, goneUpTo)
     for (const event of events) yield { kind: 'event', event }
     if (events.length < pageSize) return
     from = events.at(-1)!.seq

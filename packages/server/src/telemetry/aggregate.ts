@@ -5,7 +5,17 @@ import { type Micros, microsPerHour } from './instant.ts'
 import type { LatestValues } from './latest-values.ts'
 import { type Buckets, bucketsOf, gatherable, outside, PartialGroup } from './partials.ts'
 import type { AggregatePlan, AggregateRow, DirtySet, Stretch, TelemetryStore } from './ports.ts'
-import { type Block, type BlockSize, type RollUpCache, slotMicros, slotsMax, spanHours } from './roll-up-cache.ts'
+import {
+  type Block,
+  type BlockSize,
+  kindOf,
+  type RollUpCache,
+  slotMicros,
+  slotOf,
+  slotsMax,
+  spanHours,
+  tagSetOf,
+} from './roll-up-cache.ts'
 import { matchesTags } from './tag-filter.ts'
 import type { TagSets } from './tag-sets.ts'
 import type { Warmer } from './warmer.ts'
@@ -241,6 +251,14 @@ function mergeBlock(
   buckets: Int32Array,
 ): void {
   const kindMax = plan.aggregation === 'count' ? metricTypes.length : numericKinds
-  for (const [index, tagSet] of block.tagSets.entries())
-    merge.groupOf(metric, device, tagSet)?.gatherBlock(block, index, buckets, kindMax)
+  const { keys, values, tagSets } = block
+  const groups = tagSets.map((tagSet) => merge.groupOf(metric, device, tagSet))
+  if (groups.length === 1) groups[0]?.gatherBlock(block, buckets, kindMax)
+  else
+    for (let i = 0, at = 0; i < keys.length; i += 2, at += 3) {
+      const key = keys[i]!
+      const bucket = buckets[slotOf(key)]!
+      if (bucket === outside || kindOf(key) > kindMax) continue
+      groups[tagSetOf(key)]?.gather(bucket, keys[i + 1]!, values[at]!, values[at + 1]!, values[at + 2]!)
+    }
 }

@@ -4,31 +4,27 @@ import type { ReadFrame } from './frame.ts'
 import { formatInstant } from './instant.ts'
 import { type Point, toValue } from './point.ts'
 
-/** So few at once that even a stream that wants all of them keeps up. */
+/** So few at once that even a stream that wants all of them keeps up; more where more is waiting than can be kept up with. */
 const turnFrames = 256
+const backlogShare = 8
 
 /**
  * Tells of frames, in their order: of large batches a part at a time, with turns of the event loop in between, or streams
  * would be given more at once than they may have waiting.
  */
 export function createFrameEvents(events: Pick<Events, 'emit'>): (frames: readonly ReadFrame[]) => void {
-  let waiting: (readonly ReadFrame[])[] = []
-  let at = 0
+  const waiting: ReadFrame[] = []
+  let pumping = false
 
   const pump = () => {
-    for (let room = turnFrames; room > 0 && waiting.length > 0; ) {
-      const [frames] = waiting as [readonly ReadFrame[]]
-      const end = Math.min(at + room, frames.length)
-      room -= end - at
-      for (; at < end; at++) events.emit(new FrameEvent(frames[at]!))
-      if (at < frames.length) break
-      waiting = waiting.slice(1)
-      at = 0
-    }
-    if (waiting.length > 0) setImmediate(pump)
+    const turn = waiting.splice(0, Math.max(turnFrames, Math.ceil(waiting.length / backlogShare)))
+    pumping = waiting.length > 0
+    if (pumping) setImmediate(pump)
+    for (const frame of turn) events.emit(new FrameEvent(frame))
   }
   return (frames) => {
-    if (waiting.push(frames) === 1) pump()
+    for (const frame of frames) waiting.push(frame)
+    if (!pumping) pump()
   }
 }
 
@@ -36,11 +32,13 @@ export function createFrameEvents(events: Pick<Events, 'emit'>): (frames: readon
 class FrameEvent implements TransientEvent {
   readonly type = 'telemetry.frame'
   readonly subject: string
+  readonly bytes: number
   readonly #frame: { read(): ReadFrame }
   #traceId: string | undefined
 
   constructor(frame: ReadFrame) {
     this.subject = frame.deviceId
+    this.bytes = frame.again ? frame.again.takeBytes() : bytesOf(frame)
     this.#frame = frame.again ?? { read: () => frame }
     this.#traceId = frame.traceId
   }
@@ -53,6 +51,21 @@ class FrameEvent implements TransientEvent {
     this.#traceId ??= randomUUID().replaceAll('-', '')
     return this.#traceId
   }
+
+  knownTraceId(): string | undefined {
+    return this.#traceId
+  }
+}
+
+const frameBytes = 400
+const pointBytes = 80
+const labelBytes = 100
+
+/** About what a frame takes in memory. */
+function bytesOf({ points, tags = {}, metadata }: ReadFrame): number {
+  let bytes = frameBytes + points.length * pointBytes + Object.keys(tags).length * labelBytes
+  for (const { str } of points) bytes += str.length * 2
+  return metadata ? bytes + JSON.stringify(metadata).length * 2 : bytes
 }
 
 function dataOf({ deviceId, at, points, tags, metadata, frameId }: ReadFrame): object {

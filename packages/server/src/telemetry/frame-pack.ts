@@ -1,5 +1,5 @@
 import { type MetricType, metricTypes } from '@nexus/contract'
-import { isFault, type ReadFrame, readFrame } from './frame.ts'
+import { type FrameSource, isFault, type ReadFrame, readFrame } from './frame.ts'
 import type { Micros } from './instant.ts'
 import type { Point } from './point.ts'
 import type { Fault } from './value.ts'
@@ -106,7 +106,7 @@ class Distinct<Value> {
   }
 }
 
-class PackedFrame {
+class PackedFrame implements FrameSource {
   readonly #pack: FramePack
   readonly #index: number
 
@@ -118,14 +118,28 @@ class PackedFrame {
   read(): ReadFrame {
     return this.#pack.at(this.#index) as ReadFrame
   }
+
+  takeBytes(): number {
+    return this.#pack.takeBytes()
+  }
 }
 
 /** Frames out of their columns; those with the same tags or metadata share one object. */
 export class FramePack {
   readonly #packed: PackedFrames
+  #bytesTaken = false
 
   constructor(packed: PackedFrames) {
     this.#packed = packed
+  }
+
+  /** About what it takes in memory, once. */
+  takeBytes(): number {
+    if (this.#bytesTaken) return 0
+    this.#bytesTaken = true
+    const { texts, faults, at, nums, tags, metadata, metrics, devices } = this.#packed
+    const words = texts.reduce((sum, text) => sum + text.length * 2, 0) + JSON.stringify([tags, metadata]).length * 2
+    return words + at.length * 32 + nums.length * 13 + (faults.size + metrics.length + devices.length) * 200
   }
 
   get length(): number {

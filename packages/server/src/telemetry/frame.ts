@@ -14,7 +14,14 @@ export interface ReadFrame {
   /** Of the request that brought it, where that named one. */
   traceId?: string
   /** Where it can be read again, so that nobody needs to keep its points. */
-  again?: { read(): ReadFrame }
+  again?: FrameSource
+}
+
+/** A frame among others that stay in memory together. */
+export interface FrameSource {
+  read(): ReadFrame
+  /** About what all of them take in memory, for who asks first; zero for all others. */
+  takeBytes(): number
 }
 
 export function isFault(result: ReadFrame | Fault): result is Fault {

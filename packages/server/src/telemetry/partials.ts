@@ -1,7 +1,7 @@
 import type { Aggregation } from '@nexus/contract'
 import type { Micros } from './instant.ts'
 import type { AggregatePlan, AggregateRow } from './ports.ts'
-import { type Block, kindOf, slotOf, tagSetOf } from './roll-up-cache.ts'
+import { type Block, kindOf, slotOf } from './roll-up-cache.ts'
 
 /** The aggregations that are made of counts, sums, minima and maxima. */
 export const gatherable: readonly Aggregation[] = ['avg', 'min', 'max', 'sum', 'count']
@@ -67,16 +67,13 @@ export class PartialGroup {
     if (max > this.#maxs[bucket]!) this.#maxs[bucket] = max
   }
 
-  /**
-   * Gathers the rows of a block that have one of its tag sets, up to a kind. `buckets` tells which bucket each slot falls
-   * into, or `outside`.
-   */
-  gatherBlock({ keys, values }: Block, tagSet: number, buckets: Int32Array, kindMax: number): void {
+  /** Gathers the rows of a block of one tag set, up to a kind. `buckets` tells where each slot falls, or `outside`. */
+  gatherBlock({ keys, values }: Block, buckets: Int32Array, kindMax: number): void {
     const [counts, sums, mins, maxs] = [this.#counts, this.#sums, this.#mins, this.#maxs]
     for (let i = 0, at = 0; i < keys.length; i += 2, at += 3) {
       const key = keys[i]!
       const bucket = buckets[slotOf(key)]!
-      if (bucket === outside || tagSetOf(key) !== tagSet || kindOf(key) > kindMax) continue
+      if (bucket === outside || kindOf(key) > kindMax) continue
       counts[bucket]! += keys[i + 1]!
       sums[bucket]! += values[at]!
       mins[bucket] = Math.min(mins[bucket]!, values[at + 1]!)

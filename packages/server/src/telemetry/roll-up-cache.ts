@@ -49,6 +49,9 @@ export const tagSetOf = (key: number) => key >>> 9
 
 const overheadBytes = 400
 const tagSetsKnownMax = 100_000
+/** Longer lists are hardly ever the same. */
+const listKnownMax = 4
+const tagSetBytes = 40
 
 /**
  * Roll-ups in memory. A block is dropped as soon as one of its hours is marked dirty, and again when that hour has been
@@ -59,7 +62,7 @@ export class RollUpCache {
   /** Each list of tag sets once: a query looks at them by the thousand, and nearly always finds the same. */
   readonly #tagSets = new Map<string, readonly string[]>()
   /** By size and span, by device. */
-  readonly #spans = new Map<string, Map<string, { tagSets: readonly string[]; byMetric: Map<string, Block> }>>()
+  readonly #spans = new Map<string, Map<string, DeviceBlocks>>()
   #bytes = 0
   #epoch = 0
 
@@ -86,18 +89,20 @@ export class RollUpCache {
     return this.#bytes + bytes <= this.#bytesMax
   }
 
-  /** Keeps what was read since `epoch`, unless hours have changed meanwhile. */
-  put(size: BlockSize, span: number, device: string, metric: string, block: Block, epoch: number): void {
-    if (epoch !== this.#epoch || bytesOf(block) > this.#bytesMax) return
+  /** Keeps the blocks of all metrics of a device that were read since `epoch`, unless hours have changed meanwhile. */
+  put(size: BlockSize, span: number, device: string, blocks: ReadonlyMap<string, Block>, epoch: number): void {
+    if (epoch !== this.#epoch) return
     const key = keyOf(size, span)
+    this.#drop(key, device)
+    const byMetric = new Map<string, Block>()
+    const union = new Set<string>()
+    for (const [metric, block] of blocks) {
+      for (const tagSet of block.tagSets) union.add(tagSet)
+      byMetric.set(metric, { ...block, tagSets: this.#known(block.tagSets) })
+      this.#bytes += bytesOf(block)
+    }
     const devices = this.#spans.get(key) ?? new Map()
-    const blocks = devices.get(device) ?? { tagSets: [], byMetric: new Map<string, Block>() }
-    const old = blocks.byMetric.get(metric)
-    this.#bytes += bytesOf(block) - (old ? bytesOf(old) : 0)
-    blocks.byMetric.set(metric, { ...block, tagSets: this.#known(block.tagSets) })
-    blocks.tagSets = this.#known([...new Set([...blocks.tagSets, ...block.tagSets])])
-    devices.set(device, blocks)
-    this.#spans.set(key, devices)
+    this.#spans.set(key, devices.set(device, { tagSets: this.#known([...union]), byMetric }))
     while (this.#bytes > this.#bytesMax) this.#dropOldest()
   }
 
@@ -119,6 +124,7 @@ export class RollUpCache {
   }
 
   #known(tagSets: readonly string[]): readonly string[] {
+    if (tagSets.length > listKnownMax) return tagSets
     const text = tagSets.join(' ')
     const known = this.#tagSets.get(text)
     if (known !== undefined) return known
@@ -151,5 +157,5 @@ function keyOf(size: BlockSize, span: number): string {
 }
 
 function bytesOf(block: Block): number {
-  return block.keys.byteLength + block.values.byteLength + overheadBytes
+  return block.keys.byteLength + block.values.byteLength + block.tagSets.length * tagSetBytes + overheadBytes
 }

@@ -127,13 +127,14 @@ async function load({ store, cache, latest }: WarmerDeps, { size, span, devices 
   const columns = await store.rollUps(size, { devices, from: span * width, to: (span + 1) * width })
   const found = new Map(columns.map((column) => [`${column.device} ${column.metric}`, column]))
   for (const device of devices) {
+    const blocks = new Map<string, Block>()
     const metrics = [...(latest.devices.get(device)?.metrics.keys() ?? [])]
-    const blocks = metrics.map((metric) => [metric, blockOf(found.get(`${device} ${metric}`))] as const)
-    for (const [metric, block] of blocks) {
-      // All of a device's or none: where one is, none of the others has rows that nobody knows of.
-      if (!blocks.every(([, block]) => block)) break
-      cache.put(size, span, device, metric, block!, epoch)
+    for (const metric of metrics) {
+      const block = blockOf(found.get(`${device} ${metric}`))
+      if (block) blocks.set(metric, block)
     }
+    // All of a device's or none: where one is, none of the others has rows that nobody knows of.
+    if (blocks.size === metrics.length) cache.put(size, span, device, blocks, epoch)
   }
 }
 

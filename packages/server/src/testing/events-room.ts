@@ -16,8 +16,7 @@ export async function openEventsRoom(t: TestContext, options: Partial<EventsOpti
     now: () => clock.now(),
     keepMs: 86_400_000,
     keepMax: 1000,
-    framesKeepMs: 600_000,
-    framesMax: 1000,
+    frames: { max: 1000, bytesMax: 1 << 24, keepMs: 600_000 },
     onError: (cause) => t.diagnostic(String(cause)),
     ...options,
   })
@@ -45,5 +44,7 @@ export function emitFrame(events: Events, subject: string, n: number): void {
     subject,
     data: () => ({ device_id: subject, metrics: { n } }),
     traceId: () => traceId,
+    knownTraceId: () => traceId,
+    bytes: 100,
   })
 }

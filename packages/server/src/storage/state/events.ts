@@ -40,11 +40,12 @@ export function createEventStore(engine: StateEngine): EventStore {
       return rows.map(toEvent)
     },
 
-    async readTrace(traceId, limit) {
+    async readTrace(traceId, types, limit) {
       const rows = await reads
         .selectFrom('events')
         .selectAll()
         .where('trace_id', '=', traceId)
+        .where('type', 'in', types)
         .orderBy('seq')
         .limit(limit)
         .execute()

@@ -116,7 +116,7 @@ export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
     deepEqual(seqs(await events.read({ after: 1, upTo: 3, types, limit: 1 })), [2])
     const failed = await events.read({ after: 0, upTo: 99, types: ['task.failed'], limit: 9 })
     deepEqual(failed, [loggedEvent(4, { type: 'task.failed', traceId: 'b'.repeat(32), causeId: 'evt-3', at: 9000 })])
-    deepEqual(await events.readTrace('b'.repeat(32), 9), failed)
+    deepEqual(await events.readTrace('b'.repeat(32), types, 9), failed)
     deepEqual([await events.firstSince(8000), await events.firstSince(9001)], [4, undefined])
   })
 

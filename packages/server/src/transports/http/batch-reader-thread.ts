@@ -1,6 +1,7 @@
 import { Failure } from '../../core/failure.ts'
 import { serveThread } from '../../core/thread.ts'
 import { type PackedFrames, packFrames } from '../../telemetry/index.ts'
+import { checkShape } from './body.ts'
 import { readArray, readLines } from './frame-texts.ts'
 
 export interface BatchReading {
@@ -24,6 +25,7 @@ function open() {
       try {
         if (format === 'lines') return { ...packFrames(readLines(bytes), receivedAt), rest: {} }
         const { frames, rest } = readArray(bytes)
+        checkShape(rest)
         return { ...packFrames(frames, receivedAt), rest }
       } catch (cause) {
         if (cause instanceof Failure) return { refused: cause.details }

@@ -4,8 +4,8 @@ import type { Thread } from '../../core/thread.ts'
 import { type BatchReader, openBatchReader } from './batch-reader.ts'
 import type { BatchReaderThread } from './batch-reader-thread.ts'
 
-function open(t: TestContext, start?: Parameters<typeof openBatchReader>[0]): BatchReader {
-  const reader = openBatchReader(start)
+async function open(t: TestContext, start?: Parameters<typeof openBatchReader>[0]): Promise<BatchReader> {
+  const reader = await openBatchReader(start)
   t.after(() => reader.close())
   return reader
 }
@@ -13,7 +13,7 @@ function open(t: TestContext, start?: Parameters<typeof openBatchReader>[0]): Ba
 const frame = (m: number) => JSON.stringify({ device_id: 'd', timestamp: 1762134000, metrics: { m } })
 
 test('a body is read as lines and as an array, with what stands beside its frames', async (t) => {
-  const reader = open(t)
+  const reader = await open(t)
   const lines = await reader.read(Buffer.from(`${frame(1)}\nno json\n`), 'lines', 5)
   equal(lines.frames.length, 2)
   deepEqual(lines.frames.at(1), { field: '', issue: 'must be a JSON object' })
@@ -29,11 +29,12 @@ function refusal(field: string, issue: string) {
 }
 
 test('a body that is no batch is refused, with its field and what is wrong', async (t) => {
-  await rejects(open(t).read(Buffer.from('[{'), 'array', 5), refusal('body', 'is not valid JSON'))
+  const reader = await open(t)
+  await rejects(reader.read(Buffer.from('[{'), 'array', 5), refusal('body', 'is not valid JSON'))
 })
 
 test('while a large batch is read, others have their turn', async (t) => {
-  const reader = open(t)
+  const reader = await open(t)
   const body = Buffer.from(Array.from({ length: 10_000 }, (_, i) => frame(i)).join('\n'))
   let turns = 0
   const count = () => {
@@ -54,9 +55,23 @@ test('another thread takes the place of one that has died', async (t) => {
     const refused = { field: `thread ${threads.push(thread)}`, issue: 'answers' }
     return { call: async () => ({ refused }) as never, isAlive: () => thread.alive, close: async () => {} }
   }
-  const reader = open(t, start)
+  const reader = await open(t, start)
   const read = () => reader.read(Buffer.from('x'), 'array', 5)
   await rejects(read(), refusal('thread 1', 'answers'))
   threads[0]!.alive = false
   for (let i = 0; i < 2; i++) await rejects(read(), refusal('thread 2', 'answers'))
+})
+
+test('more bodies than may wait are refused, and taken again later', async (t) => {
+  const reader = await open(t)
+  const body = () => Buffer.alloc(30 * 1024 * 1024, '\n')
+  const reading = [reader.read(body(), 'lines', 5), reader.read(body(), 'lines', 5)]
+  await rejects(reader.read(body(), 'lines', 5), { code: 'SERVICE_UNAVAILABLE', retryAfterSeconds: 1 })
+  await Promise.all(reading)
+  equal((await reader.read(Buffer.from(frame(1)), 'lines', 5)).frames.length, 1)
+})
+
+test('what stands beside the frames may not be deep', async (t) => {
+  const deep = `{"frames":[],"x":${'['.repeat(9000)}${']'.repeat(9000)}}`
+  await rejects((await open(t)).read(Buffer.from(deep), 'array', 5), { code: 'INVALID_REQUEST' })
 })

@@ -1,4 +1,4 @@
-import { invalid } from '../../core/failure.ts'
+import { fail, invalid } from '../../core/failure.ts'
 import { startThread, type Thread } from '../../core/thread.ts'
 import { FramePack } from '../../telemetry/index.ts'
 import type { BatchReaderThread } from './batch-reader-thread.ts'
@@ -6,8 +6,8 @@ import type { BatchReaderThread } from './batch-reader-thread.ts'
 /** Reads the bodies of batches beside the event loop, for the largest takes a tenth of a second. */
 export interface BatchReader {
   /**
-   * Takes the bytes of the body away. Throws INVALID_REQUEST when the body as a whole is no batch; faults of single frames
-   * come with the frames.
+   * Takes the bytes of the body away. Throws INVALID_REQUEST when the body as a whole is no batch, SERVICE_UNAVAILABLE when
+   * too much waits to be read; faults of single frames come with the frames.
    */
   read(body: Buffer, format: 'lines' | 'array', receivedAt: number): Promise<BatchBody>
   close(): Promise<void>
@@ -19,22 +19,42 @@ export interface BatchBody {
   rest: Record<string, unknown>
 }
 
-/** One thread, started at once; another takes its place when it has died, as of a want of memory. */
-export function openBatchReader(start = startReader): BatchReader {
-  let starting = start()
-  const living = async () => {
-    const thread = await starting.catch(() => undefined)
-    if (!thread?.isAlive()) starting = start()
-    return starting
+const retryAfterSeconds = 1
+/** How much may be on its way through the thread; a body is 16 MiB at most. */
+const bytesMax = 64 * 1024 * 1024
+
+/** Starts the one thread; another takes its place when it has died, as of a want of memory. */
+export async function openBatchReader(start = startReader): Promise<BatchReader> {
+  let thread = await start()
+  let restarting: Promise<void> | undefined
+  let bytes = 0
+
+  const restart = async () => {
+    try {
+      thread = await start()
+    } finally {
+      restarting = undefined
+    }
+  }
+  const readIn = async (body: Uint8Array, format: 'lines' | 'array', receivedAt: number) => {
+    if (!thread.isAlive()) restarting ??= restart()
+    await restarting
+    return thread.call('read', body, format, receivedAt)
   }
   return {
     async read(body, format, receivedAt) {
-      const answer = await (await living()).call('read', movable(body), format, receivedAt)
+      const size = body.length
+      if (bytes + size > bytesMax)
+        throw fail('SERVICE_UNAVAILABLE', { reason: 'too_many_bodies' }, { retryAfterSeconds })
+      bytes += size
+      const answer = await readIn(movable(body), format, receivedAt).finally(() => {
+        bytes -= size
+      })
       if ('refused' in answer) throw invalid(answer.refused.field!, answer.refused.issue!)
       const { rest, ...packed } = answer
       return { frames: new FramePack(packed), rest }
     },
-    close: async () => (await starting).close(),
+    close: () => thread.close(),
   }
 }
 

@@ -106,3 +106,7 @@ test('a text too long for any frame is not read, in an array nor on a line', () 
   deepEqual(readPieces(Buffer.from(`[{},${long},{}]`)).frames, [{}, '', {}])
   deepEqual([...readLines(Buffer.from(`{}\n${long}\n\n {"b":1} \r\nno json\n`))], [{}, '', { b: 1 }, ''])
 })
+
+test('a body of blank lines alone is read in one pass', () => {
+  deepEqual([...readLines(Buffer.alloc(16 * 1024 * 1024, '\n'))], [])
+})

@@ -57,14 +57,15 @@ function* lineRanges(body: Buffer): Generator<Range> {
   for (let begin = 0; begin < body.length; ) {
     const newline = body.indexOf(lineFeed, begin)
     const end = newline === -1 ? body.length : newline
-    if (afterBlanks(body, begin) < end) yield [begin, end]
+    // Within the line alone, or a body of line feeds would be read to its end from each of them.
+    if (afterBlanks(body, begin, end) < end) yield [begin, end]
     begin = end + 1
   }
 }
 
-function afterBlanks(body: Buffer, begin: number): number {
+function afterBlanks(body: Buffer, begin: number, end = body.length): number {
   let at = begin
-  while (isBlank(body[at])) at++
+  while (at < end && isBlank(body[at])) at++
   return at
 }
 

@@ -139,7 +139,7 @@ test('what is asked wrongly is refused as an error like any other', async (t) =>
   equal((await nexus.request('/v1/events/stream?event_types=task.failed', { key })).status, 403)
 })
 
-test('a stream ends with a word when its key is revoked, and when the server stops', async (t) => {
+test('a stream ends with a word when its key is revoked or permits less, and when the server stops', async (t) => {
   const nexus = await startTestNexus(t)
   const { key, key_id } = await nexus.client.auth.keys.create({ name: 'reader', scopes: ['telemetry:read'] })
   const revoked = await follow(t, nexus, '', { authorization: `Bearer ${key}` })
@@ -151,12 +151,28 @@ test('a stream ends with a word when its key is revoked, and when the server sto
     ['stream.expired'],
   )
   equal(kept.ended, false)
+  const narrowed = await nexus.client.auth.keys.create({ name: 'both', scopes: ['telemetry:read', 'task:read'] })
+  const wide = await follow(t, nexus, '', { authorization: `Bearer ${narrowed.key}` })
+  await nexus.client.auth.keys.update({ key_id: narrowed.key_id, scopes: ['task:read'] })
+  await until('the stream of the key that permits less ends', async () => wide.ended)
   await nexus.stop()
   await until('the other one ends', async () => kept.ended)
   deepEqual(
     kept.messages.map(({ event, id }) => [event, id]),
     [['stream.shutdown', undefined]],
   )
+})
+
+test('of a hundred streams no other is opened, and those whose clients go make room', async (t) => {
+  const nexus = await startTestNexus(t)
+  const streams = await Promise.all(Array.from({ length: 100 }, () => follow(t, nexus)))
+  const refused = await nexus.request('/v1/events/stream')
+  equal(envelopeIn(await refused.text(), 429).details.reason, 'too_many_streams')
+  streams[0]!.close()
+  await until('there is room again', async () => {
+    const again = await follow(t, nexus)
+    return again.response.statusCode === 200
+  })
 })
 
 test('a reader that does not read costs others nothing, and is told what it lost', async (t) => {

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { type EventStreamInput, eventsStream } from '@nexus/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Principal } from '../../core/context.ts'
 import { validator } from '../../core/validate.ts'
 import { idOf, type StreamItem } from '../../events/index.ts'
 import { admit } from '../http/admit.ts'
@@ -16,6 +17,8 @@ const retryMs = 3000
 const heartbeatMs = 15_000
 /** How much of what was written may wait for the reader before no more is taken from the stream. */
 const unsentBytesMax = 1024 * 1024
+/** How long nothing may be read before the connection is cut. */
+const unreadMs = 30_000
 
 const validate = validator(eventsStream.input, `query of ${eventsStream.id}`)
 
@@ -26,12 +29,16 @@ const validate = validator(eventsStream.input, `query of ${eventsStream.id}`)
 export function mountEventStream(app: FastifyInstance, deps: HttpDeps): void {
   const keys = createKeyWatch(deps)
   app.get(eventsStream.path, { exposeHeadRoute: false }, async (request, reply) => {
+    // Before anything is awaited, for the client may go at any time.
+    const ended = new AbortController()
+    reply.raw.once('close', () => ended.abort())
     const { token, ...query } = readQuery(request)
     const call = token === undefined ? request : withToken(request, token)
     const principal = await admit(deps, eventsStream, call, reply)
-    const ended = new AbortController()
+    keys.requireRoom(call)
     const items = await deps.events.stream(principal, query, ended.signal)
-    await run(deps, request, reply, { call, keys, items, ended })
+    if (ended.signal.aborted || request.raw.socket.destroyed) reply.hijack().raw.destroy()
+    else await run(deps, request, reply, { call, principal, keys, items, ended })
   })
 }
 
@@ -51,13 +58,14 @@ function withToken({ id, ip, socket, headers }: FastifyRequest, token: string): 
 
 interface Running {
   call: Call
+  principal: Principal
   keys: KeyWatch
   items: AsyncIterable<StreamItem>
   ended: AbortController
 }
 
 async function run(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply, running: Running): Promise<void> {
-  const { call, keys, items, ended } = running
+  const { call, principal, keys, items, ended } = running
   reply.hijack()
   const { raw } = reply
   raw.writeHead(200, {
@@ -73,16 +81,15 @@ async function run(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply,
     ended.abort()
   }
   const heartbeat = setInterval(() => raw.write(':\n\n'), heartbeatMs)
-  const unwatch = keys.watch(call, () => end('stream.expired', { reason: 'key_not_valid' }))
+  const unwatch = keys.watch(call, principal, () => end('stream.expired', { reason: 'key_changed' }))
   const stopped = () => end('stream.shutdown')
   deps.signal.addEventListener('abort', stopped, { once: true })
-  raw.once('close', () => end())
   try {
     if (deps.signal.aborted) stopped()
     for await (const item of items) {
       send(raw, item)
       // What is left waits in the subscription, which has a bound of its own.
-      if (raw.writableLength > unsentBytesMax) await once(raw, 'drain', { signal: ended.signal }).catch(() => {})
+      if (raw.writableLength > unsentBytesMax && !(await drained(raw, ended.signal))) break
     }
   } catch (cause) {
     deps.onBug(cause, { requestId: request.id, method: request.method, url: request.url })
@@ -91,9 +98,18 @@ async function run(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply,
     unwatch()
     deps.signal.removeEventListener('abort', stopped)
     if (farewell) raw.write(renderNotice(...farewell))
-    raw.end()
-    deps.observe('none', 200, reply.elapsedTime / 1000)
+    if (raw.writableLength > unsentBytesMax) raw.destroy()
+    else raw.end()
   }
+}
+
+/** False: the reader has gone, or reads nothing. */
+function drained(raw: ServerResponse, ended: AbortSignal): Promise<boolean> {
+  const signal = AbortSignal.any([ended, AbortSignal.timeout(unreadMs)])
+  return once(raw, 'drain', { signal }).then(
+    () => true,
+    () => false,
+  )
 }
 
 function send(raw: ServerResponse, item: StreamItem): void {

@@ -13,6 +13,7 @@ export const events: Migration = {
       .addColumn('cause_id', 'text')
       .execute()
     await db.schema.createIndex('events_trace').on('events').columns(['trace_id', 'seq']).execute()
+    await db.schema.createIndex('events_type').on('events').columns(['type', 'seq']).execute()
     await db.schema.createIndex('events_at').on('events').column('at').execute()
     await db.schema
       .createTable('sequences')
