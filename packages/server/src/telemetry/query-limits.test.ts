@@ -2,6 +2,7 @@ import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Input } from '@nexus/contract'
 import { Failure } from '../core/failure.ts'
+import type { ClickHouse } from '../storage/telemetry/clickhouse.ts'
 import { tellsNothing } from '../testing/error-check.ts'
 import { startTestNexus } from '../testing/nexus.ts'
 import { openTelemetryRoom } from '../testing/telemetry-room.ts'
@@ -136,4 +137,28 @@ test('a query that needs too much memory is refused over HTTP in words that help
   match(text, /"query_too_large".*needs more than 8 MiB of memory: narrow the range, name metrics and devices/)
   tellsNothing(text, { folder: nexus.folder })
   equal((await query('metrics=m1')).status, 200)
+})
+
+test('of a query of several parts, one that fails stops the others', async (t) => {
+  const stopped = Promise.withResolvers<unknown>()
+  let parts = 0
+  const engine = (clickhouse: ClickHouse): ClickHouse => ({
+    ...clickhouse,
+    rows: (sql, signal) => {
+      if (!sql.includes('FROM points') || !signal) return clickhouse.rows(sql, signal)
+      if (++parts === 2) return Promise.reject(new Error('the second fails'))
+      return new Promise((_, reject) =>
+        signal.addEventListener('abort', () => {
+          stopped.resolve(signal.reason)
+          reject(signal.reason)
+        }),
+      )
+    },
+  })
+  const { room, ctx } = await openTelemetryRoom(t, { engine })
+  // Without an aggregation a number is averaged and of a text the last is given: two parts.
+  await room.send(ctx, { device_id: 'd', timestamp: start, metrics: { m: 1, text: 'x' } }, 'durable')
+  const query = { start_time: start, end_time: start + day, metrics: 'm,text', interval: '1h' }
+  await rejects(room.handlers['telemetry.query'](ctx, query), /the second fails/)
+  match(String(await stopped.promise), /the second fails/)
 })

@@ -40,7 +40,7 @@ export async function queryTelemetry(deps: QueryDeps, ctx: Ctx, input: QueryInpu
 
   const { asked, warnings } = assign(deps.latest, question, metrics)
   const asks = asksOf(deps.rules, ctx.now() * 1000, question, asked)
-  const rows = (await Promise.all(asks.map((ask) => answer(deps, ctx, question, ask)))).flat()
+  const rows = await answerAll(deps, ctx, question, asks)
   const groups = groupRows(question, rows)
   const fill = input.fill ?? 'none'
   if (rowsOf(question, fill, groups) * metrics.length > cellsMax) throw tooLarge()
@@ -107,6 +107,18 @@ function asksOf(
     return [...alike].map(([since, metrics]) => ({ aggregation, metrics, since }))
   })
   return asks.filter(({ since }) => since < end)
+}
+
+/** Of several parts one that fails stops the others: nobody waits for them any more. */
+async function answerAll(deps: QueryDeps, ctx: Ctx, question: Question, asks: readonly Ask[]): Promise<AggregateRow[]> {
+  const failed = new AbortController()
+  const within = { ...ctx, signal: AbortSignal.any([ctx.signal, failed.signal]) }
+  try {
+    return (await Promise.all(asks.map((ask) => answer(deps, within, question, ask)))).flat()
+  } catch (cause) {
+    failed.abort(cause)
+    throw cause
+  }
 }
 
 async function answer(
