@@ -51,7 +51,7 @@ export const streamEvents = ['stream.gap', 'stream.overflow', 'stream.expired', 
 
 export const EventId = Type.String({
   pattern: '^evt-\\d{1,16}$',
-  description: 'Opaque: to be handed back as a cursor, no more',
+  description: 'The id of an event, as in `evt-12345`; opaque',
 })
 
 export const Event = Type.Object({
@@ -76,7 +76,7 @@ export const EventTypeList = Type.String({
 
 /** In a query parameter a filter is JSON text. */
 export const EventFilters = Type.String({
-  minLength: 2,
+  minLength: 1,
   maxLength: 8192,
   description: 'A filter as JSON, such as `{"device_id":"d1","metrics.cpu":{"$gt":80}}`',
 })
@@ -119,10 +119,16 @@ export const tracesGet = operation({
   rate: 'other',
   http: 'GET /v1/traces/{trace_id}',
   input: Type.Object(
-    { trace_id: Type.String({ pattern: '^[\\da-f]{32}$', description: 'A W3C trace id' }) },
+    {
+      trace_id: Type.String({ pattern: '^[\\da-f]{32}$', description: 'A W3C trace id: 32 hex digits in lower case' }),
+    },
     { additionalProperties: false },
   ),
-  output: Type.Object({ trace_id: Type.String(), events: Type.Array(Event) }),
+  output: Type.Object({
+    trace_id: Type.String(),
+    events: Type.Array(Event, { maxItems: 1000 }),
+    truncated: Type.Boolean({ description: 'There are more events than the first thousand, which are here' }),
+  }),
 })
 
 /** The query of `GET /v1/events/stream`. */

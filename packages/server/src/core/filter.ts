@@ -57,7 +57,7 @@ class Compiler {
   }
 
   #filters(value: unknown, field: string, depth: number): Matches[] {
-    if (!Array.isArray(value) || value.length === 0) throw invalid(field, 'must be a list of filters')
+    if (!Array.isArray(value) || value.length === 0) throw invalid(field, 'must be a list of filters, at least one')
     return value.map((filter, i) => this.filter(filter, `${field}.${i}`, depth + 1))
   }
 

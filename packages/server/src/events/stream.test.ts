@@ -90,6 +90,15 @@ test('readers that come and go while a writer runs get each event once, in order
   )
 })
 
+test('a cursor beyond everything that ever was is told so, and the stream goes on from now', async (t) => {
+  const room = await openEventsRoom(t)
+  room.emit('d1')
+  const reading = read(room, { last_event_id: 'evt-999999999' }, count(2))
+  await endOfTick()
+  room.emit('d2')
+  deepEqual(subjects(await reading), ['gap', 'd2'])
+})
+
 test('filters, types and an instant narrow a stream, replayed and live', async (t) => {
   const room = await openEventsRoom(t)
   room.emit('d1', 1)
@@ -128,13 +137,13 @@ test('a slow reader gets the newest frame of each device', async (t) => {
   const frames = await iterate(room, 'telemetry.frame')
   const first = frames.next()
   await endOfTick()
-  for (let i = 0; i < 5000; i++) room.emit(`d${i % 150}`, i)
+  for (let i = 0; i < 5000; i++) room.emit(`d${i % 700}`, i)
   const items = [(await first).value]
-  while (items.length < 150) items.push((await frames.next()).value)
+  while (items.length < 700) items.push((await frames.next()).value)
   const newest = items.map((item) => item.event.data.metrics.n as number)
   deepEqual(
     newest,
-    Array.from({ length: 150 }, (_, i) => 4850 + i),
+    Array.from({ length: 700 }, (_, i) => 4300 + i),
   )
 })
 

@@ -23,8 +23,8 @@ export type StreamItem =
 
 const pageSize = 500
 const queueMax = 1000
-/** From here on an event of a device that still waits gives way to the next one of its kind. */
-const coalesceFrom = 100
+/** From here on an event of a device that still waits gives way to the next one of its kind; more than comes in one turn. */
+const coalesceFrom = 600
 
 /**
  * Replays what happened after a cursor, then goes on with what happens, with neither a gap nor a repetition in between.
@@ -49,12 +49,15 @@ export async function* subscribe(
       queue.clear()
       log.listen(queue)
       const upTo = log.released
+      // Of another log, such as that of a backup: what is there now came later, as far as anybody can tell.
+      if (from > upTo) yield { kind: 'gap', requested: from, firstAvailable: upTo + 1 }
       for await (const item of replay(history, types, from, upTo)) {
         if (signal.aborted) return
         if (item.kind !== 'event' || matches(item.event.data)) yield item
       }
       from = queue.overflowed ? upTo : undefined
     }
+    queue.coalesces = true
     while (!signal.aborted) {
       for (let event = queue.shift(); event && !signal.aborted; event = queue.shift()) yield { kind: 'event', event }
       if (queue.overflowed) {
@@ -97,6 +100,8 @@ class Queue implements Listener {
   #frames = new Map<string, number>()
   #filled: (() => void) | undefined
   overflowed = false
+  /** Not while older events are replayed: what would give way then can be replayed as well. */
+  coalesces = false
 
   constructor(types: readonly EventType[], matches: Matches) {
     this.types = types
@@ -107,7 +112,7 @@ class Queue implements Listener {
     if (this.overflowed || !this.#matches(event.data)) return
     if (event.type === 'telemetry.frame' && event.subject !== null) {
       const waiting = this.#frames.get(event.subject)
-      if (waiting !== undefined && this.#events.size >= coalesceFrom) this.#events.delete(waiting)
+      if (waiting !== undefined && this.coalesces && this.#events.size >= coalesceFrom) this.#events.delete(waiting)
       this.#frames.set(event.subject, event.seq)
     }
     if (this.#events.size >= queueMax) this.overflowed = true

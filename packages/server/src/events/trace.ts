@@ -13,6 +13,6 @@ export async function getTrace(
   { trace_id }: Input<'traces.get'>,
 ): Promise<Output<'traces.get'>> {
   const types = readTopics(undefined, ctx.principal, 'types')
-  const events = types.length === 0 ? [] : await history.ofTrace(trace_id, types, eventsMax)
-  return { trace_id, events: events.map(shown) }
+  const events = types.length === 0 ? [] : await history.ofTrace(trace_id, types, eventsMax + 1)
+  return { trace_id, events: events.slice(0, eventsMax).map(shown), truncated: events.length > eventsMax }
 }

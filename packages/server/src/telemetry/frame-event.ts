@@ -4,9 +4,9 @@ import type { ReadFrame } from './frame.ts'
 import { formatInstant } from './instant.ts'
 import { type Point, toValue } from './point.ts'
 
-/** So few at once that even a stream that wants all of them keeps up; more where more is waiting than can be kept up with. */
+/** So few at once that even a stream that wants all of them keeps up; more once more is waiting than can be kept up with. */
 const turnFrames = 256
-const backlogShare = 8
+const backlogMax = 50_000
 
 /**
  * Tells of frames, in their order: of large batches a part at a time, with turns of the event loop in between, or streams
@@ -17,7 +17,7 @@ export function createFrameEvents(events: Pick<Events, 'emit'>): (frames: readon
   let pumping = false
 
   const pump = () => {
-    const turn = waiting.splice(0, Math.max(turnFrames, Math.ceil(waiting.length / backlogShare)))
+    const turn = waiting.splice(0, Math.max(turnFrames, waiting.length - backlogMax))
     pumping = waiting.length > 0
     if (pumping) setImmediate(pump)
     for (const frame of turn) events.emit(new FrameEvent(frame))

@@ -22,7 +22,7 @@ export interface HeaderSink {
 }
 
 const requestIdShape = /^[\w.:-]{1,128}$/
-const traceparentShape = /^[\da-f]{2}-([\da-f]{32})-[\da-f]{16}-[\da-f]{2}/
+const traceparentShape = /^[\da-f]{2}-(?!0{32})([\da-f]{32})-[\da-f]{16}-[\da-f]{2}/
 const bearer = /^Bearer +(\S{1,4096})$/i
 
 const newRequestId = idSequence('req')

@@ -92,7 +92,7 @@ async function readBatch(
   const { frames, rest } = await batchReader.read(body, isLines ? 'lines' : 'array', receivedAt)
   const ack = ackOf(request, rest)
   const [extra] = Object.keys(rest)
-  if (extra !== undefined) throw invalid(extra, 'is not a known field: expected frames')
+  if (extra !== undefined) throw invalid(extra, 'is not a known field: expected frames or ack')
   return { frames, ack }
 }
 

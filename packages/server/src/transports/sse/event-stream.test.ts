@@ -117,6 +117,20 @@ test('the SDK follows, with filters as objects', async (t) => {
   await stream.return?.(undefined as never)
 })
 
+test('of a large batch of one device a reader that keeps up gets every frame', async (t) => {
+  const nexus = await startTestNexus(t)
+  const stream = await follow(t, nexus, '?event_types=telemetry.frame')
+  for (const size of [101, 600, 5000]) {
+    stream.messages.length = 0
+    await nexus.client.telemetry.frames.batch({ frames: Array.from({ length: size }, (_, n) => frame('d', n)) })
+    await until(`all ${size} arrive`, async () => stream.messages.length >= size)
+    deepEqual(
+      stream.messages.map(({ data }) => (data.metrics as { n: number }).n),
+      Array.from({ length: size }, (_, n) => n),
+    )
+  }
+})
+
 test('what is asked wrongly is refused as an error like any other', async (t) => {
   const nexus = await startTestNexus(t)
   const asked: [query: string, status: number, field: string][] = [
