@@ -53,6 +53,8 @@ export interface SeenAnswer {
 export interface DrainBatch {
   /** The same for the same records, also after a crash; so is the version. */
   token: string
+  /** It was begun before, and cut off by a crash or a fault: all, some or none of it may be in the store. */
+  begun: boolean
   /** Higher than that of any batch before: of two readings of one instant the one with the higher version counts. */
   version: number
   last: number
@@ -246,7 +248,7 @@ export interface MetricSummary {
 /** The history of telemetry: points, their tags, and their roll-ups. What is given a signal stops when it is aborted. */
 export interface TelemetryStore {
   readonly frameWriter: FrameWriter
-  /** Repeating a batch under its token changes nothing. */
+  /** Repeating a batch changes nothing; one that was begun is written whole, whatever the store believes to have of it. */
   insertBatch(batch: DrainBatch): Promise<void>
   aggregate(plan: AggregatePlan, signal: AbortSignal): Promise<AggregateRow[]>
   /** The partial aggregates of a plan's stretches, unmerged. */

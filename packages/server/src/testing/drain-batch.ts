@@ -16,6 +16,6 @@ export function drainBatchOf(readings: readonly Reading[]): DrainBatch {
     return { deviceId: device, at, points, tags: undefined, metadata: undefined, frameId: undefined }
   })
   const { block } = createFrameWriter().write(frames)
-  const batch = { token: 'one', version: 1, last: 1, frames: frames.length, hours: [] }
+  const batch = { token: 'one', begun: false, version: 1, last: 1, frames: frames.length, hours: [] }
   return { ...batch, blocks: [block], tagSets: [], metadataSets: [] }
 }

@@ -119,7 +119,8 @@ test('versions rise from batch to batch, whatever the clock does, and a batch ke
     clock.at += turn
     await log.append(recordOf)
     const batch = log.openBatch(mib)!
-    equal(log.openBatch(mib)!.version, batch.version)
+    const again = log.openBatch(mib)!
+    deepEqual([again.version, batch.begun, again.begun], [batch.version, false, true])
     versions.push(batch.version)
     log.finishBatch(batch)
   }

@@ -198,6 +198,7 @@ function openBatch(sql: Statements, bytesMax: number, now: number): DrainBatch |
   return {
     // With the time, for a log that was lost counts from one again, and the store remembers tokens.
     token: `frames-${first}-${last}-${rows[0]!.appended_at}`,
+    begun: open !== undefined,
     version,
     last,
     frames: rows.reduce((sum, row) => sum + row.frames, 0),

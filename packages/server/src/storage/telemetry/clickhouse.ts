@@ -21,7 +21,8 @@ export interface ClickHouse {
 }
 
 export interface InsertOptions {
-  token: string
+  /** Without one nothing is taken for a repeat. */
+  token: string | undefined
   /** Columns that are the same for all rows, after those of the blocks. */
   constants?: Record<string, number>
 }
@@ -51,7 +52,12 @@ export const statementSettings = { max_query_size: String(64 * 1024 * 1024), max
  * queries and merges, which take them together anyway: to look for them at the insert costs as much as all the rest of it.
  */
 const insertSettings =
-  'insert_deduplicate=1, deduplicate_blocks_in_dependent_materialized_views=1, optimize_on_insert=0, max_threads=1, max_insert_threads=1, schema_inference_use_cache_for_file=0'
+  'optimize_on_insert=0, max_threads=1, max_insert_threads=1, schema_inference_use_cache_for_file=0'
+
+function deduplication(token: string | undefined): string {
+  if (token === undefined) return 'insert_deduplicate=0'
+  return `insert_deduplicate=1, deduplicate_blocks_in_dependent_materialized_views=1, insert_deduplication_token=${quote(token)}`
+}
 
 /** See `ClickHouse`. Queries beyond the number of readers wait in line, up to a bound. */
 export function createClickHouse(options: ClickHouseOptions): ClickHouse {
@@ -90,7 +96,7 @@ export function createClickHouse(options: ClickHouseOptions): ClickHouse {
       write(() =>
         source(blocks, async (from) => {
           const columns = ['*', ...Object.entries(constants).map(([name, value]) => `${value} AS ${name}`)]
-          const query = `INSERT INTO ${table} SELECT ${columns.join(', ')} FROM ${from} SETTINGS ${insertSettings}, insert_deduplication_token=${quote(token)}`
+          const query = `INSERT INTO ${table} SELECT ${columns.join(', ')} FROM ${from} SETTINGS ${insertSettings}, ${deduplication(token)}`
           await writer.command({ query })
         }),
       ),

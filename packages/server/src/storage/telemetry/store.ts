@@ -38,16 +38,21 @@ export async function openTelemetryStore(clickhouse: ClickHouse): Promise<Teleme
   }
 }
 
-/** Sets come before the frames that refer to them: a crash in between leaves nothing dangling. */
+/**
+ * Sets come before the frames that refer to them: a crash in between leaves nothing dangling. The engine notes a token
+ * before the part of it is in place, and never looks again: after a kill in between, a repeat under that token would be
+ * taken for done and be lost. So one that was begun goes without; its rows, of one key and version, count once.
+ */
 async function insertBatch(clickhouse: ClickHouse, batch: DrainBatch): Promise<void> {
-  const { token, version, blocks } = batch
-  const insert = async (table: string, sets: Buffer[], token: string) => {
+  const { version, blocks, begun } = batch
+  const token = (suffix: string) => (begun ? undefined : `${batch.token}${suffix}`)
+  const insert = async (table: string, sets: Buffer[], suffix: string) => {
     const filled = sets.filter((block) => block.length > 0)
-    if (filled.length > 0) await clickhouse.insert(table, filled, { token })
+    if (filled.length > 0) await clickhouse.insert(table, filled, { token: token(suffix) })
   }
-  await insert('tag_sets', batch.tagSets, `${token}-tags`)
-  await insert('metadata_sets', batch.metadataSets, `${token}-metadata`)
-  await clickhouse.insert('frames', blocks, { token, constants: { version } })
+  await insert('tag_sets', batch.tagSets, '-tags')
+  await insert('metadata_sets', batch.metadataSets, '-metadata')
+  await clickhouse.insert('frames', blocks, { token: token(''), constants: { version } })
 }
 
 async function aggregate(clickhouse: ClickHouse, plan: AggregatePlan, signal: AbortSignal): Promise<AggregateRow[]> {
