@@ -65,6 +65,9 @@ export async function createEvents(options: EventsOptions): Promise<Events> {
       return subscribe(log, history, { types, matches, after, signal })
     },
     start: loop.start,
-    stop: loop.stop,
+    async stop() {
+      sequence.stop()
+      await loop.stop()
+    },
   }
 }

@@ -12,6 +12,8 @@ export interface Sequence {
   readonly exhausted: boolean
   /** The number before the first of this process. */
   readonly before: number
+  /** Asks for no more numbers. */
+  stop(): void
 }
 
 export async function openSequence(
@@ -22,6 +24,8 @@ export async function openSequence(
   let [next, end] = [first, first + blockSize]
   let following: number | undefined
   let reserving = false
+  let retry: NodeJS.Timeout | undefined
+  let stopped = false
 
   const reserveAhead = async () => {
     reserving = true
@@ -29,12 +33,17 @@ export async function openSequence(
       following = await store.reserve(blockSize)
       reserving = false
     } catch (cause) {
+      if (stopped) return
       onError(cause)
-      setTimeout(reserveAhead, retryMs).unref()
+      retry = setTimeout(reserveAhead, retryMs)
     }
   }
   return {
     before: first - 1,
+    stop() {
+      stopped = true
+      clearTimeout(retry)
+    },
     get exhausted() {
       return next === end && following === undefined
     },

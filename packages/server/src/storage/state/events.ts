@@ -9,6 +9,8 @@ const trimRows = 1000
 
 export function createEventStore(engine: StateEngine): EventStore {
   const { reads } = engine
+  const ofTypes = (types: readonly EventType[], limit: number) =>
+    reads.selectFrom('events').selectAll().where('type', 'in', types).orderBy('seq').limit(limit)
   return {
     afterEnd,
 
@@ -28,27 +30,12 @@ export function createEventStore(engine: StateEngine): EventStore {
     },
 
     async read({ after, upTo, types, limit }) {
-      const rows = await reads
-        .selectFrom('events')
-        .selectAll()
-        .where('seq', '>', after)
-        .where('seq', '<=', upTo)
-        .where('type', 'in', types)
-        .orderBy('seq')
-        .limit(limit)
-        .execute()
+      const rows = await ofTypes(types, limit).where('seq', '>', after).where('seq', '<=', upTo).execute()
       return rows.map(toEvent)
     },
 
     async readTrace(traceId, types, limit) {
-      const rows = await reads
-        .selectFrom('events')
-        .selectAll()
-        .where('trace_id', '=', traceId)
-        .where('type', 'in', types)
-        .orderBy('seq')
-        .limit(limit)
-        .execute()
+      const rows = await ofTypes(types, limit).where('trace_id', '=', traceId).execute()
       return rows.map(toEvent)
     },
 
