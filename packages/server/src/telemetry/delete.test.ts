@@ -1,6 +1,6 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
-import { setImmediate as nextTurn, setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ClickHouse } from '../storage/telemetry/clickhouse.ts'
 import { testFolder } from '../testing/nexus.ts'
 import { openTelemetryRoom } from '../testing/telemetry-room.ts'
@@ -102,7 +102,7 @@ test('while a part of a device is deleted, the rest of it is in every answer', a
   while (!ended) {
     equal((await counts('d'))[0], 60)
     // Answers from memory never wait: without this, nothing else would get its turn.
-    await turn()
+    await nextTurn()
   }
   equal(await deletion, 120)
   deepEqual(await counts('d'), [60, 0])
@@ -208,4 +208,19 @@ test('a point that is written again while it is deleted is the latest value afte
   }
   await deletion()
   deepEqual(await seen(), [undefined, undefined])
+})
+
+test('deletions that leave the same of a series behind, one after the other, leave it in the catalogue', async (t) => {
+  const { room, ctx, store } = await openTelemetryRoom(t)
+  for (const m of [0, 1, 2, 3])
+    await room.send(ctx, { device_id: 'd', timestamp: start + m * 1000, metrics: { m } }, 'durable')
+  for (const m of [1, 2]) {
+    const range = { start_time: start + m * 1000, end_time: start + m * 1000 + 1 }
+    deepEqual(await room.handlers['telemetry.data.delete'](ctx, { device_id: 'd', ...range }), { deleted_points: 1 })
+    const summaries = await store.metrics({ limit: 10 })
+    deepEqual(
+      summaries.map(({ name, firstAt, lastAt }) => [name, firstAt, lastAt]),
+      [['m', start * 1000, (start + 3000) * 1000]],
+    )
+  }
 })
