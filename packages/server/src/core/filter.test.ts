@@ -18,6 +18,8 @@ const cases: [filter: object, holds: boolean][] = [
   [{ 'metrics.cpu_usage': { $gt: 80, $lte: 91.5 } }, true],
   [{ 'metrics.cpu_usage': { $gt: '80' } }, false],
   [{ 'metrics.disk.free': 3 }, true],
+  [{ tags: { region: 'eu' }, metrics: { cpu_usage: { $gt: 80 }, disk: { free: [2, 3] } } }, true],
+  [{ tags: { region: 'eu', 'rack.row': '8' } }, false],
   [{ 'tags.rack.row': { $prefix: '7' } }, true],
   [{ 'metrics.name': { $gte: 'b', $lt: 'c' } }, true],
   [{ 'metrics.list': 'x' }, true],
@@ -44,6 +46,9 @@ const refused: [filter: unknown, field: string, issue: RegExp][] = [
   [[], 'filters', /must be an object/],
   [{ a: {} }, 'filters.a', /at least one operator/],
   [{ a: { $near: 1 } }, 'filters.a.$near', /is no operator: expected one of \$eq/],
+  [{ a: { b: {} } }, 'filters.a.b', /at least one operator/],
+  [{ a: { $gt: 1, b: 1 } }, 'filters.a.b', /is no operator/],
+  [{ a: { b: { c: { d: { e: { f: 1 } } } } } }, 'filters.a.b.c.d.e', /deeper than 5/],
   [{ $near: 1 }, 'filters.$near', /expected a path, \$and, \$or or \$not/],
   [{ $or: { a: 1 } }, 'filters.$or', /a list of filters/],
   [{ $or: [] }, 'filters.$or', /a list of filters/],
@@ -78,6 +83,7 @@ test('a filter holds just when a plain reading of it does', () => {
       scalar,
       fc.array(scalar, { minLength: 1, maxLength: 3 }),
       tie('operators'),
+      fc.dictionary(fc.constantFrom('a', 'b'), tie('condition'), { minKeys: 1, maxKeys: 2 }),
     ),
     operators: fc.oneof(
       fc.record({ $gt: ordered, $lte: ordered }, { requiredKeys: [] }).filter((all) => Object.keys(all).length > 0),
@@ -86,7 +92,8 @@ test('a filter holds just when a plain reading of it does', () => {
       fc.record({ $ne: scalar }),
       fc.record({ $nin: fc.array(scalar, { maxLength: 2 }) }),
       fc.record({ $prefix: fc.constantFrom('', 'a') }),
-      fc.record({ $not: tie('condition') }),
+      fc.record({ $not: scalar }),
+      fc.record({ $not: tie('operators') }),
     ),
   }))
   const { filter } = fc.letrec((tie) => ({
@@ -131,8 +138,13 @@ function holds(filter: object, data: unknown): boolean {
     if (key === '$and') return (condition as object[]).every((each) => holds(each, data))
     if (key === '$or') return (condition as object[]).some((each) => holds(each, data))
     if (key === '$not') return !holds(condition as object, data)
-    return passes(condition, valueAt(data, key))
+    if (!namesFields(condition)) return passes(condition, valueAt(data, key))
+    return Object.entries(condition).every(([name, inside]) => holds({ [`${key}.${name}`]: inside }, data))
   })
+}
+
+function namesFields(condition: unknown): condition is object {
+  return typeof condition === 'object' && condition !== null && /^\{"[^$]/.test(JSON.stringify(condition))
 }
 
 /** Every way to cut the path is tried, longer names first. */

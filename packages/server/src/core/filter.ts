@@ -16,7 +16,8 @@ type Scalar = string | number | boolean | null
  * Compiles a filter, so that nothing of it is interpreted when an event comes. The one grammar of streams, webhooks and
  * event-driven tasks: an object of paths and conditions that must all hold.
  *
- * - a path names a field of the event, `tags.region` one inside of another; names with dots in them are found too;
+ * - a path names a field of the event, `tags.region` one inside of another, for which `{"tags": {"region": ...}}` may be
+ *   written too; names with dots in them are found;
  * - a condition is a value, a list (any of them), or an object of `$eq $ne $in $nin $gt $gte $lt $lte $exists $prefix $not`;
  * - `$and` and `$or` take lists of filters, `$not` takes one.
  *
@@ -65,6 +66,11 @@ class Compiler {
     if (path.startsWith('$')) throw invalid(field, 'is no operator here: expected a path, $and, $or or $not')
     if (path === '' || path.length > pathLengthMax) throw invalid(field, `must have 1 to ${pathLengthMax} characters`)
     if (path.split('.').length > pathPartsMax) throw invalid(field, `has more than ${pathPartsMax} parts`)
+    if (namesFields(condition)) {
+      const inner = Object.entries(this.#object(condition, field, depth + 1))
+      const all = inner.map(([key, inside]) => this.#path(`${path}.${key}`, inside, `${field}.${key}`, depth + 1))
+      return (data) => all.every((matches) => matches(data))
+    }
     const read = reader(path)
     const test = this.#condition(condition, field, depth)
     return (data) => test(read(data))
@@ -122,6 +128,13 @@ class Compiler {
     if (depth > filterDepthMax) throw invalid(field, `is nested deeper than ${filterDepthMax} levels`)
     return value
   }
+}
+
+/** An object of names, not of operators. */
+function namesFields(condition: unknown): boolean {
+  if (typeof condition !== 'object' || condition === null || Array.isArray(condition)) return false
+  const keys = Object.keys(condition)
+  return keys.length > 0 && !keys.some((key) => key.startsWith('$'))
 }
 
 const operators = ['$eq', '$ne', '$in', '$nin', '$gt', '$gte', '$lt', '$lte', '$exists', '$prefix', '$not']
