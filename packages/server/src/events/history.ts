@@ -6,6 +6,8 @@ import type { EventRange, EventStore, LoggedEvent } from './ports.ts'
 export interface History {
   /** The first of (after, upTo] of these types, in order. */
   read(range: EventRange): Promise<HistoryPage>
+  /** The number up to which some events of these types are gone. */
+  goneUpTo(types: readonly EventType[]): Promise<number>
   /** The number before the first event at this time or later; undefined: there is none. */
   before(at: number): Promise<number | undefined>
   /** The first events of a causal chain, in order. */
@@ -14,23 +16,27 @@ export interface History {
 
 export interface HistoryPage {
   events: LoggedEvent[]
-  /** The number up to which some events of these types are gone. */
+  /** As `History.goneUpTo` of the types that were asked for. */
   goneUpTo: number
 }
 
 const transientType = 'telemetry.frame'
 
 export function createHistory(store: EventStore, ring: FrameRing): History {
+  const trimmedUpTo = async (types: readonly EventType[]) =>
+    types.some((type) => type !== transientType) ? store.trimmedUpTo() : 0
+  const gone = (types: readonly EventType[], trimmed: number) =>
+    types.includes(transientType) ? Math.max(trimmed, ring.droppedUpTo) : trimmed
   return {
+    goneUpTo: async (types) => gone(types, await trimmedUpTo(types)),
     async read(range) {
       const { after, upTo, types, limit } = range
       const durable = types.filter((type) => type !== transientType)
       const stored = durable.length === 0 ? [] : await store.read({ ...range, types: durable })
       // Asked afterwards, so that what goes meanwhile is told.
-      const trimmed = durable.length === 0 ? 0 : await store.trimmedUpTo()
-      if (durable.length === types.length) return { events: stored, goneUpTo: trimmed }
-      const events = merged(stored, ring.read(after, upTo, limit)).slice(0, limit)
-      return { events, goneUpTo: Math.max(trimmed, ring.droppedUpTo) }
+      const trimmed = await trimmedUpTo(types)
+      const passing = durable.length === types.length ? [] : ring.read(after, upTo, limit)
+      return { events: merged(stored, passing).slice(0, limit), goneUpTo: gone(types, trimmed) }
     },
     async before(at) {
       const found = [await store.firstSince(at), ring.firstSince(at)].filter((seq) => seq !== undefined)

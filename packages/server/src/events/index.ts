@@ -7,13 +7,13 @@ import { createHistory } from './history.ts'
 import type { EventStore, NewEvent } from './ports.ts'
 import { openSequence } from './sequence.ts'
 import { readStreamStart, type StreamInput } from './stream-start.ts'
-import { type StreamItem, subscribe } from './subscription.ts'
+import { type Subscription, subscribe } from './subscription.ts'
 
 export type { TransientEvent } from './event-log.ts'
 export { idOf } from './event-log.ts'
 export type { EventRange, EventStore, LoggedEvent, NewEvent } from './ports.ts'
 export type { StreamInput } from './stream-start.ts'
-export type { StreamItem } from './subscription.ts'
+export type { StreamItem, Subscription } from './subscription.ts'
 
 export interface EventsOptions {
   store: EventStore
@@ -33,10 +33,10 @@ export interface Events extends Loop {
   /** Passes an event on through memory alone. */
   emit(event: TransientEvent): void
   /**
-   * Checks what is asked for, and gives the stream of it; see `subscribe`. Errors: INVALID_REQUEST (a type, filter or
+   * Checks what is asked for, and opens the stream of it; see `subscribe`. Errors: INVALID_REQUEST (a type, filter or
    * cursor that is none), FORBIDDEN (a type is named whose scope the key lacks).
    */
-  stream(principal: Principal, input: StreamInput, signal: AbortSignal): Promise<AsyncIterable<StreamItem>>
+  stream(principal: Principal, input: StreamInput, signal: AbortSignal): Promise<Subscription>
 }
 
 const trimRestMs = 60_000

@@ -5,32 +5,38 @@ import { setImmediate as endOfTick } from 'node:timers/promises'
 import type { Failure } from '../core/failure.ts'
 import { openEventsRoom } from '../testing/events-room.ts'
 import { testFolder } from '../testing/nexus.ts'
-import { idOf, type StreamInput, type StreamItem } from './index.ts'
+import { idOf, type LoggedEvent, type StreamInput, type StreamItem } from './index.ts'
 
 type Room = Awaited<ReturnType<typeof openEventsRoom>>
 
 /** Reads a stream until `enough` of what it says, and leaves it. */
-async function read({ events, admin }: Room, input: StreamInput, enough: (items: StreamItem[]) => boolean) {
-  const { signal } = new AbortController()
-  const items: StreamItem[] = []
-  for await (const item of await events.stream(admin, input, signal)) {
-    if (item.kind !== 'begin') items.push(item)
+async function read(room: Room, input: StreamInput, enough: (items: Item[]) => boolean) {
+  const items: Item[] = []
+  for await (const item of await open(room, input)) {
+    items.push(item)
     if (enough(items)) break
   }
   return items
 }
 
-async function iterate({ events, admin }: Room, event_types: string) {
-  const stream = await events.stream(admin, { event_types }, new AbortController().signal)
-  // biome-ignore lint/suspicious/noExplicitAny: each test knows what it looks at
-  const iterator = stream[Symbol.asyncIterator]() as AsyncIterator<any>
-  equal((await iterator.next()).value.kind, 'begin')
-  return iterator
+/** What a stream says, one event at a time. */
+type Item = { kind: 'event'; event: LoggedEvent } | Exclude<StreamItem, { kind: 'events' }>
+
+/** Opens a stream; what happens from then on is heard, read or not. */
+async function open({ events, admin }: Room, input: StreamInput): Promise<AsyncGenerator<Item>> {
+  return each(await events.stream(admin, input, new AbortController().signal))
 }
 
-const count = (n: number) => (items: StreamItem[]) => items.length >= n
-const subjects = (items: StreamItem[]) => items.map((item) => (item.kind === 'event' ? item.event.subject : item.kind))
-const seqs = (items: StreamItem[]) => items.flatMap((item) => (item.kind === 'event' ? [item.event.seq] : []))
+async function* each(stream: AsyncIterable<StreamItem>): AsyncGenerator<Item> {
+  for await (const item of stream) {
+    if (item.kind === 'events') yield* item.events.map((event) => ({ kind: 'event' as const, event }))
+    else yield item
+  }
+}
+
+const count = (n: number) => (items: Item[]) => items.length >= n
+const subjects = (items: Item[]) => items.map((item) => (item.kind === 'event' ? item.event.subject : item.kind))
+const seqs = (items: Item[]) => items.flatMap((item) => (item.kind === 'event' ? [item.event.seq] : []))
 
 test('what has a higher number waits for the transactions below it, and none of what rolled back is heard', async (t) => {
   const room = await openEventsRoom(t)
@@ -69,7 +75,7 @@ test('readers that come and go while a writer runs get each event once, in order
     room.emit('last')
   }
   const follow = async (step: number) => {
-    const isLast = (items: StreamItem[]) => subjects(items).at(-1) === 'last'
+    const isLast = (items: Item[]) => subjects(items).at(-1) === 'last'
     const seen: number[] = []
     for (let last = 'earliest'; ; last = idOf(seen.at(-1)!)) {
       const items = await read(room, { last_event_id: last }, (items) => items.length >= step || isLast(items))
@@ -134,31 +140,45 @@ test('a cursor before what is still there is told so first, whether it was trimm
 
 test('a slow reader gets the newest frame of each device', async (t) => {
   const room = await openEventsRoom(t)
-  const frames = await iterate(room, 'telemetry.frame')
+  const frames = await open(room, { event_types: 'telemetry.frame' })
   const first = frames.next()
   await endOfTick()
   for (let i = 0; i < 5000; i++) room.emit(`d${i % 700}`, i)
   const items = [(await first).value]
   while (items.length < 700) items.push((await frames.next()).value)
-  const newest = items.map((item) => item.event.data.metrics.n as number)
   deepEqual(
-    newest,
+    items.map((item) => item.event.data.metrics.n),
     Array.from({ length: 700 }, (_, i) => 4300 + i),
   )
 })
 
 test('a slow reader of anything else is given what waits, told that more is lost, and no more', async (t) => {
   const room = await openEventsRoom(t, { keepMax: 10_000 })
-  const commands = await iterate(room, 'command.*')
-  const first = commands.next()
-  await endOfTick()
+  const commands = await open(room, { event_types: 'command.*' })
   for (let i = 0; i < 1100; i++) await room.publish(`c${i}`)
-  const items = [(await first).value]
-  for (let item = await commands.next(); !item.done; item = await commands.next()) items.push(item.value)
-  deepEqual([items.length, items.at(-1).kind], [1002, 'overflow'])
-  const last = idOf(items.at(-2).event.seq)
-  const rest = await read(room, { event_types: 'command.*', last_event_id: last }, count(99))
+  const items: Item[] = []
+  for await (const item of commands) items.push(item)
+  deepEqual([items.length, items.at(-1)!.kind], [1001, 'overflow'])
+  const last = idOf(seqs(items).at(-1)!)
+  const rest = await read(room, { event_types: 'command.*', last_event_id: last }, count(100))
   deepEqual(subjects(rest).at(-1), 'c1099')
+})
+
+test('a stream tells where it begins, and whether everything after its cursor is there', async (t) => {
+  const room = await openEventsRoom(t, { frames: { max: 2, bytesMax: 1 << 20, keepMs: 600_000 } })
+  const begin = async (input: StreamInput) => {
+    const { cursor, recovered } = await room.events.stream(room.admin, input, AbortSignal.abort())
+    return [cursor, recovered]
+  }
+  const [before] = await begin({})
+  for (const name of ['d1', 'd2', 'd3']) room.emit(name)
+  const after = (seq: number) => begin({ last_event_id: idOf(seq) })
+  const [released] = await begin({})
+  deepEqual(released, (before as number) + 3)
+  deepEqual(await after(before as number), [before, false])
+  deepEqual(await after((before as number) + 1), [(before as number) + 1, true])
+  deepEqual(await after((released as number) + 1), [(released as number) + 1, false])
+  deepEqual(await begin({ last_event_id: 'earliest' }), [0, true])
 })
 
 test('a type is refused that there is none of, or whose scope is missing; patterns narrow to what may be seen', async (t) => {

@@ -4,11 +4,12 @@ import { type EventStreamInput, eventsStream } from '@nexus/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Principal } from '../../core/context.ts'
 import { validator } from '../../core/validate.ts'
-import { idOf, type StreamItem } from '../../events/index.ts'
+import { idOf, type StreamItem, type Subscription } from '../../events/index.ts'
 import { admit } from '../http/admit.ts'
 import type { Call } from '../http/call.ts'
 import { coerceQuery } from '../http/input.ts'
 import type { HttpDeps } from '../http/ports.ts'
+import { joined } from '../joined.ts'
 import { createKeyWatch, type KeyWatch } from './key-watch.ts'
 import { renderEvent, renderNotice } from './render.ts'
 
@@ -36,9 +37,9 @@ export function mountEventStream(app: FastifyInstance, deps: HttpDeps): void {
     const call = token === undefined ? request : withToken(request, token)
     const principal = await admit(deps, eventsStream, call, reply)
     keys.requireRoom(call)
-    const items = await deps.events.stream(principal, query, ended.signal)
+    const stream = await deps.events.stream(principal, query, ended.signal)
     if (ended.signal.aborted || request.raw.socket.destroyed) reply.hijack().raw.destroy()
-    else await run(deps, request, reply, { call, principal, keys, items, ended })
+    else await run(deps, request, reply, { call, principal, keys, stream, ended })
   })
 }
 
@@ -60,12 +61,12 @@ interface Running {
   call: Call
   principal: Principal
   keys: KeyWatch
-  items: AsyncIterable<StreamItem>
+  stream: Subscription
   ended: AbortController
 }
 
 async function run(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply, running: Running): Promise<void> {
-  const { call, principal, keys, items, ended } = running
+  const { call, principal, keys, stream, ended } = running
   reply.hijack()
   const { raw } = reply
   raw.writeHead(200, {
@@ -74,7 +75,8 @@ async function run(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply,
     'cache-control': 'no-store, no-transform',
     'x-accel-buffering': 'no',
   })
-  raw.write(`retry: ${retryMs}\n: connected\n\n`)
+  // An id without data moves a browser's cursor and is no event.
+  raw.write(`retry: ${retryMs}\n: connected\n\nid: ${idOf(stream.cursor)}\n\n`)
   let farewell: [type: string, data: object] | undefined
   const end = (type?: string, data = {}) => {
     if (type !== undefined) farewell ??= [type, data]
@@ -86,10 +88,13 @@ async function run(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply,
   deps.signal.addEventListener('abort', stopped, { once: true })
   try {
     if (deps.signal.aborted) stopped()
-    for await (const item of items) {
-      send(raw, item)
-      // What is left waits in the subscription, which has a bound of its own.
-      if (raw.writableLength > unsentBytesMax && !(await drained(raw, ended.signal))) break
+    for await (const item of stream) {
+      for (const piece of piecesOf(item)) {
+        raw.write(piece)
+        // What is left waits in the subscription, which has a bound of its own.
+        if (raw.writableLength > unsentBytesMax && !(await drained(raw, ended.signal))) ended.abort()
+        if (ended.signal.aborted) break
+      }
     }
   } catch (cause) {
     deps.onBug(cause, { requestId: request.id, method: request.method, url: request.url })
@@ -112,24 +117,17 @@ function drained(raw: ServerResponse, ended: AbortSignal): Promise<boolean> {
   )
 }
 
-function send(raw: ServerResponse, item: StreamItem): void {
+function piecesOf(item: StreamItem): Iterable<string | Buffer> {
   switch (item.kind) {
-    case 'begin':
-      // An id without data moves a browser's cursor and is no event.
-      raw.write(`id: ${idOf(item.seq)}\n\n`)
-      return
-    case 'event':
-      raw.write(renderEvent(item.event))
-      return
+    case 'events':
+      return joined(item.events, renderEvent)
     case 'gap': {
       const data = { requested: idOf(item.requested), first_available: idOf(item.firstAvailable) }
-      raw.write(renderNotice('stream.gap', data))
-      return
+      return [renderNotice('stream.gap', data)]
     }
     case 'overflow':
-      raw.write(renderNotice('stream.overflow', { reason: 'slow_reader' }))
-      return
+      return [renderNotice('stream.overflow', { reason: 'slow_reader' })]
     default:
-      item satisfies never
+      return item satisfies never
   }
 }
