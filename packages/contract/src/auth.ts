@@ -23,6 +23,14 @@ const settings = {
   rate_limits: byBucket(RateLimit, 'Requests a minute by bucket; what is left out keeps the default'),
 }
 
+/** What a ticket is. */
+export const ticketPattern = '^nxs_ticket_[\\w-]{32}$'
+
+export const Ticket = Type.String({
+  pattern: ticketPattern,
+  description: 'A single-use ticket; see `POST /v1/auth/tickets`',
+})
+
 /** An API key as it shows after it was made: never its secret. */
 export const ApiKey = Type.Object({
   key_id: Id,
@@ -152,4 +160,18 @@ export const keysRotate = operation({
   ),
   output: ApiKeyCreated,
   errors: ['NOT_FOUND', 'CONFLICT', 'VALIDATION_ERROR'],
+})
+
+export const ticketsCreate = operation({
+  id: 'auth.tickets.create',
+  summary: 'Make a ticket that opens one stream or WebSocket in place of the key',
+  description:
+    'For browsers, whose streams can send no headers: the address then holds no key. A ticket works once, as `?ticket=`, within 30 seconds; what it opens permits what the key does, for as long as the key does.',
+  effect: 'write',
+  scope: null,
+  rate: 'other',
+  http: 'POST /v1/auth/tickets',
+  status: 201,
+  input: Type.Object({}, { additionalProperties: false }),
+  output: Type.Object({ ticket: Ticket, expires_at: Timestamp }),
 })

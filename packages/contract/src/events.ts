@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { Ticket } from './auth.ts'
 import { operation } from './operation.ts'
 import type { Scope } from './scopes.ts'
 import { Cursor, Timestamp } from './shapes.ts'
@@ -50,7 +51,7 @@ export const eventScopes = {
 export const streamEvents = ['stream.gap', 'stream.overflow', 'stream.expired', 'stream.shutdown'] as const
 
 export const EventId = Type.String({
-  pattern: '^evt-\\d{1,16}$',
+  pattern: '^evt-\\d{1,15}$',
   description: 'The id of an event, as in `evt-12345`; opaque',
 })
 
@@ -145,6 +146,7 @@ export const EventStreamInput = Type.Object(
     token: Type.Optional(
       Type.String({ minLength: 1, maxLength: 4096, description: 'The API key, for clients that can send no headers' }),
     ),
+    ticket: Type.Optional(Ticket),
   },
   { additionalProperties: false },
 )

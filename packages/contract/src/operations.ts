@@ -1,4 +1,4 @@
-import { keysCreate, keysGet, keysList, keysRevoke, keysRotate, keysUpdate } from './auth.ts'
+import { keysCreate, keysGet, keysList, keysRevoke, keysRotate, keysUpdate, ticketsCreate } from './auth.ts'
 import { eventsList, tracesGet } from './events.ts'
 import type { InputOf, Operation, OutputOf } from './operation.ts'
 import {
@@ -30,6 +30,7 @@ export const operations = {
   'auth.keys.update': keysUpdate,
   'auth.keys.revoke': keysRevoke,
   'auth.keys.rotate': keysRotate,
+  'auth.tickets.create': ticketsCreate,
   'events.list': eventsList,
   'traces.get': tracesGet,
 } as const satisfies Record<string, Operation>

@@ -19,6 +19,7 @@ import {
   createIdempotencyStore,
   createKeyStore,
   createRetentionStore,
+  createTicketStore,
   openSealer,
   openState,
 } from './storage/state/index.ts'
@@ -132,7 +133,13 @@ async function compose(
   const shared = await sharedWindows(config, log)
   if (shared) closers.push(() => shared.stop())
   const rates = createRateLimits({ limits: config.rateLimits, clock, shared })
-  const auth = createAuth({ store: createKeyStore(state), clock, pepper: sealer.derive('key pepper'), log })
+  const auth = createAuth({
+    store: createKeyStore(state),
+    tickets: createTicketStore(state),
+    clock,
+    pepper: sealer.derive('key pepper'),
+    log,
+  })
   const idempotency = createIdempotency({ store: createIdempotencyStore(state, sealer), clock, log })
   const adminKey = await auth.ensureAdminKey({ given: config.adminKey, file: folder('admin.key') })
   if (adminKey.outcome === 'given_key_refused')
@@ -147,6 +154,8 @@ async function compose(
       gate,
       authenticate: auth.authenticate,
       authenticateCached: auth.authenticateCached,
+      authenticateTicket: auth.authenticateTicket,
+      principalOf: auth.principalOf,
       spendAddress: rates.spendAddress,
       telemetry,
       events,
@@ -155,6 +164,7 @@ async function compose(
       ready: () => !stopping.signal.aborted && !ingestLog.hasFailed(),
       metrics: async () => ({ contentType: observed.contentType, text: await observed.text() }),
       observe: observed.observeRequest,
+      countConnection: observed.countConnection,
       onBug: (err, { requestId, method, url }) =>
         log.error({ err, request_id: requestId, method, url: redactUrl(url) }, 'A request failed'),
       signal: stopping.signal,
@@ -164,6 +174,9 @@ async function compose(
       requestTimeoutMs: config.requestTimeoutSeconds * 1000,
       tls: readTls(config),
       version: version(),
+      streamsPerKey: config.streamsPerKey,
+      connectionsPerKey: config.connectionsPerKey,
+      messagesLimited: config.rateLimits !== 'off',
     },
   )
 

@@ -14,6 +14,7 @@ const series = {
   nexus_drain_duration_seconds: 'histogram',
   nexus_drained_frames_total: 'counter',
   nexus_drain_batch_frames: 'gauge',
+  nexus_connections: 'gauge',
   nexus_ingest_log_frames: 'gauge',
   nexus_ingest_log_bytes: 'gauge',
   nexus_ingest_log_age_seconds: 'gauge',

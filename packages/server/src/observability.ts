@@ -14,7 +14,7 @@ export function createLog(level: Config['logLevel']) {
 
 /** A query string can carry a token; logs show that there was one. */
 export function redactUrl(url: string): string {
-  return url.replace(/([?&](?:token|key|api_key|access_token)=)[^&#]*/gi, '$1[redacted]')
+  return url.replace(/([?&](?:token|ticket|key|api_key|access_token)=)[^&#]*/gi, '$1[redacted]')
 }
 
 export type Metrics = ReturnType<typeof createMetrics>
@@ -53,6 +53,12 @@ export function createMetrics(read: {
     help: 'Frames in the last drained batch',
     registers,
   })
+  const connections = new Gauge({
+    name: 'nexus_connections',
+    help: 'Connections that stay open: event streams and WebSockets',
+    labelNames: ['transport'],
+    registers,
+  })
   gauge('nexus_ingest_log_frames', 'Accepted frames that are not yet in the store', () => read.depth().frames)
   gauge('nexus_ingest_log_bytes', 'Their size', () => read.depth().bytes)
   gauge('nexus_ingest_log_age_seconds', 'How long the oldest of them has waited', () => {
@@ -81,6 +87,7 @@ export function createMetrics(read: {
     text: () => registry.metrics(),
     observeRequest: (operation: OperationId | 'none', code: number, took: number) =>
       requests.observe(operation, code, took),
+    countConnection: (transport: 'sse' | 'websocket', change: 1 | -1) => connections.inc({ transport }, change),
     observeQuery: (took: number) => queries.observe(took),
     observeDrain(frames: number, ms: number) {
       drains.observe(ms / 1000)

@@ -6,8 +6,9 @@ import { type BadKeys, unauthorized } from './bad-keys.ts'
 import { addressFilter } from './cidr.ts'
 import type { Hasher } from './hasher.ts'
 import { keyIdOf } from './key-format.ts'
-import type { KeyRecord, KeyStore, SecretMark } from './ports.ts'
+import type { KeyRecord, KeyStore, SecretMark, TicketStore } from './ports.ts'
 import { digestOf, tagMatches } from './secret-mark.ts'
+import { isTicket, ticketDigest } from './tickets.ts'
 import type { Uses } from './uses.ts'
 import type { VerifiedKey, VerifiedKeys } from './verified-keys.ts'
 
@@ -23,10 +24,15 @@ export interface Authenticator {
    * as the connection does, the digest of the key that it sends again and again is made but once.
    */
   authenticateCached(key: string, address: string, connection?: object): Principal | undefined
+  /** Whose ticket this is; it is used up by it. Errors: as `authenticate`. */
+  authenticateTicket(ticket: string, address: string): Promise<Principal>
+  /** Who a key stands for as it is now, for a caller that has shown it before. Errors: UNAUTHORIZED. */
+  principalOf(keyId: string, address: string): Promise<Principal>
 }
 
 export interface AuthenticatorDeps {
   store: KeyStore
+  tickets: TicketStore
   clock: Clock
   pepper: KeyObject
   hasher: Hasher
@@ -36,7 +42,7 @@ export interface AuthenticatorDeps {
 }
 
 export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
-  const { clock, pepper, verified, uses, badKeys } = deps
+  const { store, tickets, clock, pepper, verified, uses, badKeys } = deps
   const checks = new Map<string, Promise<VerifiedKey | undefined>>()
   const connections = new WeakMap<object, { key: string; digest: string }>()
 
@@ -55,6 +61,12 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     return check
   }
 
+  const present = async (keyId: string, address: string): Promise<Principal | undefined> => {
+    const record = await store.find(keyId)
+    if (!record || record.shown.revoked_at !== null) return undefined
+    return admit(toVerified(record.shown, Number.POSITIVE_INFINITY), address)
+  }
+
   return {
     async authenticate(key, address) {
       const keyId = keyIdOf(key)
@@ -71,6 +83,18 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
       const digest = digestOf(pepper, key)
       if (connection) connections.set(connection, { key, digest })
       return admit(verified.get(digest), address)
+    },
+    async authenticateTicket(ticket, address) {
+      if (!isTicket(ticket)) throw unauthorized()
+      const taken = await tickets.write((tx) => tickets.take(tx, ticketDigest(ticket), clock.now()))
+      const principal = taken && (await present(taken.keyId, address))
+      if (!principal) throw badKeys.refuse(address)
+      return principal
+    },
+    async principalOf(keyId, address) {
+      const principal = await present(keyId, address)
+      if (!principal) throw unauthorized()
+      return principal
     },
   }
 }

@@ -6,7 +6,7 @@ import { type Authenticator, createAuthenticator } from './authenticate.ts'
 import { createBadKeys } from './bad-keys.ts'
 import { type AuthHandlers, authHandlers } from './handlers.ts'
 import { createHasher, type Hasher } from './hasher.ts'
-import type { KeyStore, Log } from './ports.ts'
+import type { KeyStore, Log, TicketStore } from './ports.ts'
 import { Uses } from './uses.ts'
 import { VerifiedKeys } from './verified-keys.ts'
 
@@ -22,6 +22,7 @@ export type {
   SecretMark,
   SharedCounts,
   StoredCall,
+  TicketStore,
   WindowPart,
 } from './ports.ts'
 export { createRateLimits, type RateLimitOptions, type RateLimits } from './rate-limits.ts'
@@ -29,6 +30,7 @@ export { createSharedWindows, type SharedWindows } from './shared-windows.ts'
 
 export interface AuthDeps {
   store: KeyStore
+  tickets: TicketStore
   clock: Clock
   /** Keys the digests under which keys are recognised; the same at each start. */
   pepper: Uint8Array
@@ -52,7 +54,7 @@ const flushMs = 60_000
 
 /** API keys: who calls, and the operations on keys. */
 export function createAuth(deps: AuthDeps): Auth {
-  const { store, clock, log, hasher = createHasher() } = deps
+  const { store, tickets, clock, log, hasher = createHasher() } = deps
   const pepper = createSecretKey(deps.pepper)
   const verified = new VerifiedKeys(clock)
   const uses = new Uses(store)
@@ -70,12 +72,16 @@ export function createAuth(deps: AuthDeps): Auth {
   const flush = () => uses.flush()
   const loop = createLoop({
     restMs: flushMs,
-    run: flush,
-    onError: (err) => log.error({ err }, 'When keys were last used could not be written down; trying again later'),
+    async run() {
+      await flush()
+      await tickets.sweep(clock.now())
+    },
+    onError: (err) =>
+      log.error({ err }, 'Uses of keys could not be written down, or tickets not removed; trying later'),
   })
   return {
-    ...createAuthenticator({ store, clock, pepper, hasher, verified, uses, badKeys: createBadKeys(clock) }),
-    handlers: authHandlers(keyDeps),
+    ...createAuthenticator({ store, tickets, clock, pepper, hasher, verified, uses, badKeys: createBadKeys(clock) }),
+    handlers: authHandlers(keyDeps, tickets),
     ensureAdminKey: (options) => ensureAdminKey(keyDeps, options),
     forget,
     flush,

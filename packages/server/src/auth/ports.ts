@@ -34,6 +34,15 @@ export interface KeyStore {
   noteUses(tx: Tx, uses: readonly (readonly [keyId: string, at: number])[]): Promise<void>
 }
 
+export interface TicketStore {
+  write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>
+  insert(tx: Tx, ticket: { digest: string; keyId: string; expiresAt: number }): Promise<void>
+  /** Takes a ticket that has not expired, once and for all; undefined: there is none. */
+  take(tx: Tx, digest: string, now: number): Promise<{ keyId: string } | undefined>
+  /** Removes what has expired. */
+  sweep(now: number): Promise<void>
+}
+
 /** One use of an idempotency key: the same value under another operation or API key is another call. */
 export interface StoredCall {
   keyId: string

@@ -174,6 +174,20 @@ export const configKeys = {
     maximum: 65_536,
     description: 'About how much memory the events of frames may take; beyond, the oldest go',
   }),
+  streamsPerKey: integer({
+    default: 100,
+    unit: 'streams',
+    minimum: 1,
+    maximum: 1_000_000,
+    description: 'How many event streams (Server-Sent Events) a key may have at a time',
+  }),
+  connectionsPerKey: integer({
+    default: 20,
+    unit: 'connections',
+    minimum: 1,
+    maximum: 1_000_000,
+    description: 'How many WebSockets a key may have at a time',
+  }),
   headersTimeoutSeconds: integer({
     default: 10,
     unit: 'seconds',

@@ -4,7 +4,7 @@ import type { ErrorCode, ErrorDetails } from '@nexus/contract'
 export class Failure extends Error {
   readonly code: ErrorCode
   readonly details: ErrorDetails
-  /** Where HTTP has a finer status for the same code: 405, 406, 412, 413, 415, 417. */
+  /** Where HTTP has a finer status for the same code: 405, 406, 412, 413, 415, 417, 426. */
   readonly http: number | undefined
   readonly retryAfterSeconds: number | undefined
 

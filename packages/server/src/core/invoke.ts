@@ -132,7 +132,7 @@ async function bound(handler: Handler<OperationId>, ctx: Ctx, input: unknown) {
     verb.run(within as WriteCtx, input as Input<'auth.keys.create'>, ready) as Promise<unknown>
 }
 
-export function authorise(operation: Operation, principal: Principal): void {
+export function authorise(operation: Pick<Operation, 'scope'>, principal: Principal): void {
   if (operation.scope !== null && !holds(principal, operation.scope)) {
     throw fail('FORBIDDEN', { required_scope: operation.scope, issue: `needs the scope ${operation.scope}` })
   }

@@ -31,14 +31,16 @@ export function readCursor(id: string, field: string): number {
   return seq
 }
 
-/** Reads a filter that is given as JSON text; none matches everything. */
-export function readFilters(text: string | undefined, field: string): Matches {
-  if (text === undefined) return () => true
-  let filter: unknown
+/** Reads a filter, or its JSON text; none matches everything. */
+export function readFilters(given: string | object | undefined, field: string): Matches {
+  if (given === undefined) return () => true
+  return compileFilter(typeof given === 'string' ? parsed(given, field) : given, field)
+}
+
+function parsed(text: string, field: string): unknown {
   try {
-    filter = JSON.parse(text)
+    return JSON.parse(text)
   } catch {
     throw invalid(field, 'is not valid JSON')
   }
-  return compileFilter(filter, field)
 }

@@ -10,8 +10,8 @@ import { readTopics } from './topics.ts'
 /** What a subscriber asks for, as in the query of a stream. */
 export interface StreamInput {
   event_types?: string
-  /** JSON text. */
-  filters?: string
+  /** The filter, or its JSON text. */
+  filters?: string | object
   /** The id of the last event that was seen, or `earliest`. */
   last_event_id?: string
   /** Instead of an id: ISO 8601. */

@@ -27,7 +27,7 @@ export function envelopeIn(text: string, status: number): ErrorEnvelope['error']
   const body = JSON.parse(text)
   ok(envelope.Check(body), text.slice(0, 500))
   const { error } = body as ErrorEnvelope
-  const finer = error.code === 'INVALID_REQUEST' && [405, 406, 408, 413, 415, 417, 431].includes(status)
+  const finer = error.code === 'INVALID_REQUEST' && [405, 406, 408, 413, 415, 417, 426, 431].includes(status)
   equal(finer ? errorTable[error.code].http : status, errorTable[error.code].http, text.slice(0, 500))
   return error
 }

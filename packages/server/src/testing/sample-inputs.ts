@@ -18,5 +18,6 @@ export const sampleInputs: { [Id in OperationId]: (made: { keyId: string }) => I
   'auth.keys.get': ({ keyId }) => ({ key_id: keyId }),
   'auth.keys.update': ({ keyId }) => ({ key_id: keyId, name: 'changed' }),
   'auth.keys.revoke': ({ keyId }) => ({ key_id: keyId }),
+  'auth.tickets.create': () => ({}),
   'auth.keys.rotate': ({ keyId }) => ({ key_id: keyId, grace: '0s' }),
 }

@@ -5,7 +5,13 @@ import type { TestContext } from 'node:test'
 import type { ApiKeyCreate, ApiKeyCreated, Input, OperationId, Output } from '@nexus/contract'
 import type { Ctx, Principal } from '../../core/context.ts'
 import { createGate, type Handlers } from '../../core/invoke.ts'
-import { createIdempotencyStore, createKeyStore, openSealer, openState } from '../../storage/state/index.ts'
+import {
+  createIdempotencyStore,
+  createKeyStore,
+  createTicketStore,
+  openSealer,
+  openState,
+} from '../../storage/state/index.ts'
 import { createAuth, createHasher, createIdempotency, type KeyStore } from '../index.ts'
 
 export const admin: Principal = { keyId: 'key-root', scopes: ['admin'], deviceId: null, agentId: null, rateLimits: {} }
@@ -39,7 +45,8 @@ export async function startAuth(
       return slow.matches(secret, hashed)
     },
   }
-  const start = () => createAuth({ store: keys, clock, log, hasher, pepper: sealer.derive('api keys') })
+  const tickets = createTicketStore(engine)
+  const start = () => createAuth({ store: keys, tickets, clock, log, hasher, pepper: sealer.derive('api keys') })
   const auth = start()
   const idempotency = createIdempotency({ store: createIdempotencyStore(engine, sealer), clock, log })
   const gate = createGate({

@@ -9,6 +9,7 @@ export { createIdempotencyStore } from './idempotency.ts'
 export { createKeyStore } from './keys.ts'
 export { createRetentionStore } from './retention.ts'
 export { openSealer, type Sealer } from './sealer.ts'
+export { createTicketStore } from './tickets.ts'
 export { afterCommit } from './transaction.ts'
 
 export interface StateOptions extends PostgresOptions {

@@ -9,6 +9,7 @@ import {
   createIdempotencyStore,
   createKeyStore,
   createRetentionStore,
+  createTicketStore,
   openSealer,
   openState,
 } from './index.ts'
@@ -264,6 +265,24 @@ export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
     )
   })
 
+  guarantee('a ticket is taken once, and not after it expired', async ({ engine, tickets }) => {
+    const ticket = (digest: string) => ({ digest, keyId: 'key-a', expiresAt: 1000 })
+    await engine.write(async (tx) => {
+      for (const digest of ['one', 'two', 'late']) await tickets.insert(tx, ticket(digest))
+    })
+    const take = (digest: string, now: number) => engine.write((tx) => tickets.take(tx, digest, now))
+    const both = await Promise.all([take('one', 999), take('one', 999)])
+    deepEqual(
+      both.filter((taken) => taken !== undefined),
+      [{ keyId: 'key-a' }],
+    )
+    equal(await take('late', 1000), undefined)
+    await tickets.sweep(999)
+    deepEqual(await take('two', 999), { keyId: 'key-a' })
+    await tickets.sweep(1000)
+    deepEqual(await engine.reads.selectFrom('tickets').selectAll().execute(), [])
+  })
+
   guarantee('retention policies are replaced as a whole', async ({ engine, retention }) => {
     deepEqual(await retention.get(), { policies: [] })
     await engine.write((tx) => retention.put(tx, { policies: [{ metrics: 'cpu.*', keep: '30d' }] }))
@@ -299,6 +318,7 @@ async function storesOf(engine: Engine, masterKeyFile: string) {
     events: createEventStore(engine),
     idempotency: createIdempotencyStore(engine, sealer),
     retention: createRetentionStore(engine),
+    tickets: createTicketStore(engine),
   }
 }
 

@@ -7,6 +7,7 @@ export interface StateTables {
   events: EventsTable
   sequences: SequencesTable
   idempotency: IdempotencyTable
+  tickets: TicketsTable
   retention: RetentionTable
 }
 
@@ -63,6 +64,13 @@ export interface IdempotencyTable {
   /** Sealed JSON: an answer may carry a secret. */
   answer: string
   expires_at: number
+}
+
+export interface TicketsTable {
+  /** Of the ticket, by SHA-256. */
+  digest: Fixed<string>
+  key_id: Fixed<string>
+  expires_at: Fixed<number>
 }
 
 export interface RetentionTable {

@@ -2,6 +2,7 @@ import type { Operation } from '@nexus/contract'
 import type { Principal } from '../../core/context.ts'
 import { fail } from '../../core/failure.ts'
 import type { RateStatus } from '../../core/invoke.ts'
+import { type Credential, keyCredential, ticketCredential } from '../credential.ts'
 import { bearerOf, type Call, type HeaderSink } from './call.ts'
 import { rateHeaders } from './headers.ts'
 import type { HttpDeps } from './ports.ts'
@@ -27,26 +28,51 @@ export function admitKnown(deps: HttpDeps, operation: Rated, call: Call, reply: 
 }
 
 async function admitUnknown(deps: HttpDeps, operation: Rated, call: Call, reply: HeaderSink): Promise<Principal> {
-  const principal = await authenticate(deps, call, reply)
+  const principal = await authenticated(deps, call, reply, identify(deps, call))
   spendOrRefuse(deps.gate.spend(principal, operation.rate), reply, deps.now())
   return principal
 }
 
-async function authenticate(deps: HttpDeps, call: Call, reply: HeaderSink): Promise<Principal> {
+/** Whose key a request carries; spends nothing. */
+export async function identify(deps: HttpDeps, call: Call): Promise<Principal> {
+  return keyCredential(deps, bearerOf(call), call).identify()
+}
+
+/** What a caller that can send no headers may show instead of them. */
+export interface Shown {
+  key?: string | undefined
+  ticket?: string | undefined
+}
+
+/** The same as `admit` for a connection that stays: its credential tells later whether it still may. A key goes first. */
+export async function admitConnection(
+  deps: HttpDeps,
+  rated: Rated,
+  call: Call,
+  { key, ticket }: Shown,
+  reply: HeaderSink,
+): Promise<{ principal: Principal; credential: Credential }> {
+  const show = async () => {
+    if (key === undefined && ticket !== undefined) {
+      const principal = await deps.authenticateTicket(ticket, call.ip)
+      return { principal, credential: ticketCredential(deps, principal, call) }
+    }
+    const credential = keyCredential(deps, key, call)
+    return { principal: await credential.identify(), credential }
+  }
+  const admitted = await authenticated(deps, call, reply, show())
+  spendOrRefuse(deps.gate.spend(admitted.principal, rated.rate), reply, deps.now())
+  return admitted
+}
+
+/** Who is refused spends from its address. */
+async function authenticated<T>(deps: HttpDeps, call: Call, reply: HeaderSink, answer: Promise<T>): Promise<T> {
   try {
-    return await identify(deps, call)
+    return await answer
   } catch (cause) {
     spendOrRefuse(deps.spendAddress(call.ip, 'other'), reply, deps.now())
     throw cause
   }
-}
-
-/** Whose key a request carries; spends nothing. */
-export async function identify(deps: HttpDeps, call: Call): Promise<Principal> {
-  const token = bearerOf(call)
-  if (token === undefined)
-    throw fail('UNAUTHORIZED', { field: 'Authorization', issue: 'expected Bearer and an API key' })
-  return deps.authenticateCached(token, call.ip, call.socket) ?? (await deps.authenticate(token, call.ip))
 }
 
 /** Shows how the limit stands on the answer, and refuses what exceeds it. */

@@ -22,6 +22,9 @@ async function serve(t: TestContext, verb: (ctx: Ctx) => Promise<unknown>) {
     gate: { spend: () => rate, invoke: async (_id, ctx) => ({ output: await verb(ctx), replayed: false }) },
     authenticateCached: () => admin,
     authenticate: async () => admin,
+    authenticateTicket: async () => admin,
+    principalOf: async () => admin,
+    countConnection: () => {},
     spendAddress: () => rate,
     telemetry: undefined as never,
     events: undefined as never,
@@ -33,7 +36,10 @@ async function serve(t: TestContext, verb: (ctx: Ctx) => Promise<unknown>) {
     onBug: (cause) => void bugs.push(cause),
     signal: new AbortController().signal,
   }
-  const limits = { headersTimeoutMs: 10_000, requestTimeoutMs: 10_000, tls: undefined, version: '0' }
+  const limits = {
+    ...{ headersTimeoutMs: 10_000, requestTimeoutMs: 10_000, tls: undefined, version: '0' },
+    ...{ streamsPerKey: 1, connectionsPerKey: 1, messagesLimited: true },
+  }
   const app = createHttpServer(deps, limits)
   const connections: Socket[] = []
   app.server.on('connection', (socket: Socket) => void connections.push(socket))

@@ -39,7 +39,11 @@ export function bearerOf(call: Call): string | undefined {
 }
 
 /** The context of one HTTP call. The trace is that of `traceparent` (https://www.w3.org/TR/trace-context/), or a new one. */
-export function httpCtx(principal: Principal, call: Call, deps: { now(): number; signal: AbortSignal }): Ctx {
+export function httpCtx(
+  principal: Principal,
+  call: Pick<Call, 'id' | 'headers'>,
+  deps: { now(): number; signal: AbortSignal },
+): Ctx {
   const { traceparent } = call.headers
   const inherited = typeof traceparent === 'string' ? traceparentShape.exec(traceparent)?.[1] : undefined
   let traceId = inherited

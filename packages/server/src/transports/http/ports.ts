@@ -11,6 +11,8 @@ export interface HttpDeps {
   /** Cached keys answer in the same turn; others are looked up. */
   authenticateCached(token: string, address: string, connection: object): Principal | undefined
   authenticate(token: string, address: string): Promise<Principal>
+  authenticateTicket(ticket: string, address: string): Promise<Principal>
+  principalOf(keyId: string, address: string): Promise<Principal>
   spendAddress(address: string, bucket: RateBucket): RateStatus
   telemetry: Pick<Telemetry, 'send' | 'sendBatch'>
   events: Pick<Events, 'stream'>
@@ -20,6 +22,8 @@ export interface HttpDeps {
   ready(): boolean
   metrics(): Promise<{ contentType: string; text: string }>
   observe(operation: OperationId | 'none', status: number, seconds: number): void
+  /** Counts connections that stay open. */
+  countConnection(transport: 'sse' | 'websocket', change: 1 | -1): void
   onBug(cause: unknown, ctx: { requestId: string; method: string; url: string }): void
   /** Aborted when the server stops. */
   signal: AbortSignal

@@ -1,6 +1,6 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type Failure, fail } from '../../core/failure.ts'
+import { Failure, fail } from '../../core/failure.ts'
 import { requestIdOf } from './call.ts'
 import { errorAnswer } from './error-answer.ts'
 import { rateHeaders, securityHeaders } from './headers.ts'
@@ -23,6 +23,15 @@ export function refuseTunnel(deps: HttpDeps, request: IncomingMessage, socket: D
     { http: 405 },
   )
   answerByHand(deps, socket, failure, requestIdOf(request.headers['x-request-id']))
+}
+
+/** Answers what asks for a WebSocket but is no handshake of one (RFC 6455, 4.2.1). */
+export function refuseUpgrade(deps: HttpDeps, error: Error, socket: Duplex, { headers }: IncomingMessage): void {
+  const failure =
+    error instanceof Failure
+      ? error
+      : fail('INVALID_REQUEST', { field: 'request', issue: `is no WebSocket handshake: ${error.message}` })
+  answerByHand(deps, socket, failure, requestIdOf(headers['x-request-id']))
 }
 
 function connectionFailure(code: string | undefined): Failure {

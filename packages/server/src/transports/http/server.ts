@@ -10,6 +10,7 @@ import Fastify, {
 import { type Failure, fail } from '../../core/failure.ts'
 import { authorise } from '../../core/invoke.ts'
 import { mountEventStream } from '../sse/event-stream.ts'
+import { asksForWebSocket, openWebSockets, type WebSocketOptions } from '../ws/server.ts'
 import { identify } from './admit.ts'
 import { answerFailure } from './answer-failure.ts'
 import { BodyBudget } from './body-budget.ts'
@@ -32,12 +33,14 @@ declare module 'fastify' {
   }
 }
 
-export interface HttpOptions {
+export interface HttpOptions extends WebSocketOptions {
   headersTimeoutMs: number
   requestTimeoutMs: number
   tls: { cert: string; key: string } | undefined
   /** Of Nexus, as its API's description shows it. */
   version: string
+  /** How many event streams a key may have at a time. */
+  streamsPerKey: number
 }
 
 const urlLengthMax = 64 * 1024
@@ -56,7 +59,8 @@ export function createHttpServer(deps: HttpDeps, options: HttpOptions): FastifyI
   app.server.on('connect', (request, socket) => refuseTunnel(deps, request, socket))
   mountIngest(app, deps)
   mountOperations(app, deps, ingestOperations)
-  mountEventStream(app, deps)
+  mountEventStream(app, deps, options.streamsPerKey)
+  openWebSockets(app, deps, options)
   mountSystem(app, deps)
   mountDocuments(app, deps, options.version)
   openFrameLane(app, deps, {
@@ -85,6 +89,7 @@ function open(deps: HttpDeps, { headersTimeoutMs, requestTimeoutMs, tls }: HttpO
     requireHostHeader: false,
     maxHeaderSize: urlLengthMax + 16 * 1024,
     connectionsCheckingInterval: 1000,
+    shouldUpgradeCallback: asksForWebSocket,
   }
   if (tls === undefined) return Fastify({ ...common, http })
   const secure: FastifyHttpsOptions<Server> = {

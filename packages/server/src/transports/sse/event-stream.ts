@@ -2,15 +2,15 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { type EventStreamInput, eventsStream } from '@nexus/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Principal } from '../../core/context.ts'
 import { validator } from '../../core/validate.ts'
 import { idOf, type StreamItem, type Subscription } from '../../events/index.ts'
-import { admit } from '../http/admit.ts'
-import type { Call } from '../http/call.ts'
+import { admitConnection } from '../http/admit.ts'
+import { bearerOf } from '../http/call.ts'
 import { coerceQuery } from '../http/input.ts'
 import type { HttpDeps } from '../http/ports.ts'
 import { joined } from '../joined.ts'
-import { createKeyWatch, type KeyWatch } from './key-watch.ts'
+import { createKeyWatch } from '../key-watch.ts'
+import { Places } from '../places.ts'
 import { renderEvent, renderNotice } from './render.ts'
 
 /** What a browser waits before it connects again. */
@@ -25,21 +25,26 @@ const validate = validator(eventsStream.input, `query of ${eventsStream.id}`)
 
 /**
  * `GET /v1/events/stream`. An ordinary answer as long as anything can be refused; then a stream that ends when the client
- * goes, the key is no longer valid, the reader is too slow, or the server stops, and says which.
+ * goes, the key is no longer valid, the reader is too slow, or the server stops, and says which. A key has at most
+ * `streamsMax` at a time.
  */
-export function mountEventStream(app: FastifyInstance, deps: HttpDeps): void {
-  const keys = createKeyWatch(deps)
+export function mountEventStream(app: FastifyInstance, deps: HttpDeps, streamsMax: number): void {
+  const keys = createKeyWatch()
+  const places = new Places(streamsMax, 'streams')
   app.get(eventsStream.path, { exposeHeadRoute: false }, async (request, reply) => {
     // Before anything is awaited, for the client may go at any time.
     const ended = new AbortController()
     reply.raw.once('close', () => ended.abort())
-    const { token, ...query } = readQuery(request)
-    const call = token === undefined ? request : withToken(request, token)
-    const principal = await admit(deps, eventsStream, call, reply)
-    keys.requireRoom(call)
+    const { token, ticket, ...query } = readQuery(request)
+    const shown = { key: bearerOf(request) ?? token, ticket }
+    const { principal, credential } = await admitConnection(deps, eventsStream, request, shown, reply)
+    const leave = places.take(principal.keyId)
+    if (ended.signal.aborted) leave()
+    else ended.signal.addEventListener('abort', leave, { once: true })
     const stream = await deps.events.stream(principal, query, ended.signal)
+    const watch = (changed: () => void) => keys.watch(credential, principal, changed)
     if (ended.signal.aborted || request.raw.socket.destroyed) reply.hijack().raw.destroy()
-    else await run(deps, request, reply, { call, principal, keys, stream, ended })
+    else await run(deps, request, reply, { watch, stream, ended })
   })
 }
 
@@ -52,22 +57,17 @@ function readQuery(request: FastifyRequest): EventStreamInput {
   ) as EventStreamInput
 }
 
-/** A key in the header wins over one in the query. */
-function withToken({ id, ip, socket, headers }: FastifyRequest, token: string): Call {
-  return { id, ip, socket, headers: { authorization: `Bearer ${token}`, ...headers } }
-}
-
 interface Running {
-  call: Call
-  principal: Principal
-  keys: KeyWatch
+  /** Tells when the key no longer permits it; returns what ends the watch. */
+  watch: (changed: () => void) => () => void
   stream: Subscription
   ended: AbortController
 }
 
 async function run(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply, running: Running): Promise<void> {
-  const { call, principal, keys, stream, ended } = running
+  const { watch, stream, ended } = running
   reply.hijack()
+  deps.countConnection('sse', 1)
   const { raw } = reply
   raw.writeHead(200, {
     ...(reply.getHeaders() as Record<string, string>),
@@ -83,7 +83,7 @@ async function run(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply,
     ended.abort()
   }
   const heartbeat = setInterval(() => raw.write(':\n\n'), heartbeatMs)
-  const unwatch = keys.watch(call, principal, () => end('stream.expired', { reason: 'key_changed' }))
+  const unwatch = watch(() => end('stream.expired', { reason: 'key_changed' }))
   const stopped = () => end('stream.shutdown')
   deps.signal.addEventListener('abort', stopped, { once: true })
   try {
@@ -101,6 +101,7 @@ async function run(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply,
   } finally {
     clearInterval(heartbeat)
     unwatch()
+    deps.countConnection('sse', -1)
     deps.signal.removeEventListener('abort', stopped)
     if (farewell) raw.write(renderNotice(...farewell))
     if (raw.writableLength > unsentBytesMax) raw.destroy()

@@ -1,0 +1,34 @@
+import type { TicketStore } from '../../auth/index.ts'
+import type { StateEngine } from './engine.ts'
+import { within } from './transaction.ts'
+
+export function createTicketStore(engine: StateEngine): TicketStore {
+  return {
+    write: (fn) => engine.write(fn),
+
+    async insert(tx, { digest, keyId, expiresAt }) {
+      await within(tx).insertInto('tickets').values({ digest, key_id: keyId, expires_at: expiresAt }).execute()
+    },
+
+    async take(tx, digest, now) {
+      const row = await within(tx)
+        .deleteFrom('tickets')
+        .where('digest', '=', digest)
+        .where('expires_at', '>', now)
+        .returning('key_id')
+        .executeTakeFirst()
+      return row && { keyId: row.key_id }
+    },
+
+    async sweep(now) {
+      const expired = await engine.reads
+        .selectFrom('tickets')
+        .select('digest')
+        .where('expires_at', '<=', now)
+        .limit(1)
+        .execute()
+      if (expired.length === 0) return
+      await engine.write((tx) => within(tx).deleteFrom('tickets').where('expires_at', '<=', now).execute())
+    },
+  }
+}

@@ -1,0 +1,32 @@
+import type { Principal } from '../core/context.ts'
+import { type Failure, fail } from '../core/failure.ts'
+import type { Call } from './http/call.ts'
+import type { HttpDeps } from './http/ports.ts'
+
+/** What a caller has shown for who it is, to be looked at again for as long as its connection lasts. */
+export interface Credential {
+  /** The same for all connections of a key from an address. */
+  readonly name: string
+  /** Whom it stands for now. Errors: as `authenticate` in the room of keys. */
+  identify(): Principal | Promise<Principal>
+}
+
+type Deps = Pick<HttpDeps, 'authenticate' | 'authenticateCached' | 'principalOf'>
+
+/** Errors: UNAUTHORIZED where no key is given. */
+export function keyCredential(deps: Deps, key: string | undefined, { ip, socket }: Call): Credential {
+  if (key === undefined) throw noKey()
+  return {
+    name: `${ip} ${key}`,
+    identify: () => deps.authenticateCached(key, ip, socket) ?? deps.authenticate(key, ip),
+  }
+}
+
+/** What a ticket has left behind: its key, which nobody has shown here. */
+export function ticketCredential(deps: Deps, { keyId }: Principal, { ip }: Call): Credential {
+  return { name: `${ip} ${keyId}`, identify: () => deps.principalOf(keyId, ip) }
+}
+
+function noKey(): Failure {
+  return fail('UNAUTHORIZED', { field: 'Authorization', issue: 'expected Bearer and an API key' })
+}

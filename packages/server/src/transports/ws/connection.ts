@@ -1,0 +1,182 @@
+import type { Duplex } from 'node:stream'
+import {
+  type ClientEnvelope,
+  type CloseCode,
+  type Invoke,
+  type Subscribe,
+  websocketLimits,
+  websocketPath,
+} from '@nexus/contract'
+import type { WebSocket } from 'ws'
+import type { Principal } from '../../core/context.ts'
+import { type Failure, fail } from '../../core/failure.ts'
+import { toFailure } from '../http/error-answer.ts'
+import type { HttpDeps } from '../http/ports.ts'
+import { closeWebSocket } from './close.ts'
+import { invokeOperation } from './invoke-operation.ts'
+import { readEnvelope, readMessage } from './message.ts'
+import { errorPayload } from './message-out.ts'
+import { MessageRate } from './message-rate.ts'
+import { Outbox } from './outbox.ts'
+import { Subscriptions } from './subscriptions.ts'
+
+export interface ConnectionOptions {
+  ws: WebSocket
+  socket: Duplex
+  principal: Principal
+  /** Whether the client's messages are counted. */
+  limited: boolean
+}
+
+/** One WebSocket. States: open -> closing (a close code was sent, nothing is heard any more) -> closed. */
+export class Connection {
+  readonly #deps: HttpDeps
+  readonly #ws: WebSocket
+  readonly #principal: Principal
+  readonly #outbox: Outbox
+  readonly #subscriptions: Subscriptions
+  readonly #rate: MessageRate | undefined
+  #calls = 0
+  #refusedSubscriptions = 0
+  #gone: AbortController | undefined
+  /** When the client was heard last, by `performance.now()`. */
+  heardAt = performance.now()
+
+  constructor(deps: HttpDeps, { ws, socket, principal, limited }: ConnectionOptions) {
+    this.#deps = deps
+    this.#ws = ws
+    this.#principal = principal
+    this.#outbox = new Outbox(socket, deps.now, () => this.close(1008, 'slow_reader'))
+    this.#subscriptions = new Subscriptions({
+      events: deps.events,
+      outbox: this.#outbox,
+      now: deps.now,
+      onBug: (cause) => this.#fail(cause),
+    })
+    this.#rate = limited ? new MessageRate(performance.now()) : undefined
+    ws.on('message', (data, isBinary) => this.#heard(data as Buffer, isBinary))
+    ws.on('pong', this.#alive).on('ping', this.#alive)
+    ws.on('close', () => this.#closed())
+    // What the client did wrong is told by the close code.
+    ws.on('error', () => {})
+  }
+
+  ping(): void {
+    this.#ws.ping()
+  }
+
+  /** Says goodbye; who does not answer that is cut off. */
+  close(code: CloseCode, reason: string, type?: 'stream.expired' | 'stream.shutdown'): void {
+    if (this.#ws.readyState !== this.#ws.OPEN) return
+    this.#subscriptions.endAll()
+    if (type) this.#outbox.notify({ type, payload: { reason } })
+    closeWebSocket(this.#ws, code, reason)
+  }
+
+  readonly #alive = (): void => {
+    this.heardAt = performance.now()
+  }
+
+  #closed(): void {
+    this.#subscriptions.endAll()
+    this.#gone?.abort()
+  }
+
+  #heard(data: Buffer, isBinary: boolean): void {
+    this.#alive()
+    if (this.#ws.readyState !== this.#ws.OPEN) return
+    const envelope = isBinary ? undefined : this.#read(data)
+    if (isBinary) this.close(1003, 'binary_message')
+    if (!envelope) return
+    const rate = this.#rate?.take(this.heardAt) ?? 'taken'
+    if (rate === 'exceeded') this.close(4001, 'too_many_messages')
+    else if (rate === 'refused') this.#refuse(envelope.id, tooManyMessages())
+    else this.#serve(envelope).catch((cause) => this.#refuse(envelope.id, cause))
+  }
+
+  #read(data: Buffer): ClientEnvelope | undefined {
+    try {
+      return readEnvelope(data.toString())
+    } catch (cause) {
+      this.#refuse(undefined, cause)
+      this.close(1002, 'malformed_message')
+      return undefined
+    }
+  }
+
+  async #serve(envelope: ClientEnvelope): Promise<void> {
+    const { id } = envelope
+    if (envelope.type === 'subscribe') return this.#subscribe(envelope)
+    const { type, payload } = readMessage(envelope)
+    switch (type) {
+      case 'ping':
+        return this.#outbox.answer(id, { type: 'pong' })
+      case 'unsubscribe':
+        return this.#unsubscribe(id, payload as { subscription_id: string })
+      case 'invoke':
+        return this.#invoke(id, payload as Invoke)
+      default:
+        throw new Error(`no answer to ${type}`)
+    }
+  }
+
+  async #subscribe(envelope: ClientEnvelope): Promise<void> {
+    try {
+      const { payload } = readMessage(envelope)
+      const { begun, run } = await this.#subscriptions.begin(this.#principal, payload as Subscribe)
+      this.#outbox.answer(envelope.id, { type: 'subscribed', payload: begun })
+      run()
+    } catch (cause) {
+      const { code } = toFailure(cause)
+      this.#refuse(envelope.id, cause)
+      if (code !== 'INVALID_REQUEST' && code !== 'FORBIDDEN') return
+      if (++this.#refusedSubscriptions >= websocketLimits.refusedSubscriptions)
+        this.close(4002, 'invalid_subscriptions')
+    }
+  }
+
+  #unsubscribe(id: string | undefined, { subscription_id }: { subscription_id: string }): void {
+    if (!this.#subscriptions.end(subscription_id))
+      throw fail('NOT_FOUND', { field: 'subscription_id', issue: 'names no subscription of this connection' })
+    this.#outbox.answer(id, { type: 'unsubscribed', payload: { subscription_id } })
+  }
+
+  async #invoke(id: string | undefined, call: Invoke): Promise<void> {
+    if (this.#calls >= websocketLimits.calls) throw tooManyCalls()
+    this.#calls++
+    this.#gone ??= new AbortController()
+    try {
+      const payload = await invokeOperation(this.#deps, this.#principal, call, this.#gone.signal)
+      this.#outbox.answer(id, { type: 'invoked', payload })
+    } finally {
+      this.#calls--
+    }
+  }
+
+  #refuse(id: string | undefined, cause: unknown): void {
+    const failure = toFailure(cause)
+    if (failure.code === 'INTERNAL_ERROR' || failure.cause) this.#tell(failure.cause ?? failure, id)
+    this.#outbox.answer(id, { type: 'error', payload: errorPayload(failure) })
+  }
+
+  #fail(cause: unknown): void {
+    this.#tell(cause, undefined)
+    this.close(1011, 'internal_error')
+  }
+
+  #tell(cause: unknown, id: string | undefined): void {
+    this.#deps.onBug(cause, { requestId: id ?? 'none', method: 'WebSocket', url: websocketPath })
+  }
+}
+
+function tooManyMessages(): Failure {
+  const { messagesPerSecond: limit, messagesBurst } = websocketLimits
+  const issue = `at most ${limit} messages a second, ${messagesBurst} at once: this one was not acted on`
+  return fail('RATE_LIMIT_EXCEEDED', { reason: 'too_many_messages', limit, issue }, { retryAfterSeconds: 1 })
+}
+
+function tooManyCalls(): Failure {
+  const limit = websocketLimits.calls
+  const issue = `${limit} calls of this connection are under way: wait for one of them`
+  return fail('RATE_LIMIT_EXCEEDED', { reason: 'too_many_calls', limit, issue }, { retryAfterSeconds: 1 })
+}

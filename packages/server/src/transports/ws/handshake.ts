@@ -1,0 +1,26 @@
+import { websocketBearerPrefix, websocketProtocol } from '@nexus/contract'
+import type { Shown } from '../http/admit.ts'
+import { bearerOf, type Call } from '../http/call.ts'
+
+/**
+ * What a client shows for who it is: the key in `Authorization`, else behind the subprotocol `nexus.bearer.`, else in the
+ * query as `token` (specification, "Connection"); or a ticket in the query.
+ */
+export function shownBy(call: Call, url: string): Shown {
+  const query = new URLSearchParams(url.split('?', 2)[1])
+  return {
+    key: bearerOf(call) ?? keyInProtocols(call) ?? query.get('token') ?? undefined,
+    ticket: query.get('ticket') ?? undefined,
+  }
+}
+
+/** The answer to the subprotocols of a client: never the one that holds its key. */
+export function chooseProtocol(offered: ReadonlySet<string>): string | false {
+  return offered.has(websocketProtocol) && websocketProtocol
+}
+
+function keyInProtocols({ headers }: Call): string | undefined {
+  const offered = headers['sec-websocket-protocol']?.split(',').map((protocol) => protocol.trim())
+  const bearer = offered?.find((protocol) => protocol.startsWith(websocketBearerPrefix))
+  return bearer && Buffer.from(bearer.slice(websocketBearerPrefix.length), 'base64url').toString()
+}

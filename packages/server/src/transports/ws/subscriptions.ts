@@ -1,0 +1,126 @@
+import { channels, type Subscribe, websocketLimits } from '@nexus/contract'
+import type { Principal } from '../../core/context.ts'
+import { fail, invalid } from '../../core/failure.ts'
+import { authorise } from '../../core/invoke.ts'
+import { type Events, idOf, type StreamInput, type StreamItem, type Subscription } from '../../events/index.ts'
+import { joined } from '../joined.ts'
+import { noticeFrame, type Outbox } from './outbox.ts'
+import { eventFrame } from './render.ts'
+
+export interface SubscriptionsDeps {
+  events: Pick<Events, 'stream'>
+  outbox: Outbox
+  now(): number
+  /** Something failed that should not have. */
+  onBug(cause: unknown): void
+}
+
+/** What `subscribed` tells. */
+export interface Begun {
+  subscription_id: string
+  cursor: string
+  recovered: boolean
+}
+
+/** The subscriptions of one connection. */
+export class Subscriptions {
+  readonly #deps: SubscriptionsDeps
+  readonly #open = new Map<string, AbortController>()
+  #opened = 0
+
+  constructor(deps: SubscriptionsDeps) {
+    this.#deps = deps
+  }
+
+  /**
+   * Opens a subscription. What it brings is sent once `run` was called, after the acknowledgement.
+   * Errors: INVALID_REQUEST, FORBIDDEN, RATE_LIMIT_EXCEEDED (a hundred are open).
+   */
+  async begin(principal: Principal, asked: Subscribe): Promise<{ begun: Begun; run(): void }> {
+    authorise(channels[asked.channel], principal)
+    const input = streamInput(asked)
+    if (this.#open.size >= websocketLimits.subscriptions) throw tooMany()
+    const id = `sub-${++this.#opened}`
+    const ended = new AbortController()
+    this.#open.set(id, ended)
+    try {
+      const stream = await this.#deps.events.stream(principal, input, ended.signal)
+      const begun = { subscription_id: id, cursor: idOf(stream.cursor), recovered: stream.recovered }
+      return { begun, run: () => void this.#run(id, stream, ended.signal) }
+    } catch (cause) {
+      this.end(id)
+      throw cause
+    }
+  }
+
+  /** False: there is none of that name. */
+  end(id: string): boolean {
+    this.#open.get(id)?.abort()
+    return this.#open.delete(id)
+  }
+
+  endAll(): void {
+    for (const id of this.#open.keys()) this.end(id)
+  }
+
+  async #run(id: string, stream: Subscription, signal: AbortSignal): Promise<void> {
+    const { outbox, now, onBug } = this.#deps
+    try {
+      for await (const item of stream) {
+        for (const frames of framesOf(item, id, now)) {
+          // What is left waits in the subscription, which has a bound of its own.
+          if (outbox.isFull) await outbox.drained(signal)
+          if (signal.aborted) return
+          outbox.write(frames)
+        }
+      }
+    } catch (cause) {
+      onBug(cause)
+    } finally {
+      this.end(id)
+    }
+  }
+}
+
+function framesOf(item: StreamItem, id: string, now: () => number): Iterable<Buffer> {
+  const notice = (type: 'stream.gap' | 'stream.overflow', payload: object) =>
+    noticeFrame({ type, payload, subscription_id: id }, now())
+  switch (item.kind) {
+    case 'events':
+      return joined(item.events, (event) => eventFrame(event, id))
+    case 'gap':
+      return [notice('stream.gap', { requested: idOf(item.requested), first_available: idOf(item.firstAvailable) })]
+    case 'overflow':
+      return [notice('stream.overflow', { reason: 'slow_reader' })]
+    default:
+      return item satisfies never
+  }
+}
+
+/** The types that a channel has, or those of them that are asked for. */
+function streamInput({ channel, filters = {}, after }: Subscribe): StreamInput {
+  const { event_types: asked, ...rest } = filters
+  const types = asked === undefined ? [channels[channel].types] : listed(asked)
+  const prefix = channels[channel].types.slice(0, -1)
+  const stray = types.find((type) => !type.startsWith(prefix) && type !== '*')
+  if (stray !== undefined)
+    throw invalid('filters.event_types', `names no type of the channel ${channel}: expected ${prefix}…`)
+  const inChannel = types.map((type) => (type === '*' ? channels[channel].types : type))
+  return {
+    event_types: inChannel.join(','),
+    filters: rest,
+    ...(after !== undefined && { last_event_id: after }),
+  }
+}
+
+function listed(asked: unknown): string[] {
+  const types = typeof asked === 'string' ? asked.split(',').map((type) => type.trim()) : asked
+  if (Array.isArray(types) && types.length > 0 && types.every((type) => typeof type === 'string')) return types
+  throw invalid('filters.event_types', 'must be a comma list of types, or an array of them')
+}
+
+function tooMany() {
+  const limit = websocketLimits.subscriptions
+  const issue = `the connection has ${limit} subscriptions already: end one, or open another connection`
+  return fail('RATE_LIMIT_EXCEEDED', { reason: 'too_many_subscriptions', limit, issue })
+}
