@@ -48,9 +48,9 @@ export const steps: Step[] = [
   },
   { name: 'generated files', mend: 'npm run generate, and commit what changed', run: async () => staleFiles(root) },
   {
-    name: 'OpenAPI document (redocly)',
-    mend: 'mend the operation in packages/contract, then npm run generate',
-    run: () => lintOpenApi(join(root, 'docs/openapi.json')),
+    name: 'OpenAPI and AsyncAPI documents (redocly)',
+    mend: 'mend the operation or the message in packages/contract, then npm run generate',
+    run: () => lintDocuments(join(root, 'docs/openapi.json'), join(root, 'docs/asyncapi.json')),
   },
 ]
 
@@ -63,9 +63,9 @@ export function staleFiles(folder: string): string {
   return stale.map(([path]) => `${path} is stale`).join('\n')
 }
 
-/** Lints a document by Redocly's recommended rules; only errors count. Nothing is sent anywhere. */
-export function lintOpenApi(file: string): Promise<string> {
-  return tool('node_modules/@redocly/cli/bin/cli.js', ['lint', '--extends=recommended', '--format=stylish', file], {
+/** Lints documents by Redocly's recommended rules; only errors count. Nothing is sent anywhere. */
+export function lintDocuments(...files: string[]): Promise<string> {
+  return tool('node_modules/@redocly/cli/bin/cli.js', ['lint', '--extends=recommended', '--format=stylish', ...files], {
     REDOCLY_TELEMETRY: 'off',
     REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true',
   })

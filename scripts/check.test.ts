@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { lintOpenApi, root, staleFiles } from './check-steps.ts'
+import { lintDocuments, root, staleFiles } from './check-steps.ts'
 import { expectedIn, foundIn } from './fixtures.ts'
 import { generatedFiles } from './generated-files.ts'
 import { lockGaps } from './lock-rules.ts'
@@ -49,7 +49,7 @@ test('the OpenAPI document passes the linter, and one with a dangling reference 
   const path = folder(t)
   writeGenerated(path)
   const file = join(path, 'docs/openapi.json')
-  assert.equal(await lintOpenApi(file), '')
+  assert.equal(await lintDocuments(file), '')
   writeGenerated(path, (text) => text.replace('#/components/schemas/Error"', '#/components/schemas/Gone"'))
-  assert.match(await lintOpenApi(file), /no-unresolved-refs/)
+  assert.match(await lintDocuments(file), /no-unresolved-refs/)
 })

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { commonErrors, errorCodes, errorTable, operations } from '@nexus/contract'
 import { configDocText } from '../packages/server/src/config/config-text.ts'
+import { asyncApiDocument } from '../packages/server/src/transports/http/asyncapi.ts'
 import { openApiDocument } from '../packages/server/src/transports/http/openapi.ts'
 
 /** What follows from the code, by path from the root: written by `npm run generate`, compared by `npm run check`. */
@@ -11,6 +12,7 @@ export function generatedFiles(): Map<string, string> {
   const document = openApiDocument(Object.values(operations), { version, serverUrl: '/' })
   return new Map([
     ['docs/openapi.json', `${JSON.stringify(document, null, 2)}\n`],
+    ['docs/asyncapi.json', `${JSON.stringify(asyncApiDocument({ version, host: '127.0.0.1:8420' }), null, 2)}\n`],
     ['docs/reference/configuration.md', configDocText()],
     ['docs/reference/errors.md', errorsText()],
   ])

@@ -1,19 +1,26 @@
 import { operations } from '@nexus/contract'
 import type { FastifyInstance } from 'fastify'
+import { asyncApiDocument } from './asyncapi.ts'
 import { docsAssets, docsContentSecurityPolicy } from './docs-page.ts'
 import { rateHeaders } from './headers.ts'
 import { openApiDocument } from './openapi.ts'
 import type { HttpDeps } from './ports.ts'
 
-/** The description of the API and its page; open to all, and made once. */
+/** The descriptions of the API and of its streams, and their page; open to all, and made once. */
 export function mountDocuments(app: FastifyInstance, deps: HttpDeps, version: string): void {
-  const document = JSON.stringify(openApiDocument(Object.values(operations), { version, serverUrl: '/' }))
-  app.get('/openapi.json', (request, reply) =>
-    reply
-      .headers(rateHeaders(deps.spendAddress(request.ip, 'other')))
-      .type('application/json')
-      .send(document),
-  )
+  const openApi = JSON.stringify(openApiDocument(Object.values(operations), { version, serverUrl: '/' }))
+  const asyncApi = JSON.stringify(asyncApiDocument({ version, host: '127.0.0.1:8420' }))
+  for (const [path, document] of [
+    ['/openapi.json', openApi],
+    ['/asyncapi.json', asyncApi],
+  ] as const) {
+    app.get(path, (request, reply) =>
+      reply
+        .headers(rateHeaders(deps.spendAddress(request.ip, 'other')))
+        .type('application/json')
+        .send(document),
+    )
+  }
   for (const { path, contentType, body } of docsAssets()) {
     app.get(path, (request, reply) =>
       reply
