@@ -1,10 +1,13 @@
-import { type Operation, type OperationId, operations } from '@nexus/contract'
+import { type Channel, type Operation, type OperationId, operations } from '@nexus/contract'
 import { type AttemptDeps, attempt } from './attempt.ts'
+import { type SubscribeInput, type SubscribeOptions, streamChannel } from './channel-stream.ts'
 import { type StreamedEvent, type StreamInput, type StreamOptions, streamEvents } from './event-stream.ts'
+import { Link } from './link.ts'
 import { type CallOptions, type Invoke, type Namespaces, namespacesOver } from './namespaces.ts'
 import { NexusError } from './nexus-error.ts'
 import { type HttpCall, requestOf } from './request.ts'
 import { type RetryPolicy, retryDefaults, retryDelayMs } from './retry.ts'
+import type { ChannelMessage } from './subscriber.ts'
 
 export interface ClientOptions {
   /** Where Nexus listens, as in `http://127.0.0.1:8420`; with or without the specification's `/v1`. */
@@ -12,14 +15,25 @@ export interface ClientOptions {
   apiKey: string
   /** Instead of the global one. */
   fetch?: typeof fetch
+  /** Instead of the global one. */
+  WebSocket?: typeof WebSocket
   /** Overrides single fields of the specification's strategy; `false` never repeats a call. */
   retry?: Partial<RetryPolicy> | false
   /** For each try; 30 seconds unless told. */
   timeoutMs?: number
 }
 
-/** Every operation as a method under its id, and `invoke` for ids known only at run time. */
-export type NexusClient = Namespaces & { readonly invoke: Invoke; readonly events: EventStream }
+/** Every operation as a method under its id, `invoke` for ids known only at run time, and what is followed live. */
+export type NexusClient = Namespaces & {
+  readonly invoke: Invoke
+  readonly events: EventStream
+  /** Follows a channel over a WebSocket that all subscriptions of the client share; see `streamChannel`. */
+  subscribe(
+    channel: Channel,
+    input?: SubscribeInput,
+    options?: SubscribeOptions,
+  ): AsyncIterableIterator<ChannelMessage, undefined>
+}
 
 export interface EventStream {
   /** Follows what happens; see `streamEvents`. */
@@ -54,7 +68,15 @@ export function createClient(options: ClientOptions): NexusClient {
     const { apiKey, fetch: given = fetch, timeoutMs = 30_000 } = options
     return streamEvents({ origin, apiKey, fetch: given, timeoutMs, policy }, input, call)
   }
-  return { ...namespaces, events: { ...namespaces.events, stream }, invoke: invoke as Invoke }
+  const { apiKey, timeoutMs = 30_000 } = options
+  // Older Nodes have none; only who subscribes needs it.
+  const link = new Link({ origin, apiKey, WebSocket: options.WebSocket ?? globalThis.WebSocket, timeoutMs, policy })
+  return {
+    ...namespaces,
+    events: { ...namespaces.events, stream },
+    subscribe: (channel, input, call) => streamChannel(link, channel, input, call),
+    invoke: invoke as Invoke,
+  }
 }
 
 function isRepeatable(operation: Operation, request: HttpCall): boolean {

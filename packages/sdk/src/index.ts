@@ -1,5 +1,7 @@
+export type { SubscribeInput, SubscribeOptions } from './channel-stream.ts'
 export * from './client.ts'
 export type { StreamedEvent, StreamInput, StreamOptions } from './event-stream.ts'
 export * from './namespaces.ts'
 export * from './nexus-error.ts'
 export type { RetryPolicy } from './retry.ts'
+export type { ChannelMessage } from './subscriber.ts'

@@ -2,6 +2,7 @@ import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { createRateLimits, type RateLimits, type WindowPart } from '../../auth/index.ts'
 import type { Principal } from '../../core/context.ts'
+import { startTcpRelay } from '../../testing/tcp-relay.ts'
 import { until } from '../../testing/until.ts'
 import { openRedisCounts } from './redis.ts'
 import {
@@ -15,7 +16,6 @@ import {
   sharedOnRedis,
   withRedis,
 } from './testing/installations-under-test.ts'
-import { startTcpRelay } from './testing/tcp-relay.ts'
 
 const skip = (await redisUnreachable()) ?? false
 const principal: Principal = { keyId: 'key-a', scopes: [], deviceId: null, agentId: null, rateLimits: {} }

@@ -1,0 +1,92 @@
+import { NexusError } from './nexus-error.ts'
+import { type RetryPolicy, retryDelayMs } from './retry.ts'
+import { Session, type SessionDeps } from './session.ts'
+import type { Subscriber } from './subscriber.ts'
+
+export interface LinkDeps extends SessionDeps {
+  policy: RetryPolicy
+}
+
+/**
+ * The one WebSocket of a client: there as long as something is subscribed to. One that breaks is made again, after waits
+ * that grow as the retry policy says, and every subscription goes on behind its cursor.
+ */
+export class Link {
+  readonly #deps: LinkDeps
+  readonly #subscribers = new Set<Subscriber>()
+  #session: Session | undefined
+  /** Ends the wait between two connections. */
+  #rest: AbortController | undefined
+  #running = false
+
+  constructor(deps: LinkDeps) {
+    this.#deps = deps
+  }
+
+  add(subscriber: Subscriber): void {
+    this.#subscribers.add(subscriber)
+    this.#session?.subscribe(subscriber)
+    if (!this.#running) void this.#run()
+  }
+
+  /** Asks for what the server was told to hold back. */
+  resume(subscriber: Subscriber): void {
+    if (this.#session && !this.#session.has(subscriber)) this.#session.subscribe(subscriber)
+  }
+
+  remove(subscriber: Subscriber): void {
+    this.#subscribers.delete(subscriber)
+    this.#session?.unsubscribe(subscriber)
+    if (this.#subscribers.size > 0) return
+    this.#session?.close()
+    this.#rest?.abort()
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true
+    for (let failures = 0; this.#subscribers.size > 0; failures++) {
+      const error = await this.#connect(() => {
+        failures = 0
+      })
+      if (this.#subscribers.size > 0 && !(await this.#pause(error, failures))) {
+        for (const subscriber of this.#subscribers) subscriber.fail(error)
+        break
+      }
+    }
+    this.#running = false
+  }
+
+  /** Resolves when the connection is over, with the reason. */
+  async #connect(onSubscribed: () => void): Promise<NexusError> {
+    let session: Session
+    try {
+      session = new Session(this.#deps, onSubscribed)
+    } catch (cause) {
+      return new NexusError('INVALID_REQUEST', `no WebSocket can be made: ${(cause as Error).message}`, {
+        status: 400,
+        cause,
+      })
+    }
+    void session.opened.then(() => this.#begin(session))
+    const error = await session.ended
+    this.#session = undefined
+    return error
+  }
+
+  /** False: no repetition mends it. */
+  async #pause(error: NexusError, failures: number): Promise<boolean> {
+    const { policy } = this.#deps
+    const delayMs = retryDelayMs({ ...policy, retries: Number.POSITIVE_INFINITY }, error, failures)
+    if (delayMs === undefined) return false
+    this.#rest = new AbortController()
+    // Nobody waits any more when it is cut short.
+    await policy.sleep(delayMs, this.#rest.signal).catch(() => {})
+    return true
+  }
+
+  #begin(session: Session): void {
+    this.#session = session
+    for (const subscriber of this.#subscribers) session.subscribe(subscriber)
+    if (this.#subscribers.size === 0) session.close()
+  }
+}
