@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { commonErrors, errorCodes, errorTable, operations } from '@nexus/contract'
 import { configDocText } from '../packages/server/src/config/config-text.ts'
 import { openApiDocument } from '../packages/server/src/transports/http/openapi.ts'
+import { contractDataText } from './contract-data-text.ts'
 
 /** What follows from the code, by path from the root: written by `npm run generate`, compared by `npm run check`. */
 export function generatedFiles(): Map<string, string> {
@@ -13,6 +14,7 @@ export function generatedFiles(): Map<string, string> {
     ['docs/openapi.json', `${JSON.stringify(document, null, 2)}\n`],
     ['docs/reference/configuration.md', configDocText()],
     ['docs/reference/errors.md', errorsText()],
+    ['packages/sdk/src/contract-data.ts', contractDataText()],
   ])
 }
 
