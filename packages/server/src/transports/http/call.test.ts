@@ -33,7 +33,7 @@ async function serve(t: TestContext, verb: (ctx: Ctx) => Promise<unknown>) {
     onBug: (cause) => void bugs.push(cause),
     signal: new AbortController().signal,
   }
-  const limits = { headersTimeoutMs: 10_000, requestTimeoutMs: 10_000, tls: undefined, version: '0' }
+  const limits = { headersTimeoutMs: 10_000, requestTimeoutMs: 10_000, tls: undefined, corsOrigins: [], version: '0' }
   const app = createHttpServer(deps, limits)
   const connections: Socket[] = []
   app.server.on('connection', (socket: Socket) => void connections.push(socket))
