@@ -100,7 +100,8 @@ function projectFault(file: string, specifier: string, typeOnly: boolean): Fault
   if (target === undefined) return undefined
   const from = place(file)
   const to = place(target)
-  if (from.package !== to.package) return packageFault(from.package, to.package)
+  if (from.package !== to.package)
+    return packageFault(from.package, to.package) ?? weightFault(from.package, to.package, typeOnly)
   if (from.package !== 'server' || from.layer === to.layer) return undefined
   return layerFault(from.layer, to, typeOnly)
 }
@@ -112,6 +113,15 @@ function packageFault(from: string, to: string): Fault | undefined {
       ? 'talk to the server through the sdk, or start it as a process'
       : `${from} may import: ${packages[from]?.join(', ') || 'nothing'}`
   return { problem: `${from} imports ${to}`, mend }
+}
+
+/** The contract's code comes with a library of schemas, which no page is to load. */
+function weightFault(from: string, to: string, typeOnly: boolean): Fault | undefined {
+  if (from !== 'sdk' || to !== 'contract' || typeOnly) return undefined
+  return {
+    problem: 'sdk imports code of the contract',
+    mend: 'use `import type`; what is needed at run time goes into contract-data.ts by scripts/contract-data-text.ts',
+  }
 }
 
 function layerFault(from: string, to: Place, typeOnly: boolean): Fault | undefined {

@@ -15,6 +15,7 @@ const guides = [
   'docs/guides/events.md',
   'docs/guides/websocket.md',
   'docs/guides/operating.md',
+  'packages/sdk/README.md',
 ]
 
 const withoutCurl = process.env.CI !== 'true' && spawnSync('curl', ['--version']).error && 'there is no curl here'
@@ -65,7 +66,7 @@ test('every relative link in the documents leads to a file, and to a heading of 
     'README.md',
     'CONTRIBUTING.md',
     'CHANGELOG.md',
-    ...globSync('{docs,bench,examples}/**/*.md', { cwd: root }),
+    ...globSync('{docs,bench,examples,packages}/**/*.md', { cwd: root }),
   ]
   for (const file of files.filter((name) => !name.includes('node_modules'))) {
     const markdown = readFileSync(join(root, file), 'utf8')
@@ -98,7 +99,7 @@ async function startReader(t: TestContext) {
     symlinkSync(join(root, name), join(folder, name))
   const nexus = await startTestNexus(t, { dataDir: data })
   const { NODE_TEST_CONTEXT: _, ...inherited } = process.env
-  const env = { ...inherited, NEXUS_URL: nexus.url, NEXUS_DATA_DIR: data, NO_COLOR: '1' }
+  const env = { ...inherited, NEXUS_URL: nexus.url, NEXUS_API_KEY: nexus.key, NEXUS_DATA_DIR: data, NO_COLOR: '1' }
   const kept: string[] = []
   let count = 0
 

@@ -3,6 +3,7 @@ import { commonErrors, errorCodes, errorTable, operations } from '@nexus/contrac
 import { configDocText } from '../packages/server/src/config/config-text.ts'
 import { asyncApiDocument } from '../packages/server/src/transports/http/asyncapi.ts'
 import { openApiDocument } from '../packages/server/src/transports/http/openapi.ts'
+import { contractDataText } from './contract-data-text.ts'
 
 /** What follows from the code, by path from the root: written by `npm run generate`, compared by `npm run check`. */
 export function generatedFiles(): Map<string, string> {
@@ -15,6 +16,7 @@ export function generatedFiles(): Map<string, string> {
     ['docs/asyncapi.json', `${JSON.stringify(asyncApiDocument({ version, host: '127.0.0.1:8420' }), null, 2)}\n`],
     ['docs/reference/configuration.md', configDocText()],
     ['docs/reference/errors.md', errorsText()],
+    ['packages/sdk/src/contract-data.ts', contractDataText()],
   ])
 }
 

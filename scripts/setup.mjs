@@ -16,6 +16,7 @@ const tasks = {
   start: (args) => [['packages/cli/src/main.ts', 'start', ...args]],
   check: (args) => [['scripts/check.ts', ...args]],
   generate: (args) => [['scripts/generate.ts', ...args]],
+  pack: (args) => [['scripts/pack.ts', ...args]],
   'example:host-metrics': (args) => [['examples/host-metrics/src/main.ts', ...args]],
   'bench:telemetry': (args) => [['bench/telemetry/run.ts', ...args]],
   test: (args) => [

@@ -1,5 +1,6 @@
-import type { ApiKeyCreated, Frame, Input, OperationId, Output, QueryOutput } from '@nexus/contract'
+import type { ApiKeyCreated, EventType, Frame, Input, OperationId, Output, QueryOutput } from '@nexus/contract'
 import type { NexusClient } from './client.ts'
+import type { StreamedEvent } from './event-stream.ts'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 type Expect<T extends true> = T
@@ -15,6 +16,8 @@ export type Guarantees = [
   Expect<Equal<Awaited<ReturnType<NexusClient['auth']['keys']['revoke']>>, null>>,
   Expect<Equal<Parameters<NexusClient['telemetry']['frames']['batch']>[0], Input<'telemetry.frames.batch'>>>,
   Expect<Equal<Output<'telemetry.frames.batch'>['accepted'], number>>,
+  Expect<Equal<ReturnType<NexusClient['events']['stream']>, AsyncGenerator<StreamedEvent, never>>>,
+  Expect<Equal<StreamedEvent['type'], EventType | 'stream.gap'>>,
 ]
 
 export async function calls(client: NexusClient, frame: Frame) {
@@ -34,4 +37,25 @@ export async function calls(client: NexusClient, frame: Frame) {
   await client.telemetry.query({ start_time: 0, end_time: 1, aggregation: 'mean' })
   // @ts-expect-error: no such field
   await client.telemetry.tags({ keys: 'region' })
+}
+
+export async function streams(client: NexusClient) {
+  for await (const event of client.events.stream({ event_types: 'task.*' }, { signal: AbortSignal.timeout(1) })) {
+    if (event.type === 'stream.gap') {
+      event.data satisfies { requested: string; first_available: string }
+      event.id satisfies undefined
+      continue
+    }
+    event.type satisfies EventType
+    event.id satisfies string
+    event.data.device_id satisfies unknown
+    // @ts-expect-error: only a gap says where the stream goes on
+    event.data.first_available satisfies string
+    // @ts-expect-error: such an event ends a stream, and is not handed on
+    if (event.type === 'stream.shutdown') return
+  }
+  // @ts-expect-error: filters are an object, not their JSON
+  client.events.stream({ filters: '{}' })
+  // @ts-expect-error: the client has the key already
+  client.events.stream({ token: 'k' })
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { operations } from '@nexus/contract'
 import { createClient } from './client.ts'
 import { NexusError } from './nexus-error.ts'
-import { startStub } from './stub-server.ts'
+import { startStub } from './testing/stub-server.ts'
 
 const receipt = { success: true, frame_id: 'frame-1', received_at: '2025-11-03T01:53:54.520Z' }
 const frame = { device_id: 'device-1', metrics: { cpu_usage: 45.2 } }

@@ -1,6 +1,7 @@
-import { type Channel, type Operation, type OperationId, operations } from '@nexus/contract'
+import type { Channel, OperationId } from '@nexus/contract'
 import { type AttemptDeps, attempt } from './attempt.ts'
 import { type SubscribeInput, type SubscribeOptions, streamChannel } from './channel-stream.ts'
+import { type Route, routes } from './contract-data.ts'
 import { type StreamedEvent, type StreamInput, type StreamOptions, streamEvents } from './event-stream.ts'
 import { Link } from './link.ts'
 import { type CallOptions, type Invoke, type Namespaces, namespacesOver } from './namespaces.ts'
@@ -50,17 +51,17 @@ export function createClient(options: ClientOptions): NexusClient {
   const origin = options.url.replace(/\/+$/, '').replace(/\/v1$/, '')
 
   const invoke = async (id: OperationId, input: Record<string, unknown> = {}, call: CallOptions = {}) => {
-    const operation: Operation = operations[id]
+    const route: Route = routes[id]
     const deps: AttemptDeps = {
       origin,
       apiKey: options.apiKey,
       fetch: options.fetch ?? fetch,
       timeoutMs: call.timeoutMs ?? options.timeoutMs ?? 30_000,
-      idempotencyKey: call.idempotencyKey ?? (operation.idempotent ? randomKey() : undefined),
+      idempotencyKey: call.idempotencyKey ?? (route.idempotent ? randomKey() : undefined),
       signal: call.signal,
     }
-    const request = requestOf(operation, input)
-    return isRepeatable(operation, request) ? repeat(policy, deps, request) : attempt(deps, request)
+    const request = requestOf(route, input)
+    return isRepeatable(route, request) ? repeat(policy, deps, request) : attempt(deps, request)
   }
 
   const namespaces = namespacesOver(invoke as Invoke)
@@ -79,8 +80,8 @@ export function createClient(options: ClientOptions): NexusClient {
   }
 }
 
-function isRepeatable(operation: Operation, request: HttpCall): boolean {
-  return operation.effect === 'read' || operation.idempotent || ['GET', 'PUT', 'DELETE'].includes(request.method)
+function isRepeatable(route: Route, request: HttpCall): boolean {
+  return route.effect === 'read' || route.idempotent || ['GET', 'PUT', 'DELETE'].includes(request.method)
 }
 
 async function repeat(policy: RetryPolicy, deps: AttemptDeps, request: HttpCall): Promise<unknown> {

@@ -1,5 +1,6 @@
-import { type EventType, eventsStream } from '@nexus/contract'
+import type { EventType } from '@nexus/contract'
 import { type AttemptDeps, noAnswer } from './attempt.ts'
+import { eventStreamPath } from './contract-data.ts'
 import { errorOf, NexusError } from './nexus-error.ts'
 import { type RetryPolicy, retryDelayMs } from './retry.ts'
 import { type SseMessage, sseMessages } from './sse.ts'
@@ -99,5 +100,5 @@ function pathOf({ filters, last_event_id: _, since, ...input }: StreamInput, las
     ...(filters && { filters: JSON.stringify(filters) }),
     ...(last !== undefined ? { last_event_id: last } : since !== undefined && { since }),
   }
-  return `${eventsStream.path}?${new URLSearchParams(query)}`
+  return `${eventStreamPath}?${new URLSearchParams(query)}`
 }

@@ -1,4 +1,5 @@
-import { type Input, type OperationId, type Output, operations } from '@nexus/contract'
+import type { Input, OperationId, Output } from '@nexus/contract'
+import { routes } from './contract-data.ts'
 
 export interface CallOptions {
   /** Ends the call, its retries and its waits; the call then throws the signal's reason. */
@@ -32,7 +33,7 @@ export type Invoke = <Id extends OperationId>(id: Id, ...args: Arguments<Input<I
 /** Hangs every operation of the contract under its id. */
 export function namespacesOver(invoke: Invoke): Namespaces {
   const root: Branch = {}
-  for (const id of Object.keys(operations) as OperationId[]) {
+  for (const id of Object.keys(routes) as OperationId[]) {
     const names = id.split('.')
     const leaf = names.pop()!
     let branch = root

@@ -1,4 +1,7 @@
-import { type ErrorCode, type ErrorDetails, errorCodes, errorTable } from '@nexus/contract'
+import type { ErrorCode, ErrorDetails } from '@nexus/contract'
+import { errorTable } from './contract-data.ts'
+
+const errorCodes = Object.keys(errorTable) as ErrorCode[]
 
 /** What an error carries beside its code and message. */
 export interface NexusErrorFields {

@@ -1,4 +1,5 @@
-import type { HttpMethod, HttpRoute, Operation } from '@nexus/contract'
+import type { HttpMethod, HttpRoute } from '@nexus/contract'
+import type { Route } from './contract-data.ts'
 
 /** An operation's call in HTTP, still without host and credentials. */
 export interface HttpCall {
@@ -15,10 +16,10 @@ const pathLengthMax = 6000
  * Lays flat input out over a route: fields named in the path, then the query string for GET and DELETE or a JSON body
  * for the rest. A query that is too long for a URL takes the operation's body route if it has one.
  */
-export function requestOf(operation: Operation, input: Readonly<Record<string, unknown>>): HttpCall {
-  const canonical = layOut(operation.http[0], input)
+export function requestOf({ http }: Pick<Route, 'http'>, input: Readonly<Record<string, unknown>>): HttpCall {
+  const canonical = layOut(http[0], input)
   if (canonical.body !== undefined || canonical.path.length <= pathLengthMax) return canonical
-  const bodyRoute = operation.http.find((route) => !isQueryRoute(route))
+  const bodyRoute = http.find((route) => !isQueryRoute(route))
   return bodyRoute ? layOut(bodyRoute, input) : canonical
 }
 

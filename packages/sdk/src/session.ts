@@ -1,12 +1,5 @@
-import {
-  type ErrorCode,
-  type ErrorDetails,
-  errorTable,
-  websocketBearerPrefix,
-  websocketLimits,
-  websocketPath,
-  websocketProtocol,
-} from '@nexus/contract'
+import type { ErrorCode, ErrorDetails } from '@nexus/contract'
+import { errorTable, idleSeconds, websocketBearerPrefix, websocketPath, websocketProtocol } from './contract-data.ts'
 import { NexusError } from './nexus-error.ts'
 import type { ChannelMessage, Subscriber } from './subscriber.ts'
 
@@ -142,7 +135,7 @@ export class Session {
   }
 
   #ping(): void {
-    if (Date.now() - this.#heardAt > websocketLimits.idleSeconds * 1000) this.#giveUp('the server has gone silent')
+    if (Date.now() - this.#heardAt > idleSeconds * 1000) this.#giveUp('the server has gone silent')
     else if (this.#ws.readyState === this.#ws.OPEN) this.#say('ping')
   }
 

@@ -10,7 +10,7 @@ const blockCharactersMax = 16 * 1024 * 1024
 /** Reads a stream of Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html), as Nexus writes it. */
 export async function* sseMessages(body: ReadableStream<Uint8Array>): AsyncGenerator<SseMessage> {
   let unread = ''
-  for await (const text of body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)) {
+  for await (const text of texts(body)) {
     const blocks = (unread + text).split('\n\n')
     unread = blocks.pop()!
     if (unread.length > blockCharactersMax) throw new Error('an event of the stream is too long')
@@ -18,6 +18,17 @@ export async function* sseMessages(body: ReadableStream<Uint8Array>): AsyncGener
       const message = messageOf(block)
       if (message) yield message
     }
+  }
+}
+
+/** By hand: not every browser can iterate over a stream. */
+async function* texts(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const reader = body.getReader()
+  const decoder = new TextDecoder()
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return
+    yield decoder.decode(value, { stream: true })
   }
 }
 

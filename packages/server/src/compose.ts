@@ -173,6 +173,7 @@ async function compose(
       headersTimeoutMs: config.headersTimeoutSeconds * 1000,
       requestTimeoutMs: config.requestTimeoutSeconds * 1000,
       tls: readTls(config),
+      corsOrigins: config.corsOrigins ?? [],
       version: version(),
       streamsPerKey: config.streamsPerKey,
       connectionsPerKey: config.connectionsPerKey,

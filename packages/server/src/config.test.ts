@@ -122,6 +122,35 @@ test('a key given both flat and nested is refused', () => {
   )
 })
 
+test('origins read as *, a comma list, or a list in the file; what a browser would never send is named', () => {
+  const origins = (value: string) => load({ NEXUS_CORS_ORIGINS: value }).corsOrigins
+  assert.equal(load({}).corsOrigins, undefined)
+  assert.equal(origins('*'), '*')
+  for (const one of ['https://app.example.com', 'http://localhost:5173', 'tauri://localhost'])
+    assert.deepEqual(origins(one), [one])
+  assert.deepEqual(origins('https://a.example, http://b.example:81'), ['https://a.example', 'http://b.example:81'])
+  const file = 'cors_origins: [https://a.example, http://b.example:81]'
+  assert.deepEqual(load({}, { 'nexus.yaml': file }).corsOrigins, ['https://a.example', 'http://b.example:81'])
+  const wrong = [
+    'app.example.com',
+    'https://a.example/',
+    'https://A.example',
+    'https://a.example:443',
+    'null',
+    'https://*.a.example, *',
+    'https://a.example,',
+  ]
+  for (const value of wrong) {
+    const [fault] = faultsOf(() => origins(value))
+    assert.match(fault!, /^NEXUS_CORS_ORIGINS has '.*' in it, which is no origin: expected such as https:/, value)
+  }
+  assert.match(
+    configCommand({ env: { NEXUS_CORS_ORIGINS: 'https://a.example' }, args: ['check'], readFile: () => undefined })
+      .stdout,
+    /^cors_origins: https:\/\/a\.example$/m,
+  )
+})
+
 test('rate limits read as default, off, or a list over the defaults', () => {
   const limits = (value: string) => load({ NEXUS_RATE_LIMITS: value }).rateLimits
   assert.deepEqual(limits('default'), rateDefaults)

@@ -1,5 +1,6 @@
 import { parseKey } from '@nexus/contract'
 import { choice, flag, integer, type Key, rateLimits, text } from './key-kinds.ts'
+import { originList } from './origin-list.ts'
 
 /**
  * Every configuration key, once: its meaning, default, unit and bounds. `futureLimitSeconds` is NEXUS_FUTURE_LIMIT_SECONDS
@@ -54,6 +55,10 @@ export const configKeys = {
   insecure: flag({
     default: false,
     description: 'Allow plain http on an address other than loopback, as behind a proxy that ends TLS',
+  }),
+  corsOrigins: originList({
+    description:
+      'Where pages come from that may call from a browser, such as `https://app.example.com,http://localhost:5173`; `*`: anywhere',
   }),
   logLevel: choice({
     default: 'info',

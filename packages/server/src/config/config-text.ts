@@ -45,7 +45,7 @@ function shown(key: Key<unknown>, value: unknown): string {
 }
 
 function plain(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return String(value)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return String(value)
   return Object.entries(value)
     .map(([bucket, limit]) => `${bucket}=${limit}`)
     .join(',')

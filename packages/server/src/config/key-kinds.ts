@@ -14,7 +14,7 @@ export interface Key<T> {
   read(raw: unknown): Reading<T>
 }
 
-interface Described {
+export interface Described {
   description: string
   unit?: string
   secret?: boolean

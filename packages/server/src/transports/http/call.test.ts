@@ -37,7 +37,7 @@ async function serve(t: TestContext, verb: (ctx: Ctx) => Promise<unknown>) {
     signal: new AbortController().signal,
   }
   const limits = {
-    ...{ headersTimeoutMs: 10_000, requestTimeoutMs: 10_000, tls: undefined, version: '0' },
+    ...{ headersTimeoutMs: 10_000, requestTimeoutMs: 10_000, tls: undefined, version: '0', corsOrigins: [] },
     ...{ streamsPerKey: 1, connectionsPerKey: 1, messagesLimited: true },
   }
   const app = createHttpServer(deps, limits)

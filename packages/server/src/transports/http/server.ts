@@ -15,9 +15,10 @@ import { identify } from './admit.ts'
 import { answerFailure } from './answer-failure.ts'
 import { BodyBudget } from './body-budget.ts'
 import { requestIdOf } from './call.ts'
+import { type CorsOrigins, corsHeaders, preflightAnswer } from './cors.ts'
 import { mountDocuments } from './documents.ts'
 import { openFrameLane } from './frame-lane.ts'
-import { securityHeaders } from './headers.ts'
+import { rateHeaders, securityHeaders } from './headers.ts'
 import { createInTurn } from './in-turn.ts'
 import { ingestOperations, mountIngest } from './ingest.ts'
 import { mountOperations } from './mount.ts'
@@ -37,6 +38,7 @@ export interface HttpOptions extends WebSocketOptions {
   headersTimeoutMs: number
   requestTimeoutMs: number
   tls: { cert: string; key: string } | undefined
+  corsOrigins: CorsOrigins
   /** Of Nexus, as its API's description shows it. */
   version: string
   /** How many event streams a key may have at a time. */
@@ -52,8 +54,8 @@ export function createHttpServer(deps: HttpDeps, options: HttpOptions): FastifyI
   const app = open(deps, options)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-  addHooks(app, deps)
-  app.setErrorHandler((error, request, reply) => answerError(deps, error, request, reply))
+  addHooks(app, deps, options)
+  app.setErrorHandler((error, request, reply) => answerError(deps, options, error, request, reply))
   // Node answers an expectation that it doesn't know with a bare 417, and hangs up on CONNECT.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   app.server.on('connect', (request, socket) => refuseTunnel(deps, request, socket))
@@ -72,7 +74,8 @@ export function createHttpServer(deps: HttpDeps, options: HttpOptions): FastifyI
   return app
 }
 
-function open(deps: HttpDeps, { headersTimeoutMs, requestTimeoutMs, tls }: HttpOptions): FastifyInstance {
+function open(deps: HttpDeps, options: HttpOptions): FastifyInstance {
+  const { headersTimeoutMs, requestTimeoutMs, tls } = options
   const common: FastifyServerOptions = {
     genReqId: (request) => requestIdOf(request.headers['x-request-id']),
     requestIdHeader: false,
@@ -82,7 +85,7 @@ function open(deps: HttpDeps, { headersTimeoutMs, requestTimeoutMs, tls }: HttpO
     return503OnClosing: false,
     routerOptions: { maxParamLength: 1024 },
     clientErrorHandler: (error, socket) => refuseConnection(deps, error, socket),
-    frameworkErrors: (error, request, reply) => void answerError(deps, error, request, reply as FastifyReply),
+    frameworkErrors: (error, request, reply) => void answerError(deps, options, error, request, reply as FastifyReply),
   }
   const http = {
     headersTimeout: headersTimeoutMs,
@@ -100,15 +103,23 @@ function open(deps: HttpDeps, { headersTimeoutMs, requestTimeoutMs, tls }: HttpO
 }
 
 /** What happens around every request. Bodies take memory before anything knows whether they are worth it: see the budget. */
-function addHooks(app: FastifyInstance, deps: HttpDeps): void {
+function addHooks(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
   const budget = new BodyBudget(bodiesBytesMax)
   const unknownRoute = createUnknownRoute(app)
   app.addHook('onRequest', createInTurn())
   app.addHook('onRequest', (request, reply, done) => {
-    reply.headers(securityHeaders)
-    reply.header('x-request-id', request.id)
+    reply.headers(headersOfEvery(request, options))
     const fault = headFault(request.raw)
     if (fault) return done(hangUp(reply, fault))
+    const preflight = preflightAnswer(options.corsOrigins, request.raw)
+    // Browsers send it without a key. Like a probe it is never refused by the limit, for the page's own call would be.
+    if (preflight) {
+      const limit = rateHeaders(deps.spendAddress(request.ip, 'other'))
+      return void reply
+        .status(204)
+        .headers({ ...limit, ...preflight })
+        .send()
+    }
     if (request.is404) return done(unknownRoute(request, reply))
     if (!budget.counts(request)) return done()
     // A large body is let in only for who may send it: else strangers could use the budget up.
@@ -138,8 +149,17 @@ async function mayCall(deps: HttpDeps, request: FastifyRequest): Promise<void> {
   authorise(operations[operation], await identify(deps, request))
 }
 
-function answerError(deps: HttpDeps, thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+function headersOfEvery(request: FastifyRequest, { corsOrigins }: HttpOptions): Record<string, string> {
+  return { ...securityHeaders, ...corsHeaders(corsOrigins, request.raw), 'x-request-id': request.id }
+}
+
+function answerError(
+  deps: HttpDeps,
+  options: HttpOptions,
+  thrown: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): FastifyReply {
   const { status, body } = answerFailure(deps, thrown, request, reply)
-  reply.headers(securityHeaders).header('x-request-id', request.id)
-  return reply.status(status).type('application/json').send(body)
+  return reply.headers(headersOfEvery(request, options)).status(status).type('application/json').send(body)
 }
