@@ -141,6 +141,10 @@ export const serverMessages = {
   },
   pong: { summary: 'Answers `ping`', payload: Type.Optional(Type.Unknown()) },
   'stream.gap': { summary: 'Some of what came after the cursor is gone', payload: Gap },
+  'stream.cursor': {
+    summary: 'Nothing came of late: `after` this cursor nothing is missed',
+    payload: Type.Object({ cursor: EventId }),
+  },
   'stream.overflow': { summary: 'The client reads too slowly: the subscription ends', payload: Reason },
   'stream.expired': { summary: 'The key permits less than before: the connection ends', payload: Reason },
   'stream.shutdown': { summary: 'The server stops: the connection ends', payload: Reason },

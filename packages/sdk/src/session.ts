@@ -91,6 +91,7 @@ export class Session {
     else if (type === 'error') this.#refused(id, payload as ErrorPayload)
     else if (subscription_id === undefined) return
     else if (type === 'stream.overflow') this.#again(subscription_id)
+    else if (type === 'stream.cursor') this.#moved(subscription_id, payload as { cursor: string })
     else this.#deliver(subscription_id, { type, id, payload, subscription_id, ...rest } as ChannelMessage)
   }
 
@@ -102,6 +103,11 @@ export class Session {
       subscriber.cursor ??= cursor
       this.#subscribers.set(subscription_id, subscriber)
     } else this.#leave(subscription_id)
+  }
+
+  #moved(id: string, { cursor }: { cursor: string }): void {
+    const subscriber = this.#subscribers.get(id)
+    if (subscriber) subscriber.cursor = cursor
   }
 
   #again(id: string): void {

@@ -59,6 +59,11 @@ export class Queue implements Listener {
     this.#filled = undefined
   }
 
+  /** Its reader has taken everything and waits for more. */
+  get isAwaited(): boolean {
+    return this.#filled !== undefined
+  }
+
   /** Resolves when something is there, or when it is woken. */
   filled(): Promise<void> {
     if (this.#size > 0 || this.overflowed) return Promise.resolve()

@@ -25,6 +25,8 @@ export interface Subscription extends AsyncIterable<StreamItem> {
   readonly cursor: number
   /** Whether a cursor was given, and everything after it is there. */
   readonly recovered: boolean
+  /** The number up to which everything has been taken by the reader; undefined while something waits for it. */
+  position(): number | undefined
 }
 
 const pageSize = 500
@@ -46,13 +48,16 @@ export async function subscribe(
     queue.wake()
   }
   signal.addEventListener('abort', leave, { once: true })
-  const items = { [Symbol.asyncIterator]: () => read(log, history, queue, { types, matches, after, signal }) }
+  const reading = {
+    [Symbol.asyncIterator]: () => read(log, history, queue, { types, matches, after, signal }),
+    position: () => (queue.isAwaited ? log.released : undefined),
+  }
   if (after === undefined) {
     if (!signal.aborted) log.listen(queue)
-    return { ...items, cursor: log.released, recovered: false }
+    return { ...reading, cursor: log.released, recovered: false }
   }
   const gone = after === earliest ? after : await history.goneUpTo(types)
-  return { ...items, cursor: Math.max(after, 0), recovered: gone <= after && after <= log.released }
+  return { ...reading, cursor: Math.max(after, 0), recovered: gone <= after && after <= log.released }
 }
 
 async function* read(

@@ -8,6 +8,7 @@ import {
   eventTypes,
   ServerEnvelope,
   serverMessages,
+  streamEvents,
   websocketBearerPrefix,
   websocketLimits,
   websocketPath,
@@ -59,7 +60,7 @@ export function asyncApiDocument({ version, host }: AsyncApiOptions): Json {
 
 const clientTypes = Object.keys(clientMessages)
 const serverTypes = Object.keys(serverMessages)
-const streamTypes = serverTypes.filter((type) => type.startsWith('stream.'))
+const noticeTypes = serverTypes.filter((type) => type.startsWith('stream.'))
 /** What answers each message of a client, beside `error`. */
 const answers: Record<string, string> = {
   subscribe: 'subscribed',
@@ -111,7 +112,7 @@ function eventsChannel(): Json {
     title: 'Server-Sent Events',
     description: 'Each event as `event` (its type), `id` (its cursor) and `data` (what the message has as payload).',
     servers: [reference('servers', 'http')],
-    messages: referred([...eventTypes, ...streamTypes]),
+    messages: referred([...eventTypes, ...streamEvents]),
   }
 }
 
@@ -148,9 +149,9 @@ function serverOperations(): Json {
   return {
     sendEvents: sent('websocket', 'Events of the subscriptions, and what the server says of them', [
       ...eventTypes,
-      ...streamTypes,
+      ...noticeTypes,
     ]),
-    streamEvents: sent('events', 'Events, and what the stream says of itself', [...eventTypes, ...streamTypes]),
+    streamEvents: sent('events', 'Events, and what the stream says of itself', [...eventTypes, ...streamEvents]),
   }
 }
 

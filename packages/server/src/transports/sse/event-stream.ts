@@ -11,7 +11,7 @@ import type { HttpDeps } from '../http/ports.ts'
 import { joined } from '../joined.ts'
 import { createKeyWatch } from '../key-watch.ts'
 import { Places } from '../places.ts'
-import { renderEvent, renderNotice } from './render.ts'
+import { renderCursor, renderEvent, renderNotice } from './render.ts'
 
 /** What a browser waits before it connects again. */
 const retryMs = 3000
@@ -75,14 +75,13 @@ async function run(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply,
     'cache-control': 'no-store, no-transform',
     'x-accel-buffering': 'no',
   })
-  // An id without data moves a browser's cursor and is no event.
-  raw.write(`retry: ${retryMs}\n: connected\n\nid: ${idOf(stream.cursor)}\n\n`)
+  raw.write(`retry: ${retryMs}\n: connected\n\n${renderCursor(stream.cursor)}`)
   let farewell: [type: string, data: object] | undefined
   const end = (type?: string, data = {}) => {
     if (type !== undefined) farewell ??= [type, data]
     ended.abort()
   }
-  const heartbeat = setInterval(() => raw.write(':\n\n'), heartbeatMs)
+  const heartbeat = setInterval(() => raw.write(`:\n\n${renderCursor(stream.position())}`), heartbeatMs)
   const unwatch = watch(() => end('stream.expired', { reason: 'key_changed' }))
   const stopped = () => end('stream.shutdown')
   deps.signal.addEventListener('abort', stopped, { once: true })

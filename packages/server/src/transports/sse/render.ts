@@ -16,3 +16,8 @@ export function renderEvent(event: LoggedEvent): Buffer {
 export function renderNotice(type: string, data: object): string {
   return `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`
 }
+
+/** An id without data is no event, but moves the cursor of a browser: a reader for whom little comes need not come back with an old one. */
+export function renderCursor(seq: number | undefined): string {
+  return seq === undefined ? '' : `id: ${idOf(seq)}\n\n`
+}

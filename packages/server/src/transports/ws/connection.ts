@@ -61,8 +61,10 @@ export class Connection {
     ws.on('error', () => {})
   }
 
+  /** Asks for a sign of life. */
   ping(): void {
     this.#ws.ping()
+    this.#subscriptions.tellCursors()
   }
 
   /** Says goodbye; who does not answer that is cut off. */

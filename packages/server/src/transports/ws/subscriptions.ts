@@ -15,6 +15,13 @@ export interface SubscriptionsDeps {
   onBug(cause: unknown): void
 }
 
+interface Open {
+  ended: AbortController
+  stream: Subscription | undefined
+  /** The last cursor that was told apart from events. */
+  told: number
+}
+
 /** What `subscribed` tells. */
 export interface Begun {
   subscription_id: string
@@ -25,7 +32,7 @@ export interface Begun {
 /** The subscriptions of one connection. */
 export class Subscriptions {
   readonly #deps: SubscriptionsDeps
-  readonly #open = new Map<string, AbortController>()
+  readonly #open = new Map<string, Open>()
   #opened = 0
 
   constructor(deps: SubscriptionsDeps) {
@@ -41,12 +48,13 @@ export class Subscriptions {
     const input = streamInput(asked)
     if (this.#open.size >= websocketLimits.subscriptions) throw tooMany()
     const id = `sub-${++this.#opened}`
-    const ended = new AbortController()
-    this.#open.set(id, ended)
+    const open: Open = { ended: new AbortController(), stream: undefined, told: 0 }
+    this.#open.set(id, open)
     try {
-      const stream = await this.#deps.events.stream(principal, input, ended.signal)
+      const stream = await this.#deps.events.stream(principal, input, open.ended.signal)
       const begun = { subscription_id: id, cursor: idOf(stream.cursor), recovered: stream.recovered }
-      return { begun, run: () => void this.#run(id, stream, ended.signal) }
+      open.stream = stream
+      return { begun, run: () => void this.#run(id, stream, open) }
     } catch (cause) {
       this.end(id)
       throw cause
@@ -55,7 +63,7 @@ export class Subscriptions {
 
   /** False: there is none of that name. */
   end(id: string): boolean {
-    this.#open.get(id)?.abort()
+    this.#open.get(id)?.ended.abort()
     return this.#open.delete(id)
   }
 
@@ -63,7 +71,18 @@ export class Subscriptions {
     for (const id of this.#open.keys()) this.end(id)
   }
 
-  async #run(id: string, stream: Subscription, signal: AbortSignal): Promise<void> {
+  /** Tells where subscriptions stand for which nothing came of late, so that nobody comes back with an old cursor. */
+  tellCursors(): void {
+    for (const [id, open] of this.#open) {
+      const position = open.stream?.position()
+      if (position === undefined || position === open.told) continue
+      open.told = position
+      const payload = { cursor: idOf(position) }
+      this.#deps.outbox.notify({ type: 'stream.cursor', payload, subscription_id: id })
+    }
+  }
+
+  async #run(id: string, stream: Subscription, { ended: { signal } }: Open): Promise<void> {
     const { outbox, now, onBug } = this.#deps
     try {
       for await (const item of stream) {
