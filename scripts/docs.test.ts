@@ -9,7 +9,7 @@ import { startTestNexus, testFolder } from '../packages/server/src/testing/nexus
 import { assignmentsOf, comparable, type Snippet, snippetsOf } from './docs-snippets.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const guides = ['README.md', 'docs/guides/telemetry.md', 'docs/guides/events.md', 'docs/guides/operating.md']
+const guides = ['README.md', ...['telemetry', 'devices', 'events', 'operating'].map((name) => `docs/guides/${name}.md`)]
 
 const withoutCurl = process.env.CI !== 'true' && spawnSync('curl', ['--version']).error && 'there is no curl here'
 

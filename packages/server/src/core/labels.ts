@@ -46,6 +46,18 @@ export function keyFault(within: string, name: string): Fault | undefined {
   return undefined
 }
 
+/** Whether two sets say the same, in whatever order. */
+export function sameTags(a: Tags, b: Tags): boolean {
+  if (a === b) return true
+  let more = 0
+  for (const name in a) {
+    if (a[name] !== b[name]) return false
+    more++
+  }
+  for (const _ in b) more--
+  return more === 0
+}
+
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
