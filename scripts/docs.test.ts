@@ -11,10 +11,7 @@ import { assignmentsOf, comparable, type Snippet, snippetsOf } from './docs-snip
 const root = fileURLToPath(new URL('..', import.meta.url))
 const guides = [
   'README.md',
-  'docs/guides/telemetry.md',
-  'docs/guides/events.md',
-  'docs/guides/websocket.md',
-  'docs/guides/operating.md',
+  ...['telemetry', 'devices', 'events', 'websocket', 'operating'].map((name) => `docs/guides/${name}.md`),
   'packages/sdk/README.md',
 ]
 

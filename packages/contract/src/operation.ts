@@ -19,8 +19,8 @@ export interface Operation<Input extends TSchema = TSchema, Output extends TSche
   description?: string
   /** `write` runs in one state transaction; `append` is durable through the ingest log; `read` changes nothing. */
   effect: 'read' | 'write' | 'append'
-  /** What the caller's key must hold; `null` is open to every valid key. */
-  scope: Scope | null
+  /** What the caller's key must hold, all of it where several are named; `null` is open to every valid key. */
+  scope: Scope | readonly Scope[] | null
   /** The rate-limit bucket that a call spends from. */
   rate: RateBucket
   /** The first route is the canonical one. Path parameters are fields of the input. */
@@ -41,6 +41,12 @@ export interface Operation<Input extends TSchema = TSchema, Output extends TSche
 
 export type InputOf<O extends Operation> = Static<O['input']>
 export type OutputOf<O extends Operation> = Static<O['output']>
+
+/** The scopes that a caller's key must hold, all of them; none: any valid key will do. */
+export function scopesNeeded({ scope }: Pick<Operation, 'scope'>): readonly Scope[] {
+  if (scope === null) return []
+  return typeof scope === 'string' ? [scope] : scope
+}
 
 /** What an `Idempotency-Key` may be. */
 export const idempotencyKeyPattern = '^[\\x21-\\x7e]{1,255}$'

@@ -1,4 +1,5 @@
 import { keysCreate, keysGet, keysList, keysRevoke, keysRotate, keysUpdate, ticketsCreate } from './auth.ts'
+import { devicesDelete, devicesGet, devicesList, devicesPut, devicesUpdate } from './devices.ts'
 import { eventsList, tracesGet } from './events.ts'
 import type { InputOf, Operation, OutputOf } from './operation.ts'
 import {
@@ -24,6 +25,11 @@ export const operations = {
   'telemetry.data.delete': telemetryDelete,
   'telemetry.retention.get': retentionGet,
   'telemetry.retention.put': retentionPut,
+  'devices.list': devicesList,
+  'devices.get': devicesGet,
+  'devices.put': devicesPut,
+  'devices.update': devicesUpdate,
+  'devices.delete': devicesDelete,
   'auth.keys.create': keysCreate,
   'auth.keys.list': keysList,
   'auth.keys.get': keysGet,

@@ -56,6 +56,11 @@ const record = (value: ReturnType<typeof Type.Unknown> | ReturnType<typeof Type.
     additionalProperties: false,
   })
 
+export const Tags = Type.Unsafe<Record<string, string>>(
+  record(Type.String({ maxLength: telemetryLimits.stringBytesMax }), telemetryLimits.tagsMax),
+)
+export const Metadata = Type.Unsafe<Record<string, unknown>>(record(Type.Unknown(), telemetryLimits.tagsMax))
+
 /** What one device measured at one instant (specification, "Send Telemetry Frame"). */
 export const Frame = Type.Object(
   {
@@ -67,12 +72,8 @@ export const Frame = Type.Object(
       }),
     ),
     metrics: Type.Unsafe<Record<string, unknown>>(record(Type.Unknown(), telemetryLimits.metricsMax, 1)),
-    tags: Type.Optional(
-      Type.Unsafe<Record<string, string>>(
-        record(Type.String({ maxLength: telemetryLimits.stringBytesMax }), telemetryLimits.tagsMax),
-      ),
-    ),
-    metadata: Type.Optional(Type.Unsafe<Record<string, unknown>>(record(Type.Unknown(), telemetryLimits.tagsMax))),
+    tags: Type.Optional(Tags),
+    metadata: Type.Optional(Metadata),
     frame_id: Type.Optional({
       ...Id,
       description:
@@ -164,7 +165,7 @@ const list = (description: string) =>
 
 const DeviceList = list('A device, or several')
 const MetricList = list('Metrics; missing: all')
-const TagFilter = Type.String({
+export const TagFilter = Type.String({
   minLength: 1,
   maxLength: 4096,
   description:

@@ -11,10 +11,12 @@ import {
 import type { Config } from './config.ts'
 import { systemClock } from './core/clock.ts'
 import { createGate, type Handlers } from './core/invoke.ts'
+import { createDevices } from './devices/index.ts'
 import { createEvents } from './events/index.ts'
 import { createLog, createMetrics, type Log, type Metrics, redactUrl } from './observability.ts'
 import { openIngestLog } from './storage/ingest-log/sqlite.ts'
 import {
+  createDeviceStore,
   createEventStore,
   createIdempotencyStore,
   createKeyStore,
@@ -107,6 +109,15 @@ async function compose(
     },
     onError: (err) => log.error({ err }, 'The event log failed; it tries again'),
   })
+  const devices = await createDevices({
+    store: createDeviceStore(state),
+    events,
+    now,
+    offlineAfterSeconds: config.offlineAfterSeconds,
+    onlineMax: config.latestSeriesMax,
+    signal: stopping.signal,
+    onError: (err) => log.error({ err }, 'The registry of devices failed; it tries again'),
+  })
   const telemetry = await createTelemetry({
     log: ingestLog,
     store: await openTelemetryStore(clickhouse),
@@ -119,6 +130,7 @@ async function compose(
     deviceSeriesMax: config.deviceSeriesMax,
     queryCacheBytes: config.queryCacheMb * 1024 * 1024,
     events,
+    devices,
     onDrained: ({ frames }, ms) => metrics?.observeDrain(frames, ms),
     onError: (loop, err) => log.error({ err, loop }, 'A loop failed; it tries again'),
   })
@@ -144,7 +156,7 @@ async function compose(
   const adminKey = await auth.ensureAdminKey({ given: config.adminKey, file: folder('admin.key') })
   if (adminKey.outcome === 'given_key_refused')
     log.warn('NEXUS_ADMIN_KEY was revoked, rotated or has expired; it stays so')
-  const handlers: Handlers = { ...telemetry.handlers, ...auth.handlers, ...events.handlers }
+  const handlers: Handlers = { ...telemetry.handlers, ...devices.handlers, ...auth.handlers, ...events.handlers }
   const gate = createGate({ handlers, write: state.write, spend: rates.spend, idempotency, hashBody })
 
   const batchReader = await openBatchReader()
@@ -159,6 +171,7 @@ async function compose(
       spendAddress: rates.spendAddress,
       telemetry,
       events,
+      devices,
       batchReader,
       now,
       ready: () => !stopping.signal.aborted && !ingestLog.hasFailed(),
@@ -182,9 +195,10 @@ async function compose(
   )
 
   const tlsReload = createTlsReload(config, http, log)
-  const loops = [telemetry, events, auth, idempotency, tlsReload, ...(shared ? [shared] : [])]
+  const loops = [telemetry, devices, events, auth, idempotency, tlsReload, ...(shared ? [shared] : [])]
   for (const loop of loops) loop.start()
   closers.push(
+    () => devices.stop(),
     () => telemetry.stop(config.stopSeconds * 300),
     () => Promise.all([events.stop(), auth.stop(), idempotency.stop(), tlsReload.stop()]),
   )

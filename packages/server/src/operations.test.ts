@@ -1,13 +1,21 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
-import { formatKey, newKeyParts, type Operation, type OperationId, operations, scopes } from '@nexus/contract'
+import {
+  formatKey,
+  newKeyParts,
+  type Operation,
+  type OperationId,
+  operations,
+  scopes,
+  scopesNeeded,
+} from '@nexus/contract'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { envelopeIn, tellsNothing } from './testing/error-check.ts'
 import { json, startTestNexus, type TestNexus } from './testing/nexus.ts'
 import { operationRequest } from './testing/operation-request.ts'
-import { sampleInputs } from './testing/sample-inputs.ts'
+import { type Made, sampleInputs } from './testing/sample-inputs.ts'
 import { until } from './testing/until.ts'
 
 const all = Object.values(operations) as Operation[]
@@ -20,35 +28,36 @@ async function call(nexus: TestNexus, operation: Operation, input: unknown, key:
   return { status: answer.status, text, error: answer.ok ? undefined : envelopeIn(text, answer.status) }
 }
 
-function sampleOf(operation: Operation, keyId: string): Record<string, unknown> {
-  return { ...sampleInputs[operation.id as OperationId]({ keyId }) }
+const nothing: Made = { keyId: 'k', deviceId: 'd' }
+
+function sampleOf(operation: Operation, made: Made): Record<string, unknown> {
+  return { ...sampleInputs[operation.id as OperationId](made) }
 }
 
-async function anyKeyId(nexus: TestNexus): Promise<string> {
-  return (await nexus.client.auth.keys.create({ name: 'sample', scopes: ['task:read'] })).key_id
+async function make({ client }: TestNexus): Promise<Made> {
+  const { key_id: keyId } = await client.auth.keys.create({ name: 'sample', scopes: ['task:read'] })
+  const { device_id: deviceId } = await client.devices.put({ device_id: `device-of-${keyId}` })
+  return { keyId, deviceId }
 }
 
 test('every operation has a sample input that its schema accepts', () => {
   deepEqual(Object.keys(sampleInputs).sort(), Object.keys(operations).sort())
-  for (const operation of all) ok(Compile(operation.input).Check(sampleOf(operation, 'k')), operation.id)
+  for (const operation of all) ok(Compile(operation.input).Check(sampleOf(operation, nothing)), operation.id)
 })
 
-test('every operation is open to the scope that it names and to admin, by each of its routes, and to no other', async (t) => {
+test('every operation is open to the scopes that it names and to admin, by each of its routes, and to no other', async (t) => {
   const nexus = await startTestNexus(t)
-  for (const scope of scopes) {
-    const { key } = await nexus.as({ scopes: [scope] })
+  const several = all.map(scopesNeeded).filter(({ length }) => length > 1)
+  for (const held of [...scopes.map((scope) => [scope]), ...several]) {
+    const { key } = await nexus.as({ scopes: [...held] })
     for (const operation of all) {
-      const permitted = operation.scope === null || scope === operation.scope || scope === 'admin'
+      const missing = held.includes('admin') ? undefined : scopesNeeded(operation).find((one) => !held.includes(one))
       for (const route of operation.http.keys()) {
-        const input = sampleOf(operation, permitted ? await anyKeyId(nexus) : 'k')
+        const input = sampleOf(operation, missing === undefined ? await make(nexus) : nothing)
         const { status, error } = await call(nexus, operation, input, key, route)
-        if (permitted) equal(status, operation.status, `${operation.id} with ${scope}: ${JSON.stringify(error)}`)
-        else
-          deepEqual(
-            [status, error?.code, error?.details.required_scope],
-            [403, 'FORBIDDEN', operation.scope],
-            `${operation.id} with ${scope}`,
-          )
+        const what = `${operation.id} with ${held}: ${JSON.stringify(error)}`
+        if (missing === undefined) equal(status, operation.status, what)
+        else deepEqual([status, error?.code, error?.details.required_scope], [403, 'FORBIDDEN', missing], what)
       }
     }
   }
@@ -57,7 +66,7 @@ test('every operation is open to the scope that it names and to admin, by each o
 test('what is wrong with the scope is told before anything about the input', async (t) => {
   const nexus = await startTestNexus(t)
   const { key } = await nexus.as({ scopes: ['ai:coordinate'] })
-  for (const operation of all.filter(({ scope }) => scope !== null && scope !== 'ai:coordinate'))
+  for (const operation of all.filter((one) => scopesNeeded(one).some((scope) => scope !== 'ai:coordinate')))
     equal((await call(nexus, operation, { no_such_field: 1 }, key)).status, 403, operation.id)
 })
 
@@ -65,7 +74,7 @@ test('without a key, or with what is none, every operation answers 401', async (
   const nexus = await startTestNexus(t)
   for (const operation of all) {
     for (const key of [null, 'garbage', 'nxs_live_', `${nexus.key}x`, `${nexus.key.slice(0, -1)}~`]) {
-      const { status, error } = await call(nexus, operation, sampleOf(operation, 'k'), key)
+      const { status, error } = await call(nexus, operation, sampleOf(operation, nothing), key)
       deepEqual([status, error?.code], [401, 'UNAUTHORIZED'], `${operation.id} ${key}`)
     }
   }
@@ -100,7 +109,7 @@ for (const [what, make] of Object.entries(unusableKeys)) {
     const nexus = await startTestNexus(t)
     const key = await make(nexus)
     for (const [index, operation] of all.entries()) {
-      const { status, error } = await call(nexus, operation, sampleOf(operation, 'k'), key)
+      const { status, error } = await call(nexus, operation, sampleOf(operation, nothing), key)
       const expected = index < 10 ? [401, 'UNAUTHORIZED'] : [429, 'RATE_LIMIT_EXCEEDED']
       deepEqual([status, error?.code], expected, operation.id)
     }
@@ -117,14 +126,14 @@ function wrongFor(schema: TSchema, inQuery: boolean): unknown {
 
 test('a value of the wrong type is refused with the name of its field, for every field of every operation', async (t) => {
   const nexus = await startTestNexus(t)
-  const keyId = await anyKeyId(nexus)
+  const made = await make(nexus)
   for (const operation of all) {
     const { properties = {} } = operation.input as TSchema & { properties?: Record<string, TSchema> }
     for (const [index, route] of operation.http.entries()) {
       for (const [name, schema] of Object.entries(properties).filter(([name]) => !route.includes(`{${name}}`))) {
         const wrong = wrongFor(schema, /^(GET|DELETE)/.test(route))
         if (wrong === undefined) continue
-        const input = { ...sampleOf(operation, keyId), [name]: wrong }
+        const input = { ...sampleOf(operation, made), [name]: wrong }
         const { status, error } = await call(nexus, operation, input, nexus.key, index)
         deepEqual([status, error?.code], [400, 'INVALID_REQUEST'], `${route} ${name} = ${JSON.stringify(wrong)}`)
         const named = String(error?.details.field)
@@ -136,17 +145,17 @@ test('a value of the wrong type is refused with the name of its field, for every
 
 test('a required field that is missing, and a field that nobody knows, are named, for every operation', async (t) => {
   const nexus = await startTestNexus(t)
-  const keyId = await anyKeyId(nexus)
+  const made = await make(nexus)
   for (const operation of all) {
     const { required = [] } = operation.input as TSchema & { required?: string[] }
     for (const [index, route] of operation.http.entries()) {
       for (const name of required.filter((name) => !route.includes(`{${name}}`))) {
-        const { [name]: _, ...input } = sampleOf(operation, keyId)
+        const { [name]: _, ...input } = sampleOf(operation, made)
         const { status, error } = await call(nexus, operation, input, nexus.key, index)
         deepEqual([status, error?.code, error?.details.field], [400, 'INVALID_REQUEST', name], `${route} ${name}`)
       }
       for (const name of ['no_such_field', '__proto__', 'constructor']) {
-        const input = Object.fromEntries([...Object.entries(sampleOf(operation, keyId)), [name, 'x']])
+        const input = Object.fromEntries([...Object.entries(sampleOf(operation, made)), [name, 'x']])
         const { status, error } = await call(nexus, operation, input, nexus.key, index)
         deepEqual([status, error?.code, error?.details.field], [400, 'INVALID_REQUEST', name], `${route} ${name}`)
       }
@@ -158,7 +167,7 @@ test('a body that is no JSON object is refused by every operation that takes one
   const nexus = await startTestNexus(t)
   for (const operation of all) {
     for (const route of operation.http.filter((each) => !/^(GET|DELETE)/.test(each))) {
-      const { path, init } = operationRequest(operation, sampleOf(operation, 'k'), route)
+      const { path, init } = operationRequest(operation, sampleOf(operation, nothing), route)
       for (const body of ['{', '"text"', '7', 'null', '[7]', '\ufeff{}', '{"a":1}}', Buffer.from([0x7b, 0xff, 0x7d])]) {
         const answer = await nexus.request(path, { ...init, body })
         equal(answer.status, 400, `${route} ${body}`)

@@ -144,6 +144,13 @@ export const configKeys = {
     description:
       'How many metrics, those inside of objects counted, one device may have; a frame that brings more is refused',
   }),
+  offlineAfterSeconds: integer({
+    default: 300,
+    unit: 'seconds',
+    minimum: 1,
+    maximum: 31_536_000,
+    description: 'How long a device without a connection may send no frame before it counts as offline',
+  }),
   eventsKeepDays: integer({
     default: 7,
     unit: 'days',

@@ -1,4 +1,5 @@
 import type { Scope } from '@nexus/contract'
+import { type Fault, fault } from './value.ts'
 
 /** Who calls. A key bound to a device or an agent may only speak as it. */
 export interface Principal {
@@ -39,4 +40,10 @@ export interface WriteCtx extends Ctx {
 
 export function holds(principal: Principal, scope: Scope): boolean {
   return principal.scopes.includes(scope) || principal.scopes.includes('admin')
+}
+
+/** Why a caller may not act for a device: the key is bound to another one. */
+export function deviceFault({ deviceId }: Principal, asked: string): Fault | undefined {
+  if (deviceId === null || deviceId === asked) return undefined
+  return fault('device_id', `the key is bound to the device ${deviceId}`)
 }

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 
 const alphabet = '0123456789abcdefghijklmnopqrstuvwxyz'
 
@@ -14,4 +14,9 @@ export function idSequence(prefix: string): () => string {
   const stem = randomBytes(8).toString('hex')
   let counter = 0
   return () => `${prefix}-${stem}${(counter++).toString(36).padStart(5, '0')}`
+}
+
+/** A W3C trace id (https://www.w3.org/TR/trace-context/#trace-id). */
+export function newTraceId(): string {
+  return randomUUID().replaceAll('-', '')
 }

@@ -1,5 +1,5 @@
 import type { Input, Operation, OperationId, Operations, Output, RateBucket } from '@nexus/contract'
-import { operations } from '@nexus/contract'
+import { operations, scopesNeeded } from '@nexus/contract'
 import { type Ctx, holds, type Principal, type Tx, type WriteCtx } from './context.ts'
 import { fail } from './failure.ts'
 import { validator } from './validate.ts'
@@ -132,8 +132,8 @@ async function bound(handler: Handler<OperationId>, ctx: Ctx, input: unknown) {
     verb.run(within as WriteCtx, input as Input<'auth.keys.create'>, ready) as Promise<unknown>
 }
 
+/** Errors: FORBIDDEN, naming the first scope that the key lacks. */
 export function authorise(operation: Pick<Operation, 'scope'>, principal: Principal): void {
-  if (operation.scope !== null && !holds(principal, operation.scope)) {
-    throw fail('FORBIDDEN', { required_scope: operation.scope, issue: `needs the scope ${operation.scope}` })
-  }
+  const missing = scopesNeeded(operation).find((scope) => !holds(principal, scope))
+  if (missing !== undefined) throw fail('FORBIDDEN', { required_scope: missing, issue: `needs the scope ${missing}` })
 }

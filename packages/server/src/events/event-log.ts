@@ -1,7 +1,6 @@
 import type { EventType } from '@nexus/contract'
-import type { WriteCtx } from '../core/context.ts'
 import type { FrameRing, RingEvent } from './frame-ring.ts'
-import type { EventStore, LoggedEvent, NewEvent } from './ports.ts'
+import type { EventStore, LoggedEvent, NewEvent, PublishCtx } from './ports.ts'
 import type { Sequence } from './sequence.ts'
 
 export interface EventLogDeps {
@@ -59,7 +58,7 @@ export class EventLog {
   }
 
   /** Commits with the transaction of `ctx`, or not at all; heard by others once it is durable. Returns its id. */
-  async publish(ctx: WriteCtx, { type, subject, data, causeId = null }: NewEvent): Promise<string> {
+  async publish(ctx: PublishCtx, { type, subject, data, causeId = null }: NewEvent): Promise<string> {
     const { store, sequence, now } = this.#deps
     const event: LoggedEvent = { seq: sequence.next(), type, at: now(), subject, data, traceId: ctx.traceId, causeId }
     const slot: Slot = { event, state: 'open' }

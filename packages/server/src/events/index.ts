@@ -1,17 +1,17 @@
-import type { Principal, WriteCtx } from '../core/context.ts'
+import type { Principal } from '../core/context.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
 import { EventLog, type TransientEvent } from './event-log.ts'
 import { FrameRing, type RingBounds } from './frame-ring.ts'
 import { type EventHandlers, eventHandlers } from './handlers.ts'
 import { createHistory } from './history.ts'
-import type { EventStore, NewEvent } from './ports.ts'
+import type { EventStore, NewEvent, PublishCtx } from './ports.ts'
 import { openSequence } from './sequence.ts'
 import { readStreamStart, type StreamInput } from './stream-start.ts'
 import { type Subscription, subscribe } from './subscription.ts'
 
 export type { TransientEvent } from './event-log.ts'
 export { idOf } from './event-log.ts'
-export type { EventRange, EventStore, LoggedEvent, NewEvent } from './ports.ts'
+export type { EventRange, EventStore, LoggedEvent, NewEvent, PublishCtx } from './ports.ts'
 export type { StreamInput } from './stream-start.ts'
 export type { StreamItem, Subscription } from './subscription.ts'
 
@@ -29,7 +29,7 @@ export interface EventsOptions {
 export interface Events extends Loop {
   handlers: EventHandlers
   /** Commits with the transaction of `ctx`, or not at all. Returns the event's id. */
-  publish(ctx: WriteCtx, event: NewEvent): Promise<string>
+  publish(ctx: PublishCtx, event: NewEvent): Promise<string>
   /** Passes an event on through memory alone. */
   emit(event: TransientEvent): void
   /**

@@ -1,5 +1,5 @@
 import type { EventType } from '@nexus/contract'
-import type { Tx } from '../core/context.ts'
+import type { Tx, WriteCtx } from '../core/context.ts'
 
 /** Something that happened. The sequence orders everything, frames and durable events alike. */
 export interface LoggedEvent {
@@ -12,6 +12,9 @@ export interface LoggedEvent {
   readonly traceId: string
   readonly causeId: string | null
 }
+
+/** In which transaction something is told, and to which causal chain it belongs: a verb's context, or a loop's own. */
+export type PublishCtx = Pick<WriteCtx, 'tx' | 'traceId'>
 
 /** What a room tells of what it did. */
 export interface NewEvent {

@@ -1,5 +1,6 @@
 import { metricTypes } from '@nexus/contract'
 import type { Ctx } from '../core/context.ts'
+import { matchesTags } from '../core/tag-filter.ts'
 import type { DirtyHours } from './dirty-hours.ts'
 import { type Micros, microsPerHour } from './instant.ts'
 import type { LatestValues } from './latest-values.ts'
@@ -16,7 +17,6 @@ import {
   spanHours,
   tagSetOf,
 } from './roll-up-cache.ts'
-import { matchesTags } from './tag-filter.ts'
 import type { TagSets } from './tag-sets.ts'
 import type { Warmer } from './warmer.ts'
 

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { newTraceId } from '../core/ids.ts'
 import type { Events, TransientEvent } from '../events/index.ts'
 import type { ReadFrame } from './frame.ts'
 import { formatInstant } from './instant.ts'
@@ -48,7 +48,7 @@ class FrameEvent implements TransientEvent {
   }
 
   traceId(): string {
-    this.#traceId ??= randomUUID().replaceAll('-', '')
+    this.#traceId ??= newTraceId()
     return this.#traceId
   }
 

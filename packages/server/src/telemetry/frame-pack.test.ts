@@ -2,10 +2,10 @@ import { deepEqual } from 'node:assert/strict'
 import { test } from 'node:test'
 import { operations } from '@nexus/contract'
 import fc from 'fast-check'
+import type { Fault } from '../core/value.ts'
 import { arbitraryFor, hostileFor } from '../testing/arbitrary.ts'
 import { isFault, type ReadFrame, readFrame } from './frame.ts'
 import { FramePack, packFrames } from './frame-pack.ts'
-import type { Fault } from './value.ts'
 
 const schema = operations['telemetry.frames.send'].input
 const receivedAt = 1_762_134_000_000_000

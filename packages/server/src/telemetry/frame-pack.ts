@@ -1,8 +1,8 @@
 import { type MetricType, metricTypes } from '@nexus/contract'
+import type { Fault } from '../core/value.ts'
 import { type FrameSource, isFault, type ReadFrame, readFrame } from './frame.ts'
 import type { Micros } from './instant.ts'
 import type { Point } from './point.ts'
-import type { Fault } from './value.ts'
 
 /** Frames as they go from the thread that read them to another: column by column, what repeats told once. */
 export interface PackedFrames {

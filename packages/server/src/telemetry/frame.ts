@@ -1,7 +1,8 @@
-import { keyPattern, telemetryLimits } from '@nexus/contract'
+import { telemetryLimits } from '@nexus/contract'
+import { isRecord, keyFault, metadataFault, tagsFault } from '../core/labels.ts'
+import { type Fault, fault, numberIssue } from '../core/value.ts'
 import { instantIssue, type Micros, parseInstant } from './instant.ts'
 import { flattenMetric, type Point } from './point.ts'
-import { type Fault, fault, numberIssue, textFault, valueFault } from './value.ts'
 
 /** A frame that passed every check, in the form in which it is kept. */
 export interface ReadFrame {
@@ -28,16 +29,13 @@ export function isFault(result: ReadFrame | Fault): result is Fault {
   return 'issue' in result
 }
 
-const { frameBytesMax, metricsMax, pointsMax, tagsMax, keyLengthMax } = telemetryLimits
+const { frameBytesMax, metricsMax, pointsMax } = telemetryLimits
 /** A character takes six bytes at most, as an escape; all names and numbers of a frame together less than 48 KiB. */
 const textMax = (frameBytesMax - 48 * 1024) / 6
 const idLengthMax = 128
-const key = new RegExp(keyPattern)
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it keeps out
 const id = /^[^\s\x00-\x1f\x7f]{1,128}$/
 const fields = new Set(['device_id', 'timestamp', 'metrics', 'tags', 'metadata', 'frame_id'])
-const keys = new Set<string>()
-const keysKnownMax = 100_000
 
 /**
  * Checks one frame against the contract and the limits, without throwing: this is the hot path, and in a batch a bad
@@ -131,44 +129,4 @@ function idFault(field: string, value: unknown): Fault | undefined {
   if (typeof value !== 'string') return fault(field, 'must be a string')
   if (value.length === 0 || value.length > idLengthMax) return fault(field, `must have 1 to ${idLengthMax} characters`)
   return id.test(value) && value.isWellFormed() ? undefined : fault(field, 'must not hold blanks or control characters')
-}
-
-/** Names repeat from frame to frame, so those that passed are remembered. */
-function keyFault(within: string, name: string): Fault | undefined {
-  if (keys.has(name)) return undefined
-  if (name.length > keyLengthMax)
-    return fault(`${within}.${name.slice(0, 32)}…`, `the name has more than ${keyLengthMax} characters`)
-  if (name === '__proto__') return fault(`${within}.${name}`, 'is a reserved name')
-  if (!key.test(name)) return fault(`${within}.${name}`, `the name must match ${keyPattern}`)
-  if (keys.size >= keysKnownMax) keys.clear()
-  keys.add(name)
-  return undefined
-}
-
-function tagsFault(tags: unknown): Fault | undefined {
-  if (!isRecord(tags)) return fault('tags', 'must be an object of strings')
-  let count = 0
-  for (const name in tags) {
-    if (++count > tagsMax) return fault('tags', `has more than ${tagsMax} tags`)
-    const value = tags[name]
-    if (typeof value !== 'string') return fault(`tags.${name}`, 'must be a string')
-    const bad = keyFault('tags', name) ?? textFault(`tags.${name}`, value)
-    if (bad) return bad
-  }
-  return undefined
-}
-
-function metadataFault(metadata: unknown): Fault | undefined {
-  if (!isRecord(metadata)) return fault('metadata', 'must be an object')
-  let count = 0
-  for (const name in metadata) {
-    if (++count > tagsMax) return fault('metadata', `has more than ${tagsMax} keys`)
-    const bad = keyFault('metadata', name) ?? valueFault(`metadata.${name}`, metadata[name], 1)
-    if (bad) return bad
-  }
-  return undefined
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

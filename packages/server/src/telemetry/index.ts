@@ -2,10 +2,12 @@ import { setImmediate as endOfTick } from 'node:timers/promises'
 import type { BatchReceipt, FrameReceipt } from '@nexus/contract'
 import type { Ctx } from '../core/context.ts'
 import { createLoop } from '../core/loop.ts'
+import type { Devices, SeenFrame } from '../devices/index.ts'
 import type { Events } from '../events/index.ts'
 import { finishDeletions } from './delete.ts'
 import { DirtyHours } from './dirty-hours.ts'
 import { createDrain } from './drain.ts'
+import type { ReadFrame } from './frame.ts'
 import { createFrameEvents } from './frame-event.ts'
 import { createGather } from './gather.ts'
 import { telemetryHandlers } from './handlers.ts'
@@ -13,7 +15,7 @@ import type { Idempotent } from './idempotent.ts'
 import { type Ack, createIntakes } from './intake.ts'
 import { LatestValues } from './latest-values.ts'
 import { createPointQuota } from './point-quota.ts'
-import type { DrainBatch, IngestLog, RetentionStore, TelemetryStore } from './ports.ts'
+import type { DrainBatch, IngestLog, LatestRow, RetentionStore, TelemetryStore } from './ports.ts'
 import { createExpiry } from './retention.ts'
 import { createRetentionRules } from './retention-rules.ts'
 import { RollUpCache } from './roll-up-cache.ts'
@@ -33,6 +35,7 @@ export interface TelemetryOptions {
   store: TelemetryStore
   retention: RetentionStore
   events: Pick<Events, 'emit'>
+  devices: Pick<Devices, 'seen' | 'reconcile'>
   now(): number
   futureLimitSeconds: number
   pointsPerMinute: number
@@ -91,12 +94,16 @@ export async function createTelemetry(options: TelemetryOptions) {
   await finishDeletions({ log, store, dirty, cache }, now())
   await drain.settle(0, Number.MAX_SAFE_INTEGER)
   rules.replace(await retention.get())
-  await loadLatest(store, latest)
+  await loadLatest(store, latest, (rows) => options.devices.reconcile(newestFrames(rows)))
   expiry.forget()
   for (const { id, tags } of await store.tagSets(tagSetsMax)) tagSets.learn(id, tags)
 
   const takeBack = createTakeBack({ latest, drain, store, onError: onError('take-back') })
-  const onKept = createFrameEvents(options.events)
+  const tellOf = createFrameEvents(options.events)
+  const onKept = (frames: readonly ReadFrame[]) => {
+    options.devices.seen(frames)
+    tellOf(frames)
+  }
   const gather = createGather({ log, writer: store.frameWriter, tagSets, onKept, takeBack })
   const futureLimit = options.futureLimitSeconds * 1_000_000
   const intake = createIntakes({ gather, latest, quota, retention: rules, futureLimit })
@@ -141,10 +148,16 @@ export async function createTelemetry(options: TelemetryOptions) {
   }
 }
 
-async function loadLatest(store: TelemetryStore, latest: LatestValues): Promise<void> {
+/** `onPage` is told of what the store has, a page of devices at a time: memory may hold only some. */
+async function loadLatest(
+  store: TelemetryStore,
+  latest: LatestValues,
+  onPage?: (rows: readonly LatestRow[]) => Promise<void>,
+): Promise<void> {
   for (let after: string | undefined; ; ) {
     const rows = await store.latest({ ...(after === undefined ? {} : { after }), limit: loadDevices })
     latest.load(rows)
+    await onPage?.(rows)
     after = rows.at(-1)?.device
     if (after === undefined) break
   }
@@ -154,4 +167,12 @@ async function loadLatest(store: TelemetryStore, latest: LatestValues): Promise<
     after = metrics.at(-1)?.name
     if (after === undefined) break
   }
+}
+
+/** Of each device, what its newest frame was. */
+function newestFrames(rows: readonly LatestRow[]): SeenFrame[] {
+  const newest = new Map<string, SeenFrame>()
+  for (const { device: deviceId, at, tags } of rows)
+    if (at >= (newest.get(deviceId)?.at ?? 0)) newest.set(deviceId, { deviceId, at, tags })
+  return [...newest.values()]
 }

@@ -1,8 +1,9 @@
 import { type FrameReceipt, telemetryLimits } from '@nexus/contract'
 import { toIso } from '../core/clock.ts'
-import type { Ctx } from '../core/context.ts'
+import { type Ctx, deviceFault } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
 import { idSequence } from '../core/ids.ts'
+import type { Fault } from '../core/value.ts'
 import { isFault, type ReadFrame, readFrame } from './frame.ts'
 import type { Gather } from './gather.ts'
 import type { Micros } from './instant.ts'
@@ -10,7 +11,6 @@ import type { LatestValues } from './latest-values.ts'
 import type { PointQuota } from './point-quota.ts'
 import type { SeenAnswer } from './ports.ts'
 import type { RetentionRules } from './retention-rules.ts'
-import type { Fault } from './value.ts'
 
 export interface IntakeDeps {
   gather: Gather
@@ -98,9 +98,8 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
 }
 
 function mayNot(ctx: Ctx, frame: ReadFrame): Refusal | undefined {
-  const { deviceId } = ctx.principal
-  if (deviceId === null || deviceId === frame.deviceId) return undefined
-  return { code: 'FORBIDDEN', field: 'device_id', issue: `the key is bound to the device ${deviceId}` }
+  const bad = deviceFault(ctx.principal, frame.deviceId)
+  return bad && { code: 'FORBIDDEN', ...bad }
 }
 
 function tooNew({ at }: ReadFrame, now: Micros, futureLimit: Micros): Refusal | undefined {

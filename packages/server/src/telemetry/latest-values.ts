@@ -1,8 +1,8 @@
 import type { MetricType } from '@nexus/contract'
+import { type Fault, fault } from '../core/value.ts'
 import type { ReadFrame } from './frame.ts'
 import type { Micros } from './instant.ts'
 import type { LatestRow } from './ports.ts'
-import { type Fault, fault } from './value.ts'
 
 export interface LatestValue {
   at: Micros

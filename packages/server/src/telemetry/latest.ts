@@ -1,13 +1,13 @@
 import type { Input, Output } from '@nexus/contract'
 import type { Ctx } from '../core/context.ts'
 import { decodeCursor, encodeCursor } from '../core/paging.ts'
+import { matchesTags, parseTagFilter, type TagCondition } from '../core/tag-filter.ts'
 import type { Drain } from './drain.ts'
 import { instantMax } from './instant.ts'
 import { cutPage, type DeviceEntry, type LatestPosition, valuesMax } from './latest-page.ts'
 import { type LatestDevice, LatestValues } from './latest-values.ts'
 import type { TelemetryStore } from './ports.ts'
 import { readList } from './question.ts'
-import { matchesTags, parseTagFilter, type TagCondition } from './tag-filter.ts'
 
 export interface LatestDeps {
   latest: LatestValues

@@ -1,5 +1,5 @@
 import { keyPattern, type MetricType, telemetryLimits } from '@nexus/contract'
-import { type Fault, valueFault } from './value.ts'
+import { type Fault, valueFault } from '../core/value.ts'
 
 /** One reading of one metric. Numbers and booleans (0, 1) stand in `num`; text, and the JSON of arrays and objects, in `str`. */
 export interface Point {

@@ -1,13 +1,13 @@
 import type { Aggregation, MetricType, Retention } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
+import type { TagCondition } from '../core/tag-filter.ts'
 import type { ReadFrame } from './frame.ts'
 import type { Micros } from './instant.ts'
-import type { TagCondition } from './tag-filter.ts'
 
+export type { TagCondition } from '../core/tag-filter.ts'
 export type { ReadFrame } from './frame.ts'
 export type { Micros } from './instant.ts'
 export type { Point } from './point.ts'
-export type { TagCondition } from './tag-filter.ts'
 
 /** A device in one hour of the epoch: the unit in which roll-ups are made, and spoiled by late points. */
 export interface DeviceHour {

@@ -1,9 +1,9 @@
 import { type Aggregation, keyPattern, type QueryInput, telemetryLimits } from '@nexus/contract'
+import { readCommaList } from '../core/escaped-text.ts'
 import { invalid } from '../core/failure.ts'
-import { readCommaList } from './escaped-text.ts'
+import { parseTagFilter, type TagCondition } from '../core/tag-filter.ts'
 import { type Micros, readInstant } from './instant.ts'
 import { bucketStarts, fittingInterval, type Interval, parseInterval } from './interval.ts'
-import { parseTagFilter, type TagCondition } from './tag-filter.ts'
 import { createZone } from './zone.ts'
 
 /** A query as it was understood. */

@@ -1,7 +1,13 @@
 import type { Input, OperationId } from '@nexus/contract'
 
-/** An input that each operation accepts. `keyId` is of a key that may be changed and revoked. */
-export const sampleInputs: { [Id in OperationId]: (made: { keyId: string }) => Input<Id> } = {
+/** What a sample is about: a key that may be changed and revoked, a device that may be changed and deleted. */
+export interface Made {
+  keyId: string
+  deviceId: string
+}
+
+/** An input that each operation accepts. */
+export const sampleInputs: { [Id in OperationId]: (made: Made) => Input<Id> } = {
   'telemetry.frames.send': () => ({ device_id: 'd', metrics: { m: 1 } }),
   'telemetry.frames.batch': () => ({ frames: [{ device_id: 'd', metrics: { m: 1 } }] }),
   'telemetry.query': () => ({ start_time: 1762134000, end_time: 1762135000 }),
@@ -11,6 +17,11 @@ export const sampleInputs: { [Id in OperationId]: (made: { keyId: string }) => I
   'telemetry.data.delete': () => ({ device_id: 'nobody', start_time: 1762134000, end_time: 1762135000 }),
   'telemetry.retention.get': () => ({}),
   'telemetry.retention.put': () => ({ policies: [] }),
+  'devices.list': () => ({}),
+  'devices.get': ({ deviceId }) => ({ device_id: deviceId }),
+  'devices.put': ({ deviceId }) => ({ device_id: deviceId, name: 'Pump', tags: { site: 'north' } }),
+  'devices.update': ({ deviceId }) => ({ device_id: deviceId, metadata: { model: 'x' } }),
+  'devices.delete': ({ deviceId }) => ({ device_id: deviceId }),
   'events.list': () => ({}),
   'traces.get': () => ({ trace_id: '0af7651916cd43dd8448eb211c80319c' }),
   'auth.keys.create': () => ({ name: 'made', scopes: ['task:read'] }),

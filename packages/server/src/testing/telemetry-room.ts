@@ -64,6 +64,7 @@ export async function openTelemetryRoom(t: TestContext, options: RoomOptions = {
       afterCommit: (_tx, fn) => fn(),
     },
     events: { emit: () => {} },
+    devices: { seen: () => {}, reconcile: async () => {} },
     now: () => clock.now(),
     futureLimitSeconds: 600,
     pointsPerMinute: 0,

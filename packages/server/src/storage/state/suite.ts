@@ -5,6 +5,7 @@ import type { KeyRecord } from '../../auth/index.ts'
 import type { LoggedEvent } from '../../events/index.ts'
 import {
   afterCommit,
+  createDeviceStore,
   createEventStore,
   createIdempotencyStore,
   createKeyStore,
@@ -14,6 +15,7 @@ import {
   openState,
 } from './index.ts'
 import { loadMasterKey } from './master-key.ts'
+import { deviceGuarantees } from './testing/device-guarantees.ts'
 import { type EngineUnderTest, temporaryFolder } from './testing/engines-under-test.ts'
 import { afterEnd, within } from './transaction.ts'
 
@@ -290,6 +292,8 @@ export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
     deepEqual(await retention.get(), { policies: [{ metrics: '*', keep: '1y' }] })
   })
 
+  deviceGuarantees(guarantee)
+
   guarantee('a sealer opens with its master key and refuses another or a missing one', async ({ engine }, t) => {
     const folder = temporaryFolder(t)
     await engine.write((tx) => within(tx).deleteFrom('data_keys').execute())
@@ -319,6 +323,7 @@ async function storesOf(engine: Engine, masterKeyFile: string) {
     idempotency: createIdempotencyStore(engine, sealer),
     retention: createRetentionStore(engine),
     tickets: createTicketStore(engine),
+    devices: createDeviceStore(engine),
   }
 }
 

@@ -9,6 +9,8 @@ export interface StateTables {
   idempotency: IdempotencyTable
   tickets: TicketsTable
   retention: RetentionTable
+  devices: DevicesTable
+  device_tags: DeviceTagsTable
 }
 
 /** Set when the row is inserted, and never changed. */
@@ -76,4 +78,25 @@ export interface TicketsTable {
 export interface RetentionTable {
   id: Fixed<number>
   policies_json: string
+}
+
+export interface DevicesTable {
+  device_id: Fixed<string>
+  name: string | null
+  status: string
+  frame_tags_json: string
+  /** Microseconds since the epoch. */
+  tags_at: number
+  own_tags_json: string
+  metadata_json: string
+  registered_at: number
+  last_seen_at: number | null
+  deleted_at: number | null
+}
+
+/** The effective tags, for who looks for devices by them; key and value in the form of `indexed`. */
+export interface DeviceTagsTable {
+  device_id: Fixed<string>
+  key: Fixed<string>
+  value: Fixed<string>
 }

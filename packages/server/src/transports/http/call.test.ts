@@ -28,6 +28,7 @@ async function serve(t: TestContext, verb: (ctx: Ctx) => Promise<unknown>) {
     spendAddress: () => rate,
     telemetry: undefined as never,
     events: undefined as never,
+    devices: undefined as never,
     batchReader: undefined as never,
     now: () => 1,
     ready: () => true,

@@ -1,10 +1,9 @@
-import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { idempotencyKeyPattern } from '@nexus/contract'
 import type { FastifyReply } from 'fastify'
 import type { Ctx, Principal } from '../../core/context.ts'
 import { type Failure, fail, invalid } from '../../core/failure.ts'
-import { idSequence } from '../../core/ids.ts'
+import { idSequence, newTraceId } from '../../core/ids.ts'
 
 /** What is known of a request before anything of it is believed. */
 export interface Call {
@@ -52,7 +51,7 @@ export function httpCtx(
     requestId: call.id,
     givenTraceId: inherited,
     get traceId() {
-      traceId ??= randomUUID().replaceAll('-', '')
+      traceId ??= newTraceId()
       return traceId
     },
     now: deps.now,

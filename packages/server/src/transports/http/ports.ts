@@ -1,6 +1,7 @@
 import type { OperationId, RateBucket } from '@nexus/contract'
 import type { Principal } from '../../core/context.ts'
 import type { Gate, RateStatus } from '../../core/invoke.ts'
+import type { Devices } from '../../devices/index.ts'
 import type { Events } from '../../events/index.ts'
 import type { Telemetry } from '../../telemetry/index.ts'
 import type { BatchReader } from './batch-reader.ts'
@@ -16,6 +17,7 @@ export interface HttpDeps {
   spendAddress(address: string, bucket: RateBucket): RateStatus
   telemetry: Pick<Telemetry, 'send' | 'sendBatch'>
   events: Pick<Events, 'stream'>
+  devices: Pick<Devices, 'attach'>
   batchReader: BatchReader
   now(): number
   /** Open, recovered, and not stopping. */

@@ -78,12 +78,13 @@ test('a stream begins as EventSource wants it, and carries frames word for word'
 
 test('who comes back with the last id gets what came meanwhile, once', async (t) => {
   const nexus = await startTestNexus(t)
-  const first = await follow(t, nexus)
+  const frames = '?event_types=telemetry.frame'
+  const first = await follow(t, nexus, frames)
   await nexus.client.telemetry.frames.send(frame('d', 1))
   await until('the frame arrives', async () => first.messages.length === 1)
   first.close()
   for (const n of [2, 3]) await nexus.client.telemetry.frames.send(frame('d', n))
-  const again = await follow(t, nexus, '', { 'last-event-id': first.messages[0]!.id! })
+  const again = await follow(t, nexus, frames, { 'last-event-id': first.messages[0]!.id! })
   await nexus.client.telemetry.frames.send(frame('d', 4))
   await until('all arrive', async () => again.messages.length >= 3)
   deepEqual(

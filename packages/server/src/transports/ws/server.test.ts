@@ -124,3 +124,29 @@ test('an upgrade is refused nothing that the client sends before it was admitted
   await nexus.client.telemetry.frames.send(frame('d', 1))
   await until('the frame comes', async () => client.of('telemetry.frame').length === 1)
 })
+
+test('a device is there while a connection with its key is, and is told to be gone when the last one closes', async (t) => {
+  const nexus = await startTestNexus(t)
+  const { key } = await nexus.as({ scopes: ['telemetry:write'], device_id: 'boiler-7' })
+  const watcher = await openWs(t, nexus)
+  await watcher.subscribe('events', { filters: { event_types: 'device.*' } })
+  const statusOf = async () => (await nexus.client.devices.get({ device_id: 'boiler-7' })).status
+  const told = (count: number) =>
+    until(`${count} events come`, async () => watcher.messages.length === count + 1 && watcher.messages.slice(1))
+
+  const sockets = [await openWs(t, nexus, { headers: bearer(key) }), await openWs(t, nexus, { headers: bearer(key) })]
+  equal(await statusOf(), 'online')
+  sockets[0]!.ws.close()
+  await sockets[0]!.closed
+  equal(await statusOf(), 'online')
+  sockets[1]!.ws.terminate()
+  deepEqual(
+    (await told(3)).map(({ type, payload: { device_id, status, reason } }) => [type, device_id, status, reason]),
+    [
+      ['device.registered', 'boiler-7', 'online', undefined],
+      ['device.online', 'boiler-7', 'online', undefined],
+      ['device.offline', 'boiler-7', 'offline', 'disconnected'],
+    ],
+  )
+  equal(await statusOf(), 'offline')
+})

@@ -134,11 +134,13 @@ function open(lobby: Lobby, ws: WebSocket, socket: Duplex, { principal, credenti
   const { deps, options, connections, keys } = lobby
   const connection = new Connection(deps, { ws, socket, principal, limited: options.messagesLimited })
   const unwatch = keys.watch(credential, principal, () => connection.close(1008, 'key_changed', 'stream.expired'))
+  const detach = principal.deviceId === null ? undefined : deps.devices.attach(principal.deviceId)
   connections.add(connection)
   deps.countConnection('websocket', 1)
   ws.once('close', () => {
     leave()
     unwatch()
+    detach?.()
     connections.remove(connection)
     deps.countConnection('websocket', -1)
   })

@@ -3,6 +3,7 @@ import { keys } from './0001-keys.ts'
 import { idempotency } from './0002-idempotency.ts'
 import { retention } from './0003-retention.ts'
 import { events } from './0004-events.ts'
+import { devices } from './0005-devices.ts'
 import { tickets } from './0006-tickets.ts'
 
 export const migrations: Migrations = {
@@ -10,5 +11,6 @@ export const migrations: Migrations = {
   '0002-idempotency': idempotency,
   '0003-retention': retention,
   '0004-events': events,
+  '0005-devices': devices,
   '0006-tickets': tickets,
 }

@@ -1,4 +1,4 @@
-import { invalid } from '../core/failure.ts'
+import { invalid } from './failure.ts'
 
 /** A character, and whether a backslash took away its meaning. */
 export interface Token {

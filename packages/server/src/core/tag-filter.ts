@@ -1,5 +1,5 @@
-import { invalid } from '../core/failure.ts'
 import { readEscapes, splitTokens, type Token, textOf } from './escaped-text.ts'
+import { invalid } from './failure.ts'
 
 /** One condition on the tags of a point; all conditions of a filter must hold. */
 export interface TagCondition {

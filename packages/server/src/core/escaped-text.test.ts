@@ -1,8 +1,8 @@
 import { deepEqual, throws } from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { Failure } from '../core/failure.ts'
 import { readCommaList } from './escaped-text.ts'
+import type { Failure } from './failure.ts'
 
 const lists: [text: string, entries: string[]][] = [
   ['a', ['a']],

@@ -1,0 +1,119 @@
+import { createLoop, type Loop } from '../core/loop.ts'
+import type { Events } from '../events/index.ts'
+import { type DeviceHandlers, deviceHandlers } from './handlers.ts'
+import type { DeviceStore } from './ports.ts'
+import { Presence, type SeenFrame } from './presence.ts'
+import { createRegistry } from './registry.ts'
+
+export type { DeviceChange, DeviceFilter, DeviceRecord, DeviceStore, Seen } from './ports.ts'
+export type { SeenFrame } from './presence.ts'
+
+export interface DevicesOptions {
+  store: DeviceStore
+  events: Pick<Events, 'publish'>
+  now(): number
+  offlineAfterSeconds: number
+  /** How many devices can be online at once. */
+  onlineMax: number
+  /** Aborted when the server stops: connections that close from then on say nothing of their devices. */
+  signal: AbortSignal
+  onError(cause: unknown): void
+}
+
+export interface Devices extends Loop {
+  handlers: DeviceHandlers
+  /** Told of frames that are durable, in the order in which they were accepted. Takes no time, and never throws. */
+  seen(frames: readonly SeenFrame[]): void
+  /**
+   * A connection of the device was opened; returns what tells that it has closed, which may be called again. The device is
+   * online meanwhile. `traceId`: of the request that opened it.
+   */
+  attach(deviceId: string, traceId?: string): () => void
+  /** Told of the newest frame of devices that telemetry remembers from before this start. */
+  reconcile(remembered: readonly SeenFrame[]): Promise<void>
+  /** Writes everything down that memory knows; the loop does so by itself, and `stop` once more. */
+  flush(): Promise<void>
+}
+
+const restMs = 1000
+const pauseMs = 100
+const saveSeenMs = 30_000
+const restoredAtOnce = 1000
+
+/** The registry of devices: who there is and who is online, what is set of them, and the events of that. */
+export async function createDevices(options: DevicesOptions): Promise<Devices> {
+  const { store, events, now, offlineAfterSeconds, onlineMax: max, signal } = options
+  const presence = new Presence({
+    now,
+    offlineAfterMs: offlineAfterSeconds * 1000,
+    max,
+    signal,
+    onNews: () => loop.wake(),
+  })
+  const registry = createRegistry({ store, events, presence, now })
+  const flush = (deviceId?: string) => {
+    presence.sweep()
+    return registry.flush(deviceId)
+  }
+  const flushAll = async () => {
+    await flush()
+    await registry.saveSeen()
+  }
+  let savedAt = now()
+  const loop = createLoop({
+    restMs,
+    pauseMs,
+    onError: options.onError,
+    async run() {
+      const turnedAway = presence.turnedAway()
+      if (turnedAway > 0) options.onError(noRoom(turnedAway, max))
+      await flush()
+      if (now() < savedAt + saveSeenMs) return
+      savedAt = now()
+      await registry.saveSeen()
+    },
+  })
+  await restore(store, presence)
+  return {
+    handlers: deviceHandlers({ store, events, presence, flush }),
+    seen: (frames) => presence.seen(frames),
+    attach: (deviceId, traceId) => presence.attach(deviceId, traceId),
+    reconcile: (remembered) => registry.reconcile(remembered.map((frame) => rememberedOf(frame, now()))),
+    flush: flushAll,
+    start: loop.start,
+    async stop() {
+      await loop.stop()
+      await flushAll()
+    },
+  }
+}
+
+async function restore(store: DeviceStore, presence: Presence): Promise<void> {
+  for (let after: string | undefined; ; ) {
+    const devices = await store.online({ after, limit: restoredAtOnce })
+    presence.restore(devices)
+    after = devices.at(-1)?.deviceId
+    if (after === undefined) return
+  }
+}
+
+/** When it arrived nobody knows any more; the timestamp says about when. */
+function rememberedOf({ deviceId, at, tags = {} }: SeenFrame, now: number) {
+  const seenAt = Math.min(Math.floor(at / 1000), now)
+  return {
+    deviceId,
+    online: undefined,
+    alive: false,
+    reason: 'silent',
+    seenAt,
+    tags,
+    tagsAt: at,
+    traceId: undefined,
+  } as const
+}
+
+function noRoom(count: number, max: number): Error {
+  return new Error(
+    `${count} signs of life came of devices beyond the ${max} that can be online at once: they are registered with a later one, once there is room`,
+  )
+}

@@ -1,0 +1,252 @@
+import type { OfflineReason } from '@nexus/contract'
+import { sameTags, type Tags } from '../core/labels.ts'
+import { appeared, heardOf, type Live, seenAt } from './live.ts'
+import type { DeviceRecord, Seen } from './ports.ts'
+import type { Heard } from './settle.ts'
+
+/** A frame that was kept, as far as the registry cares. */
+export interface SeenFrame {
+  readonly deviceId: string
+  /** Its timestamp, in microseconds. */
+  readonly at: number
+  readonly tags: Tags | undefined
+  /** Of the request that brought it, where that named one. */
+  readonly traceId?: string
+}
+
+export interface PresenceOptions {
+  now(): number
+  offlineAfterMs: number
+  /** How many devices are online at most. */
+  max: number
+  /** Aborted when the server stops: connections that close from then on say nothing of their devices. */
+  signal: AbortSignal
+  /** Something has changed that others should soon know. */
+  onNews(): void
+}
+
+export interface Taken {
+  live: Live
+  heard: Heard
+}
+
+/** Devices; the more there are, the less often all of them are looked at. */
+const sweptPerMs = 1000
+
+/**
+ * Which devices are online, in memory: one small record each, and none for the others. States of a device: unknown ->
+ * online (a frame, a connection) -> offline (silence, the last connection closes) -> unknown, once that is written down.
+ */
+export class Presence {
+  readonly #options: PresenceOptions
+  readonly #live = new Map<string, Live>()
+  readonly #connections = new Map<string, number>()
+  readonly #changed = new Set<string>()
+  /** Silence counts from here at the earliest: nobody could be heard before. */
+  readonly #startedAt: number
+  /** Before this nobody falls silent. */
+  #dueAt = Number.POSITIVE_INFINITY
+  #turnedAway = 0
+
+  constructor(options: PresenceOptions) {
+    this.#options = options
+    this.#startedAt = options.now()
+  }
+
+  /** How many devices have changed and are not taken yet. */
+  get changed(): number {
+    return this.#changed.size
+  }
+
+  /** Takes up devices that were online when the server was last there. */
+  restore(devices: readonly { deviceId: string; lastSeenAt: number | null }[]): void {
+    for (const { deviceId, lastSeenAt } of devices) {
+      const at = lastSeenAt ?? 0
+      this.#live.set(deviceId, { ...appeared(undefined), alive: false, framedAt: at, savedAt: at })
+    }
+    this.#expect(this.#startedAt)
+  }
+
+  /** Takes in frames in the order in which they were accepted. This is the hot path; it never throws. */
+  seen(frames: readonly SeenFrame[]): void {
+    const now = this.#options.now()
+    for (const frame of frames) {
+      const live = this.#live.get(frame.deviceId) ?? this.#appear(frame.deviceId, now, frame.traceId)
+      if (!live) continue
+      live.framedAt = now
+      if (frame.at >= live.tagsAt) this.#tag(live, frame)
+      if (!live.online) this.#comeBack(frame.deviceId, live, frame.traceId)
+    }
+  }
+
+  /** A connection of the device was opened; returns what tells that it has closed, once. */
+  attach(deviceId: string, traceId: string | undefined): () => void {
+    this.#connections.set(deviceId, (this.#connections.get(deviceId) ?? 0) + 1)
+    this.touch(deviceId, traceId)
+    let attached = true
+    return () => {
+      if (attached) this.#detach(deviceId)
+      attached = false
+    }
+  }
+
+  isAttached(deviceId: string): boolean {
+    return this.#connections.has(deviceId)
+  }
+
+  touch(deviceId: string, traceId?: string): void {
+    const now = this.#options.now()
+    const live = this.#live.get(deviceId) ?? this.#appear(deviceId, now, traceId)
+    if (!live) return
+    live.touchedAt = now
+    if (!live.online) this.#comeBack(deviceId, live, traceId)
+  }
+
+  /** Finds who has been silent for too long. */
+  sweep(): void {
+    const now = this.#options.now()
+    if (now < this.#dueAt) return
+    this.#dueAt = Number.POSITIVE_INFINITY
+    for (const [deviceId, live] of this.#live) {
+      if (!live.online || this.#connections.has(deviceId)) continue
+      const quietFrom = Math.max(seenAt(live), this.#startedAt)
+      if (quietFrom + this.#options.offlineAfterMs <= now) this.#goAway(deviceId, live, 'silent')
+      else this.#expect(quietFrom)
+    }
+    this.#dueAt = Math.max(this.#dueAt, now + Math.floor(this.#live.size / sweptPerMs))
+  }
+
+  /** Hands out some of what has changed, those that waited longest first. */
+  take(max: number): Taken[] {
+    const taken: Taken[] = []
+    for (const deviceId of this.#changed) {
+      if (taken.length === max) break
+      taken.push(this.takeOne(deviceId)!)
+    }
+    return taken
+  }
+
+  /** Hands out one device, if it has changed. */
+  takeOne(deviceId: string): Taken | undefined {
+    if (!this.#changed.delete(deviceId)) return undefined
+    const live = this.#live.get(deviceId)!
+    return { live, heard: heardOf(deviceId, live) }
+  }
+
+  /** What was taken could not be written. */
+  giveBack(taken: readonly Taken[]): void {
+    for (const { live, heard } of taken) if (this.#live.get(heard.deviceId) === live) this.#changed.add(heard.deviceId)
+  }
+
+  /** What was taken is written, and reads so; undefined: no such device is kept. */
+  written({ live, heard: { deviceId } }: Taken, after: DeviceRecord | undefined): void {
+    const current = this.#live.get(deviceId)
+    if (after) {
+      live.savedAt = after.lastSeenAt ?? 0
+      if (after.tagsAt > live.tagsAt) Object.assign(live, { tags: after.frameTags, tagsAt: after.tagsAt })
+      // It was deleted meanwhile, but before this.
+      if (after.status === 'online' && !current) {
+        this.#live.set(deviceId, live)
+        this.#expect(seenAt(live))
+      }
+    }
+    if (current !== live || this.#changed.has(deviceId)) return
+    live.alive = false
+    if (!live.online || !after) this.#live.delete(deviceId)
+  }
+
+  /** A client has deleted the device. */
+  forget(deviceId: string): void {
+    this.#live.delete(deviceId)
+    this.#changed.delete(deviceId)
+  }
+
+  /** When a device that is online was last seen. */
+  lastSeenAt(deviceId: string): number {
+    const live = this.#live.get(deviceId)
+    return live ? seenAt(live) : 0
+  }
+
+  /** Those that were seen since that was written, as long as it is asked. */
+  *unsaved(): Generator<Seen> {
+    for (const [deviceId, live] of this.#live)
+      if (seenAt(live) > live.savedAt) yield { deviceId, at: seenAt(live), tagsAt: live.tagsAt }
+  }
+
+  saved(seen: readonly Seen[]): void {
+    for (const { deviceId, at } of seen) {
+      const live = this.#live.get(deviceId)
+      if (live) live.savedAt = Math.max(live.savedAt, at)
+    }
+  }
+
+  /** How many signs of life were lost since it was last asked, for there was no room for their devices. */
+  turnedAway(): number {
+    const count = this.#turnedAway
+    this.#turnedAway = 0
+    return count
+  }
+
+  #tag(live: Live, { deviceId, at, tags = noTags }: SeenFrame): void {
+    live.tagsAt = at
+    if (tags === live.tags) return
+    // Told when there is a turn anyway: tags that change with each frame would keep it busy.
+    if (live.tags === undefined || !sameTags(tags, live.tags)) this.#changed.add(deviceId)
+    live.tags = tags
+  }
+
+  #appear(deviceId: string, now: number, traceId: string | undefined): Live | undefined {
+    if (this.#live.size >= this.#options.max) {
+      this.#turnedAway++
+      return undefined
+    }
+    const live = appeared(traceId)
+    this.#live.set(deviceId, live)
+    this.#expect(now)
+    this.#tell(deviceId)
+    return live
+  }
+
+  #comeBack(deviceId: string, live: Live, traceId: string | undefined): void {
+    live.online = true
+    live.alive = true
+    live.traceId = traceId
+    this.#expect(seenAt(live))
+    this.#tell(deviceId)
+  }
+
+  #goAway(deviceId: string, live: Live, reason: OfflineReason): void {
+    live.online = false
+    live.reason = reason
+    live.traceId = undefined
+    this.#tell(deviceId)
+  }
+
+  #detach(deviceId: string): void {
+    const left = this.#connections.get(deviceId)! - 1
+    if (left > 0) {
+      this.#connections.set(deviceId, left)
+      return
+    }
+    this.#connections.delete(deviceId)
+    const live = this.#live.get(deviceId)
+    if (!live?.online) return
+    const { now, offlineAfterMs, signal } = this.#options
+    live.touchedAt = now()
+    if (live.framedAt + offlineAfterMs <= live.touchedAt && !signal.aborted)
+      this.#goAway(deviceId, live, 'disconnected')
+    else this.#expect(live.touchedAt)
+  }
+
+  #tell(deviceId: string): void {
+    this.#changed.add(deviceId)
+    this.#options.onNews()
+  }
+
+  /** Silence may count from now on. */
+  #expect(quietFrom: number): void {
+    this.#dueAt = Math.min(this.#dueAt, quietFrom + this.#options.offlineAfterMs)
+  }
+}
+
+const noTags: Tags = Object.freeze({})
