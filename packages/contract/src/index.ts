@@ -1,6 +1,7 @@
 export * from './auth.ts'
 export * from './devices.ts'
 export * from './errors.ts'
+export * from './event-data.ts'
 export * from './events.ts'
 export * from './key-format.ts'
 export * from './operation.ts'

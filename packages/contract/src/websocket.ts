@@ -1,5 +1,6 @@
-import Type, { type Static } from 'typebox'
-import { EventId, eventTypes } from './events.ts'
+import Type, { type Static, type TSchema } from 'typebox'
+import { type EventData, eventData } from './event-data.ts'
+import { EventId, type EventType } from './events.ts'
 import { idempotencyKeyPattern } from './operation.ts'
 import { operations } from './operations.ts'
 import type { Scope } from './scopes.ts'
@@ -162,12 +163,25 @@ export const ServerEnvelope = Type.Object({
 })
 
 /** An event as a subscription sends it. Whoever subscribes with `after` its cursor goes on behind it. */
-export const EventMessage = Type.Object({
-  type: Type.Enum(eventTypes),
-  id: EventId,
-  timestamp: Timestamp,
-  payload: EventPayload,
-  subscription_id: SubscriptionId,
-  cursor: EventId,
-})
-export type EventMessage = Static<typeof EventMessage>
+export type EventMessage = { [T in EventType]: EventMessageOf<T> }[EventType]
+
+interface EventMessageOf<T extends EventType> {
+  type: T
+  id: string
+  timestamp: string
+  payload: EventData<T>
+  subscription_id: string
+  cursor: string
+}
+
+/** The schema of the messages of a type. */
+export function eventMessage(type: EventType): TSchema {
+  return Type.Object({
+    type: Type.Literal(type),
+    id: EventId,
+    timestamp: Timestamp,
+    payload: Object.hasOwn(eventData, type) ? eventData[type as keyof typeof eventData] : EventPayload,
+    subscription_id: SubscriptionId,
+    cursor: EventId,
+  })
+}

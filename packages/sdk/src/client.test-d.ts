@@ -48,12 +48,24 @@ export async function streams(client: NexusClient) {
     }
     event.type satisfies EventType
     event.id satisfies string
-    event.data.device_id satisfies unknown
+    if (event.type === 'telemetry.frame') event.data.metrics satisfies Record<string, unknown>
+    if (event.type === 'device.offline') event.data.reason satisfies 'silent' | 'disconnected'
+    if (event.type === 'task.failed') event.data.task_id satisfies unknown
     // @ts-expect-error: only a gap says where the stream goes on
     event.data.first_available satisfies string
     // @ts-expect-error: such an event ends a stream, and is not handed on
     if (event.type === 'stream.shutdown') return
   }
+  for await (const message of client.subscribe('telemetry', { filters: { device_id: 'd' }, after: 'earliest' })) {
+    message.id satisfies string
+    if (message.type === 'stream.gap') message.payload.first_available satisfies string
+    else message.cursor satisfies string
+    if (message.type === 'device.online') message.payload.status satisfies 'online' | 'offline'
+    // @ts-expect-error: what ends a connection is not handed on
+    if (message.type === 'stream.shutdown') return
+  }
+  // @ts-expect-error: there is no such channel
+  client.subscribe('weather')
   // @ts-expect-error: filters are an object, not their JSON
   client.events.stream({ filters: '{}' })
   // @ts-expect-error: the client has the key already

@@ -1,4 +1,4 @@
-import type { EventType } from '@nexus/contract'
+import type { EventData, EventType } from '@nexus/contract'
 import { type AttemptDeps, noAnswer } from './attempt.ts'
 import { eventStreamPath } from './contract-data.ts'
 import { errorOf, NexusError } from './nexus-error.ts'
@@ -22,7 +22,7 @@ export interface StreamOptions {
 }
 
 export type StreamedEvent =
-  | { type: EventType; id: string; data: Record<string, unknown> }
+  | { [T in EventType]: { type: T; id: string; data: EventData<T> } }[EventType]
   /** What came after the id is partly gone; the stream goes on. */
   | { type: 'stream.gap'; id: undefined; data: { requested: string; first_available: string } }
 

@@ -14,8 +14,10 @@ export async function publishNews(
 ): Promise<void> {
   const { own_tags: _, metadata: __, ...data } = shownDevice(after)
   let causeId: string | null = null
+  const of = { subject: after.deviceId }
   for (const type of news) {
-    const told = type === 'device.offline' ? { ...data, reason } : data
-    causeId = await events.publish(ctx, { type, subject: after.deviceId, data: told, causeId })
+    const told =
+      type === 'device.offline' ? { type, ...of, data: { ...data, reason: reason! } } : ({ type, ...of, data } as const)
+    causeId = await events.publish(ctx, { ...told, causeId })
   }
 }

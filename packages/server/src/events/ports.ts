@@ -1,4 +1,4 @@
-import type { EventType } from '@nexus/contract'
+import type { EventData, EventType } from '@nexus/contract'
 import type { Tx, WriteCtx } from '../core/context.ts'
 
 /** Something that happened. The sequence orders everything, frames and durable events alike. */
@@ -17,10 +17,12 @@ export interface LoggedEvent {
 export type PublishCtx = Pick<WriteCtx, 'tx' | 'traceId'>
 
 /** What a room tells of what it did. */
-export interface NewEvent {
-  type: EventType
+export type NewEvent = { [T in EventType]: NewEventOf<T> }[EventType]
+
+interface NewEventOf<T extends EventType> {
+  type: T
   subject: string | null
-  data: object
+  data: EventData<T>
   /** The id of the event that led to it. */
   causeId?: string | null
 }

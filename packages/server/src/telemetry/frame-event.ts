@@ -1,3 +1,4 @@
+import type { EventData } from '@nexus/contract'
 import { newTraceId } from '../core/ids.ts'
 import type { Events, TransientEvent } from '../events/index.ts'
 import type { ReadFrame } from './frame.ts'
@@ -68,7 +69,7 @@ function bytesOf({ points, tags = {}, metadata }: ReadFrame): number {
   return metadata ? bytes + JSON.stringify(metadata).length * 2 : bytes
 }
 
-function dataOf({ deviceId, at, points, tags, metadata, frameId }: ReadFrame): object {
+function dataOf({ deviceId, at, points, tags, metadata, frameId }: ReadFrame): EventData<'telemetry.frame'> {
   return {
     device_id: deviceId,
     timestamp: formatInstant(at),

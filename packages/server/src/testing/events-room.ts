@@ -23,7 +23,7 @@ export async function openEventsRoom(t: TestContext, options: Partial<EventsOpti
   const ctx = testCtx(clock)
   /** Runs `fn` in a transaction of the state. */
   const write = <T>(fn: (ctx: WriteCtx) => Promise<T>) => state.write((tx: Tx) => fn({ ...ctx, tx }))
-  const publish = (subject: string, data: object = {}) =>
+  const publish = (subject: string, data: Record<string, unknown> = {}) =>
     write((ctx) => events.publish(ctx, { type: 'command.submitted', subject, data }))
   return {
     events,

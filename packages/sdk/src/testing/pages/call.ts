@@ -6,7 +6,9 @@ export async function run({ url, apiKey }: Given, tell: Tell): Promise<void> {
   const client = createClient({ url, apiKey })
   const { success } = await client.telemetry.frames.send({ device_id: 'page', metrics: { n: 7 } })
   const { devices } = await client.telemetry.latest({ device_id: 'page' })
-  const { value: event } = await client.events.stream({ last_event_id: 'earliest' }).next()
+  const { value: event } = await client.events
+    .stream({ event_types: 'telemetry.frame', last_event_id: 'earliest' })
+    .next()
   const error: unknown = await createClient({ url, apiKey: 'none' })
     .telemetry.metrics()
     .catch((cause: unknown) => cause)

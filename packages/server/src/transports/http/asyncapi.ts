@@ -3,7 +3,7 @@ import {
   channels,
   clientMessages,
   closeCodes,
-  EventMessage,
+  eventMessage,
   eventsStream,
   eventTypes,
   ServerEnvelope,
@@ -173,7 +173,7 @@ function eventsSaid(): Json {
       {
         name: type,
         summary: `The event \`${type}\``,
-        payload: Type.Object({ ...EventMessage.properties, type: Type.Literal(type) }),
+        payload: eventMessage(type),
       },
     ]),
   )
