@@ -24,16 +24,17 @@ export const channels = {
 export type Channel = keyof typeof channels
 export const channelNames = Object.keys(channels) as Channel[]
 
-/** Why a connection ends (specification, "WebSocket Close Codes"), and 1009, which every WebSocket has. */
+/** Why a connection ends (specification, "WebSocket Close Codes"), and those that every WebSocket has. */
 export const closeCodes = {
   1000: 'The client closed it',
   1001: 'The server stops, or nothing was heard of the client for 75 seconds; connect again',
   1002: 'A message was no JSON object with a type; an error was sent first',
   1003: 'A message was binary',
+  1007: 'A message was not valid UTF-8',
   1008: 'The client reads too slowly, or its key was revoked, has expired or permits less',
   1009: 'A message was longer than 64 KiB',
   1011: 'Something failed in the server',
-  4000: 'No valid key, ticket or session was given',
+  4000: 'No valid key or ticket was given; an error was sent first',
   4001: 'Too many messages, connections or requests; an error was sent first',
   4002: 'Five subscriptions were refused; an error was sent for each',
 } as const
@@ -137,6 +138,7 @@ export const serverMessages = {
       code: Type.String(),
       message: Type.String(),
       details: Type.Record(Type.String(), Type.Unknown()),
+      request_id: Type.String({ description: 'What the log of the server calls it' }),
       retry_after_seconds: Type.Optional(Type.Integer()),
     }),
   },

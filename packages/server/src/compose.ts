@@ -29,8 +29,8 @@ import { openChdb } from './storage/telemetry/chdb.ts'
 import { openTelemetryStore } from './storage/telemetry/store.ts'
 import { createTelemetry } from './telemetry/index.ts'
 import { openBatchReader } from './transports/http/batch-reader.ts'
-import { createHttpServer } from './transports/http/server.ts'
 import { createTlsReload } from './transports/http/tls-reload.ts'
+import { createServer } from './transports/server.ts'
 
 export interface Nexus {
   /** Where it listens, as in `http://127.0.0.1:8420`. */
@@ -161,13 +161,13 @@ async function compose(
 
   const batchReader = await openBatchReader()
   closers.push(() => batchReader.close())
-  const http = createHttpServer(
+  const http = createServer(
     {
       gate,
       authenticate: auth.authenticate,
       authenticateCached: auth.authenticateCached,
       authenticateTicket: auth.authenticateTicket,
-      principalOf: auth.principalOf,
+      admitAgain: auth.admitAgain,
       spendAddress: rates.spendAddress,
       telemetry,
       events,
@@ -230,7 +230,7 @@ async function sharedWindows({ redisUrl, redisPrefix }: Config, log: Log): Promi
 const idleSweepMs = 50
 
 /** Lets requests in hand finish, and closes each connection after; what is still open after the grace is cut. */
-async function stopHttp(http: ReturnType<typeof createHttpServer>, graceMs: number): Promise<void> {
+async function stopHttp(http: ReturnType<typeof createServer>, graceMs: number): Promise<void> {
   const timer = setTimeout(() => http.server.closeAllConnections(), graceMs)
   // `close` looks for idle connections once; one that was busy then would be kept alive for nothing.
   const sweep = setInterval(() => http.server.closeIdleConnections(), idleSweepMs)

@@ -6,7 +6,7 @@ import { type BadKeys, unauthorized } from './bad-keys.ts'
 import { addressFilter } from './cidr.ts'
 import type { Hasher } from './hasher.ts'
 import { keyIdOf } from './key-format.ts'
-import type { KeyRecord, KeyStore, SecretMark, TicketStore } from './ports.ts'
+import type { KeyRecord, KeyStore, SecretMark, TicketRecord, TicketStore } from './ports.ts'
 import { digestOf, tagMatches } from './secret-mark.ts'
 import { isTicket, ticketDigest } from './tickets.ts'
 import type { Uses } from './uses.ts'
@@ -26,8 +26,8 @@ export interface Authenticator {
   authenticateCached(key: string, address: string, connection?: object): Principal | undefined
   /** Whose ticket this is; it is used up by it. Errors: as `authenticate`. */
   authenticateTicket(ticket: string, address: string): Promise<Principal>
-  /** Who a key stands for as it is now, for a caller that has shown it before. Errors: UNAUTHORIZED. */
-  principalOf(keyId: string, address: string): Promise<Principal>
+  /** What a caller is now that was admitted before, with the same secret of its key. Errors: UNAUTHORIZED. */
+  admitAgain(principal: Principal, address: string): Promise<Principal>
 }
 
 export interface AuthenticatorDeps {
@@ -42,7 +42,7 @@ export interface AuthenticatorDeps {
 }
 
 export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
-  const { store, tickets, clock, pepper, verified, uses, badKeys } = deps
+  const { tickets, clock, pepper, verified, uses, badKeys } = deps
   const checks = new Map<string, Promise<VerifiedKey | undefined>>()
   const connections = new WeakMap<object, { key: string; digest: string }>()
 
@@ -61,10 +61,9 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     return check
   }
 
-  const present = async (keyId: string, address: string): Promise<Principal | undefined> => {
-    const record = await store.find(keyId)
-    if (!record || record.shown.revoked_at !== null) return undefined
-    return admit(toVerified(record.shown, Number.POSITIVE_INFINITY), address)
+  const remembered = async ({ keyId, secretTag }: TicketRecord, address: string): Promise<Principal | undefined> => {
+    const name = `${keyId} ${secretTag}`
+    return admit(verified.get(name) ?? (await reload(deps, keyId, secretTag, name)), address)
   }
 
   return {
@@ -86,16 +85,37 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     },
     async authenticateTicket(ticket, address) {
       if (!isTicket(ticket)) throw unauthorized()
-      const taken = await tickets.write((tx) => tickets.take(tx, ticketDigest(ticket), clock.now()))
-      const principal = taken && (await present(taken.keyId, address))
+      const digest = ticketDigest(ticket)
+      // Guesses are many, and a transaction keeps others waiting.
+      const taken = (await tickets.has(digest))
+        ? await tickets.write((tx) => tickets.take(tx, digest, clock.now()))
+        : undefined
+      const principal = taken && (await remembered(taken, address))
       if (!principal) throw badKeys.refuse(address)
       return principal
     },
-    async principalOf(keyId, address) {
-      const principal = await present(keyId, address)
-      if (!principal) throw unauthorized()
-      return principal
+    async admitAgain(principal, address) {
+      const again = await remembered(principal, address)
+      if (!again) throw unauthorized()
+      return again
     },
+  }
+}
+
+/** A key whose secret was shown before, as it is now; remembered like one that was checked. */
+async function reload(
+  { store, clock, verified }: AuthenticatorDeps,
+  keyId: string,
+  secretTag: string,
+  name: string,
+): Promise<VerifiedKey | undefined> {
+  for (;;) {
+    const moment = verified.moment
+    const record = await store.find(keyId)
+    const mark = record && usableMark(record, (one) => one.tag === secretTag, clock.now())
+    if (!mark) return undefined
+    const found = toVerified(record.shown, mark)
+    if (verified.keep(name, found, moment)) return found
   }
 }
 
@@ -110,20 +130,25 @@ async function verify(
   for (;;) {
     const moment = verified.moment
     const record = await store.find(keyId)
-    const mark = record && usableMark(record, digest, clock.now())
+    const mark = record && usableMark(record, (one) => tagMatches(one, digest), clock.now())
     if (!mark) return undefined
     if (!proven.has(mark.hash) && !(await hasher.matches(key, mark.hash))) return undefined
     proven.add(mark.hash)
-    const found = toVerified(record.shown, mark.until)
+    const found = toVerified(record.shown, mark)
     if (verified.keep(digest, found, moment)) return found
   }
 }
 
-function usableMark(record: KeyRecord, digest: string, now: number): (SecretMark & { until: number }) | undefined {
-  if (!isUsable(record.shown, now)) return undefined
-  if (tagMatches(record.current, digest)) return { ...record.current, until: Number.POSITIVE_INFINITY }
-  const { previous } = record
-  return previous && previous.until > now && tagMatches(previous, digest) ? previous : undefined
+type UsableMark = SecretMark & { until: number }
+
+function usableMark(
+  { shown, current, previous }: KeyRecord,
+  isMeant: (mark: SecretMark) => boolean,
+  now: number,
+): UsableMark | undefined {
+  if (!isUsable(shown, now)) return undefined
+  if (isMeant(current)) return { ...current, until: Number.POSITIVE_INFINITY }
+  return previous && previous.until > now && isMeant(previous) ? previous : undefined
 }
 
 /** Neither revoked nor expired. */
@@ -131,7 +156,7 @@ export function isUsable(key: ApiKey, now: number): boolean {
   return key.revoked_at === null && (key.expires_at === null || Date.parse(key.expires_at) > now)
 }
 
-function toVerified(key: ApiKey, secretUntil: number): VerifiedKey {
+function toVerified(key: ApiKey, { tag, until }: UsableMark): VerifiedKey {
   const expiresAt = key.expires_at === null ? Number.POSITIVE_INFINITY : Date.parse(key.expires_at)
   return {
     principal: {
@@ -140,8 +165,9 @@ function toVerified(key: ApiKey, secretUntil: number): VerifiedKey {
       deviceId: key.device_id,
       agentId: key.agent_id,
       rateLimits: key.rate_limits as Record<string, number>,
+      secretTag: tag,
     },
-    validUntil: Math.min(expiresAt, secretUntil),
+    validUntil: Math.min(expiresAt, until),
     allows: addressFilter(key.allowed_cidrs),
   }
 }

@@ -22,6 +22,7 @@ export type {
   SecretMark,
   SharedCounts,
   StoredCall,
+  TicketRecord,
   TicketStore,
   WindowPart,
 } from './ports.ts'

@@ -15,7 +15,9 @@ test('a created key works, and shows its secret only once', async (t) => {
   deepEqual(shown.scopes, ['task:read', 'task:write'])
   deepEqual(await nexus.call('auth.keys.get', { key_id: shown.key_id }), shown)
   deepEqual((await nexus.call('auth.keys.list', {})).keys, [shown])
-  deepEqual(await nexus.auth.authenticate(key, here), {
+  const { secretTag, ...principal } = await nexus.auth.authenticate(key, here)
+  match(secretTag, /^[\da-f]{8}$/)
+  deepEqual(principal, {
     keyId: shown.key_id,
     scopes: ['task:read', 'task:write'],
     deviceId: null,

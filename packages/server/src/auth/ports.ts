@@ -34,11 +34,20 @@ export interface KeyStore {
   noteUses(tx: Tx, uses: readonly (readonly [keyId: string, at: number])[]): Promise<void>
 }
 
+/** Whom a ticket stands for. */
+export interface TicketRecord {
+  keyId: string
+  /** Of the secret with which it was made. */
+  secretTag: string
+}
+
 export interface TicketStore {
   write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>
-  insert(tx: Tx, ticket: { digest: string; keyId: string; expiresAt: number }): Promise<void>
+  insert(tx: Tx, ticket: TicketRecord & { digest: string; expiresAt: number }): Promise<void>
+  /** Whether there is such a ticket, expired or not. */
+  has(digest: string): Promise<boolean>
   /** Takes a ticket that has not expired, once and for all; undefined: there is none. */
-  take(tx: Tx, digest: string, now: number): Promise<{ keyId: string } | undefined>
+  take(tx: Tx, digest: string, now: number): Promise<TicketRecord | undefined>
   /** Removes what has expired. */
   sweep(now: number): Promise<void>
 }

@@ -5,7 +5,14 @@ import { createRateLimits } from './rate-limits.ts'
 import { Windows } from './windows.ts'
 
 const start = 1_800_000_000_500
-const principal: Principal = { keyId: 'key-a', scopes: [], deviceId: null, agentId: null, rateLimits: {} }
+const principal: Principal = {
+  keyId: 'key-a',
+  scopes: [],
+  deviceId: null,
+  agentId: null,
+  rateLimits: {},
+  secretTag: '',
+}
 
 test('the limit is reached exactly, and a new window opens 60 s after the first hit', () => {
   const clock = fakeClock()

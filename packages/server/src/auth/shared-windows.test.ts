@@ -11,6 +11,7 @@ const principal = (i: number): Principal => ({
   scopes: [],
   deviceId: null,
   agentId: null,
+  secretTag: '',
   rateLimits: {},
 })
 

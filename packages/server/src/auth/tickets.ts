@@ -7,11 +7,12 @@ import type { TicketStore } from './ports.ts'
 const ticketMs = 30_000
 const ticketBytes = 24
 
-/** Makes a ticket for the caller's key; only its digest is kept. */
+/** Makes a ticket for the caller's key and the secret of it that was shown; only its digest is kept. */
 export async function createTicket(store: TicketStore, ctx: WriteCtx): Promise<Output<'auth.tickets.create'>> {
   const ticket = `nxs_ticket_${randomBytes(ticketBytes).toString('base64url')}`
   const expiresAt = ctx.now() + ticketMs
-  await store.insert(ctx.tx, { digest: ticketDigest(ticket), keyId: ctx.principal.keyId, expiresAt })
+  const { keyId, secretTag } = ctx.principal
+  await store.insert(ctx.tx, { digest: ticketDigest(ticket), keyId, secretTag, expiresAt })
   return { ticket, expires_at: toIso(expiresAt) }
 }
 

@@ -9,6 +9,8 @@ export interface Principal {
   agentId: string | null
   /** Requests a minute by bucket, where the key has limits of its own. */
   rateLimits: Readonly<Record<string, number>>
+  /** Which of the key's secrets was shown: what follows from it ends with that secret. */
+  secretTag: string
 }
 
 /** What every verb knows of the call that it serves. */

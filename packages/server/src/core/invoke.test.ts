@@ -17,7 +17,14 @@ const needing = (scope: Operation['scope']): Operation =>
     output: Type.Object({}),
   })
 
-const holding = (...scopes: Scope[]) => ({ keyId: 'k', scopes, deviceId: null, agentId: null, rateLimits: {} })
+const holding = (...scopes: Scope[]) => ({
+  keyId: 'k',
+  scopes,
+  deviceId: null,
+  agentId: null,
+  rateLimits: {},
+  secretTag: '',
+})
 
 test('of several scopes a key must hold all, and is told the first that it lacks', () => {
   const both = needing(['telemetry:read', 'telemetry:write'])

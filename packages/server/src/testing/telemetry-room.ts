@@ -9,7 +9,14 @@ import type { ClickHouse } from '../storage/telemetry/clickhouse.ts'
 import { openTelemetryStore } from '../storage/telemetry/store.ts'
 import { createTelemetry, type TelemetryOptions } from '../telemetry/index.ts'
 
-export const admin: Principal = { keyId: 'key-test', scopes: ['admin'], deviceId: null, agentId: null, rateLimits: {} }
+export const admin: Principal = {
+  keyId: 'key-test',
+  scopes: ['admin'],
+  deviceId: null,
+  agentId: null,
+  rateLimits: {},
+  secretTag: '',
+}
 
 /** A clock that stands still until it is turned. */
 export function testClock(now = Date.parse('2026-05-01T12:00:00Z')) {

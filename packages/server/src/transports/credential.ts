@@ -1,7 +1,7 @@
 import type { Principal } from '../core/context.ts'
 import { type Failure, fail } from '../core/failure.ts'
-import type { Call } from './http/call.ts'
-import type { HttpDeps } from './http/ports.ts'
+import type { Call } from './call.ts'
+import type { TransportDeps } from './ports.ts'
 
 /** What a caller has shown for who it is, to be looked at again for as long as its connection lasts. */
 export interface Credential {
@@ -11,7 +11,7 @@ export interface Credential {
   identify(): Principal | Promise<Principal>
 }
 
-type Deps = Pick<HttpDeps, 'authenticate' | 'authenticateCached' | 'principalOf'>
+type Deps = Pick<TransportDeps, 'authenticate' | 'authenticateCached' | 'admitAgain'>
 
 /** Errors: UNAUTHORIZED where no key is given. */
 export function keyCredential(deps: Deps, key: string | undefined, { ip, socket }: Call): Credential {
@@ -22,9 +22,10 @@ export function keyCredential(deps: Deps, key: string | undefined, { ip, socket 
   }
 }
 
-/** What a ticket has left behind: its key, which nobody has shown here. */
-export function ticketCredential(deps: Deps, { keyId }: Principal, { ip }: Call): Credential {
-  return { name: `${ip} ${keyId}`, identify: () => deps.principalOf(keyId, ip) }
+/** What a ticket has left behind: whom it stood for, and the secret with which it was made. */
+export function ticketCredential(deps: Deps, principal: Principal, { ip }: Call): Credential {
+  const { keyId, secretTag } = principal
+  return { name: `${ip} ${keyId} ${secretTag}`, identify: () => deps.admitAgain(principal, ip) }
 }
 
 function noKey(): Failure {

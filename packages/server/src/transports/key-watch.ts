@@ -1,18 +1,27 @@
-import type { Principal } from '../core/context.ts'
+import { holds, type Principal } from '../core/context.ts'
 import { Failure } from '../core/failure.ts'
 import type { Credential } from './credential.ts'
 
+/** Who is told of a key that changes while a connection of it is open. */
+export interface KeyWatcher {
+  /** It is no longer valid, or permits less than it did; told each second for as long as it is watched. */
+  lost(): void
+  /** It is as it is now: its limits may be others, and its scopes more. */
+  renewed?(principal: Principal): void
+}
+
 /** Looks each second whether what long-lived connections have shown still holds. */
 export interface KeyWatch {
-  /** Tells `changed` once a credential is no longer valid, or permits less than it did. Returns what ends the watch. */
-  watch(credential: Credential, principal: Principal, changed: () => void): () => void
+  /** Returns what ends the watch. */
+  watch(credential: Credential, principal: Principal, watcher: KeyWatcher): () => void
 }
 
 const restMs = 1000
 
 interface Watched {
   credential: Credential
-  connections: Set<{ principal: Principal; changed(): void }>
+  connections: Set<{ principal: Principal; watcher: KeyWatcher }>
+  isLookedAt: boolean
 }
 
 /** However many connections a key has, it is looked at once: a revoked one counts as one wrong key, not as many. */
@@ -21,23 +30,29 @@ export function createKeyWatch(): KeyWatch {
   let timer: NodeJS.Timeout | undefined
 
   const compare = ({ connections }: Watched, now: Principal | undefined) => {
-    for (const { principal, changed } of connections)
-      if (!principal.scopes.every((scope) => now?.scopes.includes(scope))) changed()
+    for (const { principal, watcher } of connections) {
+      if (!now || !principal.scopes.every((scope) => holds(now, scope))) watcher.lost()
+      else watcher.renewed?.(now)
+    }
   }
   const look = async (watched: Watched) => {
+    if (watched.isLookedAt) return
+    watched.isLookedAt = true
     try {
       compare(watched, await watched.credential.identify())
     } catch (cause) {
       // That it cannot be looked up for now is no reason.
       if (cause instanceof Failure && cause.code !== 'SERVICE_UNAVAILABLE') compare(watched, undefined)
+    } finally {
+      watched.isLookedAt = false
     }
   }
   return {
-    watch(credential, principal, changed) {
+    watch(credential, principal, watcher) {
       const { name } = credential
-      const watched = keys.get(name) ?? { credential, connections: new Set() }
+      const watched = keys.get(name) ?? { credential, connections: new Set(), isLookedAt: false }
       keys.set(name, watched)
-      const connection = { principal, changed }
+      const connection = { principal, watcher }
       watched.connections.add(connection)
       timer ??= setInterval(() => {
         for (const each of keys.values()) void look(each)

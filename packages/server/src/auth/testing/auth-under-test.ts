@@ -14,7 +14,14 @@ import {
 } from '../../storage/state/index.ts'
 import { createAuth, createHasher, createIdempotency, type KeyStore } from '../index.ts'
 
-export const admin: Principal = { keyId: 'key-root', scopes: ['admin'], deviceId: null, agentId: null, rateLimits: {} }
+export const admin: Principal = {
+  keyId: 'key-root',
+  scopes: ['admin'],
+  deviceId: null,
+  agentId: null,
+  rateLimits: {},
+  secretTag: '',
+}
 
 /** The auth room behind the gate, on a real SQLite file, with a clock that the test turns and bcrypt at its cheapest. */
 export async function startAuth(

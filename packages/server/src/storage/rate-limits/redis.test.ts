@@ -18,7 +18,14 @@ import {
 } from './testing/installations-under-test.ts'
 
 const skip = (await redisUnreachable()) ?? false
-const principal: Principal = { keyId: 'key-a', scopes: [], deviceId: null, agentId: null, rateLimits: {} }
+const principal: Principal = {
+  keyId: 'key-a',
+  scopes: [],
+  deviceId: null,
+  agentId: null,
+  rateLimits: {},
+  secretTag: '',
+}
 const limit = 100
 
 /** Two nodes of one installation, each with a way of its own to Redis. */

@@ -4,7 +4,14 @@ import { rateDefaults } from '@nexus/contract'
 import type { Principal } from '../../core/context.ts'
 import type { Installation, InstallationUnderTest } from './testing/installations-under-test.ts'
 
-const principal: Principal = { keyId: 'key-a', scopes: [], deviceId: null, agentId: null, rateLimits: {} }
+const principal: Principal = {
+  keyId: 'key-a',
+  scopes: [],
+  deviceId: null,
+  agentId: null,
+  rateLimits: {},
+  secretTag: '',
+}
 
 /** What rate limits guarantee wherever they are counted. */
 export function rateLimitsSuite({ name, skip, fresh }: InstallationUnderTest): void {

@@ -268,7 +268,8 @@ export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
   })
 
   guarantee('a ticket is taken once, and not after it expired', async ({ engine, tickets }) => {
-    const ticket = (digest: string) => ({ digest, keyId: 'key-a', expiresAt: 1000 })
+    const of = { keyId: 'key-a', secretTag: 'tag' }
+    const ticket = (digest: string) => ({ ...of, digest, expiresAt: 1000 })
     await engine.write(async (tx) => {
       for (const digest of ['one', 'two', 'late']) await tickets.insert(tx, ticket(digest))
     })
@@ -276,11 +277,13 @@ export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
     const both = await Promise.all([take('one', 999), take('one', 999)])
     deepEqual(
       both.filter((taken) => taken !== undefined),
-      [{ keyId: 'key-a' }],
+      [of],
     )
     equal(await take('late', 1000), undefined)
     await tickets.sweep(999)
-    deepEqual(await take('two', 999), { keyId: 'key-a' })
+    equal(await tickets.has('two'), true)
+    deepEqual(await take('two', 999), of)
+    equal(await tickets.has('two'), false)
     await tickets.sweep(1000)
     deepEqual(await engine.reads.selectFrom('tickets').selectAll().execute(), [])
   })

@@ -72,6 +72,7 @@ export interface TicketsTable {
   /** Of the ticket, by SHA-256. */
   digest: Fixed<string>
   key_id: Fixed<string>
+  secret_tag: Fixed<string>
   expires_at: Fixed<number>
 }
 

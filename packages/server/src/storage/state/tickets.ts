@@ -6,8 +6,20 @@ export function createTicketStore(engine: StateEngine): TicketStore {
   return {
     write: (fn) => engine.write(fn),
 
-    async insert(tx, { digest, keyId, expiresAt }) {
-      await within(tx).insertInto('tickets').values({ digest, key_id: keyId, expires_at: expiresAt }).execute()
+    async insert(tx, { digest, keyId, secretTag, expiresAt }) {
+      await within(tx)
+        .insertInto('tickets')
+        .values({ digest, key_id: keyId, secret_tag: secretTag, expires_at: expiresAt })
+        .execute()
+    },
+
+    async has(digest) {
+      const row = await engine.reads
+        .selectFrom('tickets')
+        .select('digest')
+        .where('digest', '=', digest)
+        .executeTakeFirst()
+      return row !== undefined
     },
 
     async take(tx, digest, now) {
@@ -15,9 +27,9 @@ export function createTicketStore(engine: StateEngine): TicketStore {
         .deleteFrom('tickets')
         .where('digest', '=', digest)
         .where('expires_at', '>', now)
-        .returning('key_id')
+        .returning(['key_id', 'secret_tag'])
         .executeTakeFirst()
-      return row && { keyId: row.key_id }
+      return row && { keyId: row.key_id, secretTag: row.secret_tag }
     },
 
     async sweep(now) {

@@ -1,7 +1,7 @@
-import { spendOrRefuse } from './admit.ts'
-import type { Call, HeaderSink } from './call.ts'
-import { errorAnswer, toFailure } from './error-answer.ts'
-import type { HttpDeps } from './ports.ts'
+import { spendOrRefuse } from '../admit.ts'
+import type { Call, HeaderSink } from '../call.ts'
+import { errorAnswer, toFailure } from '../error-answer.ts'
+import type { TransportDeps } from '../ports.ts'
 
 /** What of a call is logged when it fails by a bug of ours. */
 export interface FailedCall extends Call {
@@ -15,7 +15,7 @@ export interface FailureSink extends HeaderSink {
 
 /** Status and text of the answer to whatever was thrown; its headers, but for those of every answer, go to `reply`. */
 export function answerFailure(
-  deps: HttpDeps,
+  deps: TransportDeps,
   thrown: unknown,
   call: FailedCall,
   reply: FailureSink,

@@ -1,7 +1,7 @@
 import { Failure } from '../../core/failure.ts'
 import { serveThread } from '../../core/thread.ts'
 import { type PackedFrames, packFrames } from '../../telemetry/index.ts'
-import { checkShape } from './body.ts'
+import { checkShape } from '../json.ts'
 import { readArray, readLines } from './frame-texts.ts'
 
 export interface BatchReading {

@@ -1,12 +1,10 @@
 import { isAscii, isUtf8 } from 'node:buffer'
 import { gunzip, inflate, zstdDecompress } from 'node:zlib'
 import { fail, invalid } from '../../core/failure.ts'
-import { bodyTooLarge } from './error-answer.ts'
+import { bodyTooLarge } from '../error-answer.ts'
+import { parseJson } from '../json.ts'
 
 const decoders = { gzip: gunzip, 'x-gzip': gunzip, deflate: inflate, zstd: zstdDecompress }
-
-const depthMax = 32
-const keysMax = 10_000
 
 /** Undoes `Content-Encoding`, never beyond `bytesMax`: a decompression bomb stops there. Plain bodies come back as they are. */
 export function decodeBody(body: Buffer, encoding: string | undefined, bytesMax: number): Buffer | Promise<Buffer> {
@@ -64,44 +62,4 @@ export function textReader(body: Buffer): (begin: number, end: number) => string
 /** Reads a body of JSON; an empty one is an empty object. */
 export function readJson(body: Buffer): unknown {
   return body.length === 0 ? {} : parseJson(textReader(body)(0, body.length))
-}
-
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw invalid('body', notJson(text))
-  }
-}
-
-function notJson(text: string): string {
-  if (/[:[,]\s*-?(NaN|Infinity)\b/.test(text)) return 'is not valid JSON: NaN and Infinity are not readings'
-  return 'is not valid JSON'
-}
-
-/** Refuses values that are nested too deep or have too many keys to be worth a look, and text that is no Unicode. */
-export function checkShape(value: unknown): void {
-  let keys = 0
-  let level: unknown[] = [value]
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > depthMax) throw invalid('body', `is nested deeper than ${depthMax} levels`)
-    const next: unknown[] = []
-    for (const node of level) {
-      if (typeof node === 'string') checkText(node)
-      if (typeof node !== 'object' || node === null) continue
-      const children = Object.entries(node)
-      keys += children.length
-      if (keys > keysMax) throw invalid('body', `has more than ${keysMax} keys`)
-      for (const [key, child] of children) {
-        checkText(key)
-        next.push(child)
-      }
-    }
-    level = next
-  }
-}
-
-/** JSON may escape half a surrogate pair, which no store can keep as it is. */
-function checkText(text: string): void {
-  if (!text.isWellFormed()) throw invalid('body', 'holds text that is not well-formed Unicode')
 }

@@ -1,13 +1,13 @@
 import { operations } from '@nexus/contract'
 import type { FastifyInstance } from 'fastify'
+import { rateHeaders } from '../headers.ts'
+import type { TransportDeps } from '../ports.ts'
 import { asyncApiDocument } from './asyncapi.ts'
 import { docsAssets, docsContentSecurityPolicy } from './docs-page.ts'
-import { rateHeaders } from './headers.ts'
 import { openApiDocument } from './openapi.ts'
-import type { HttpDeps } from './ports.ts'
 
 /** The descriptions of the API and of its streams, and their page; open to all, and made once. */
-export function mountDocuments(app: FastifyInstance, deps: HttpDeps, version: string): void {
+export function mountDocuments(app: FastifyInstance, deps: TransportDeps, version: string): void {
   const openApi = JSON.stringify(openApiDocument(Object.values(operations), { version, serverUrl: '/' }))
   const asyncApi = JSON.stringify(asyncApiDocument({ version, host: '127.0.0.1:8420' }))
   for (const [path, document] of [

@@ -2,12 +2,12 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { operations } from '@nexus/contract'
 import type { FastifyInstance } from 'fastify'
+import { requestIdOf } from '../call.ts'
+import { securityHeaders } from '../headers.ts'
+import type { TransportDeps } from '../ports.ts'
 import { answerFailure } from './answer-failure.ts'
-import { requestIdOf } from './call.ts'
-import { securityHeaders } from './headers.ts'
 import { takeFrame } from './ingest.ts'
 import { type LastHead, type PlainRequest, readPlainRequest } from './plain-request.ts'
-import type { HttpDeps } from './ports.ts'
 
 export interface FrameLaneOptions {
   /** The event of the server that hands out connections. */
@@ -33,7 +33,7 @@ const slotsMax = 64
  * served here, by the same `takeFrame` as in the route; with the first byte of anything else the connection goes to the
  * HTTP server for good. Nothing is kept here of a request that isn't there as a whole.
  */
-export function openFrameLane(app: FastifyInstance, deps: HttpDeps, options: FrameLaneOptions): void {
+export function openFrameLane(app: FastifyInstance, deps: TransportDeps, options: FrameLaneOptions): void {
   const { server } = app
   const [toHttp] = server.listeners(options.event) as ((socket: Socket) => void)[]
   const open = new Set<Connection>()
@@ -54,7 +54,7 @@ export function openFrameLane(app: FastifyInstance, deps: HttpDeps, options: Fra
 }
 
 interface Lane {
-  deps: HttpDeps
+  deps: TransportDeps
   options: FrameLaneOptions
   toHttp(socket: Socket): void
 }

@@ -1,6 +1,7 @@
 import { telemetryLimits } from '@nexus/contract'
 import { invalid } from '../../core/failure.ts'
-import { parseJson, textReader } from './body.ts'
+import { parseJson } from '../json.ts'
+import { textReader } from './body.ts'
 
 /** Where a text begins and ends in a body. */
 type Range = readonly [begin: number, end: number]

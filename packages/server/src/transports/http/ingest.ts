@@ -6,13 +6,13 @@ import type { Ctx, Principal } from '../../core/context.ts'
 import { invalid } from '../../core/failure.ts'
 import { authorise } from '../../core/invoke.ts'
 import type { BatchInput, Idempotent } from '../../telemetry/index.ts'
-import { admit, admitKnown } from './admit.ts'
+import { admit, admitKnown } from '../admit.ts'
+import { type Call, callCtx, type HeaderSink, idempotencyKeyOf } from '../call.ts'
+import { unsupportedMedia } from '../error-answer.ts'
+import type { TransportDeps } from '../ports.ts'
 import { negotiate } from './alternatives.ts'
 import { decodeBody, readJson } from './body.ts'
-import { type Call, type HeaderSink, httpCtx, idempotencyKeyOf } from './call.ts'
-import { unsupportedMedia } from './error-answer.ts'
 import { isJson } from './mount.ts'
-import type { HttpDeps } from './ports.ts'
 
 const send = operations['telemetry.frames.send']
 const batch = operations['telemetry.frames.batch']
@@ -24,7 +24,7 @@ export const ingestOperations = [send.id, batch.id] as ('telemetry.frames.send' 
  * The hot path: frames go from the socket to the room without a schema validator in between, for the room checks each
  * frame itself and names what is wrong with it. Everything else is as in `mount.ts`.
  */
-export function mountIngest(app: FastifyInstance, deps: HttpDeps): void {
+export function mountIngest(app: FastifyInstance, deps: TransportDeps): void {
   app.route({
     method: 'POST',
     url: '/v1/telemetry/frames',
@@ -51,7 +51,7 @@ export interface FrameCall extends Call {
 }
 
 /** Takes the frame of a call and gives the text of its receipt; the headers of the answer go to `reply`. */
-export async function takeFrame(deps: HttpDeps, call: FrameCall, reply: HeaderSink): Promise<string> {
+export async function takeFrame(deps: TransportDeps, call: FrameCall, reply: HeaderSink): Promise<string> {
   const principal = admitKnown(deps, send, call, reply) ?? (await admit(deps, send, call, reply))
   authorise(send, principal)
   negotiate(call.headers.accept, send)
@@ -61,18 +61,23 @@ export async function takeFrame(deps: HttpDeps, call: FrameCall, reply: HeaderSi
   const idempotent = idempotentOf(principal, send.id, call, body)
   const frame = readJson(body)
   if (!isRecord(frame)) throw invalid('body', 'must be a JSON object')
-  const receipt = await deps.telemetry.send(httpCtx(principal, call, deps), frame, ackOf(call, frame), idempotent)
+  const receipt = await deps.telemetry.send(
+    callCtx(principal, call.id, call.headers.traceparent, deps),
+    frame,
+    ackOf(call, frame),
+    idempotent,
+  )
   if (idempotent?.replayed) reply.headers({ 'idempotent-replayed': 'true' })
   return JSON.stringify(receipt)
 }
 
-async function sendMany(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+async function sendMany(deps: TransportDeps, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const principal = await admit(deps, batch, request, reply)
   authorise(batch, principal)
   negotiate(request.headers.accept, batch)
   const body = await decodeBody(bodyOf(request), request.headers['content-encoding'], batch.bodyBytesMax)
   const idempotent = idempotentOf(principal, batch.id, request, body)
-  const ctx = httpCtx(principal, request, deps)
+  const ctx = callCtx(principal, request.id, request.headers.traceparent, deps)
   const input = await readBatch(deps, request, body, ctx.now() * 1000)
   const receipt = await deps.telemetry.sendBatch(ctx, input, idempotent)
   if (idempotent?.replayed) reply.header('idempotent-replayed', 'true')
@@ -81,7 +86,7 @@ async function sendMany(deps: HttpDeps, request: FastifyRequest, reply: FastifyR
 }
 
 async function readBatch(
-  { batchReader }: HttpDeps,
+  { batchReader }: TransportDeps,
   request: FastifyRequest,
   body: Buffer,
   receivedAt: number,

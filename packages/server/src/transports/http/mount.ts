@@ -1,23 +1,24 @@
 import { type HttpRoute, type Operation, type OperationId, operations } from '@nexus/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { admit } from './admit.ts'
+import { admit } from '../admit.ts'
+import { callCtx, callerSignal, hungUp, idempotencyKeyOf } from '../call.ts'
+import { unsupportedMedia } from '../error-answer.ts'
+import { checkShape } from '../json.ts'
+import type { TransportDeps } from '../ports.ts'
 import { type MediaType, negotiate } from './alternatives.ts'
-import { checkShape, decodeBody, readJson } from './body.ts'
-import { callerSignal, httpCtx, idempotencyKeyOf } from './call.ts'
-import { unsupportedMedia } from './error-answer.ts'
+import { decodeBody, readJson } from './body.ts'
 import { gatherInput } from './input.ts'
-import type { HttpDeps } from './ports.ts'
 import { streamRows } from './stream-rows.ts'
 
 /** Makes the REST routes of the contract; those that `ingest.ts` serves are left out. */
-export function mountOperations(app: FastifyInstance, deps: HttpDeps, except: readonly OperationId[]): void {
+export function mountOperations(app: FastifyInstance, deps: TransportDeps, except: readonly OperationId[]): void {
   for (const operation of Object.values(operations) as Operation[]) {
     if (except.includes(operation.id as OperationId)) continue
     for (const route of operation.http) mountRoute(app, deps, operation, route)
   }
 }
 
-function mountRoute(app: FastifyInstance, deps: HttpDeps, operation: Operation, route: HttpRoute): void {
+function mountRoute(app: FastifyInstance, deps: TransportDeps, operation: Operation, route: HttpRoute): void {
   const { method, url } = splitRoute(route)
   app.route({
     method,
@@ -34,11 +35,8 @@ function splitRoute(route: HttpRoute): { method: string; url: string } {
   return { method, url: path.replaceAll(/\{(\w+)\}/g, ':$1') }
 }
 
-/** As nginx counts callers who did not wait for the answer; Fastify does not count them. */
-const hungUp = 499
-
 async function serve(
-  deps: HttpDeps,
+  deps: TransportDeps,
   operation: Operation,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -48,7 +46,10 @@ async function serve(
   const body = await readBody(operation, request)
   const input = gatherInput(operation, { method: request.method, params: request.params, query: request.query, body })
   const countGone = () => deps.observe(operation.id as OperationId, hungUp, reply.elapsedTime / 1000)
-  const ctx = httpCtx(principal, request, { now: deps.now, signal: callerSignal(reply, countGone) })
+  const ctx = callCtx(principal, request.id, request.headers.traceparent, {
+    now: deps.now,
+    signal: callerSignal(reply, countGone),
+  })
   const key = idempotencyKeyOf(request)
   const answer = await deps.gate.invoke(
     operation.id as OperationId,

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { envelopeIn } from '../../testing/error-check.ts'
 import { startTestNexus } from '../../testing/nexus.ts'
-import { securityHeaders } from './headers.ts'
+import { securityHeaders } from '../headers.ts'
 
 const patience = { timeout: 60_000 }
 const host = 'host: a\r\n'

@@ -1,13 +1,13 @@
 import { equal, match } from 'node:assert/strict'
 import { Duplex } from 'node:stream'
 import { test } from 'node:test'
-import type { HttpDeps } from './ports.ts'
+import type { TransportDeps } from '../ports.ts'
 import { refuseConnection } from './refuse-connection.ts'
 
 const deps = {
   now: () => 0,
   spendAddress: () => ({ limit: 600, remaining: 0, reset: 60, exceeded: false }),
-} as unknown as HttpDeps
+} as unknown as TransportDeps
 
 test('who is refused and does not hang up is cut off after two seconds', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })

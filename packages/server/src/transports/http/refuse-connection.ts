@@ -1,22 +1,23 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { Failure, fail } from '../../core/failure.ts'
-import { requestIdOf } from './call.ts'
-import { errorAnswer } from './error-answer.ts'
-import { rateHeaders, securityHeaders } from './headers.ts'
-import type { HttpDeps } from './ports.ts'
+import { requestIdOf } from '../call.ts'
+import { errorAnswer } from '../error-answer.ts'
+import { rateHeaders, securityHeaders } from '../headers.ts'
+import type { TransportDeps } from '../ports.ts'
 
 /** How long who was refused may take to read it and to hang up. */
 const lingerMs = 2000
+const websocketVersion = '13'
 
 /** Answers what is not even HTTP, or has not come in time. */
-export function refuseConnection(deps: HttpDeps, error: Error & { code?: string }, socket: Duplex): void {
+export function refuseConnection(deps: TransportDeps, error: Error & { code?: string }, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
   answerByHand(deps, socket, connectionFailure(error.code), requestIdOf(undefined))
 }
 
 /** Answers CONNECT, which asks for a tunnel: Node hands it over as a bare connection. */
-export function refuseTunnel(deps: HttpDeps, request: IncomingMessage, socket: Duplex): void {
+export function refuseTunnel(deps: TransportDeps, request: IncomingMessage, socket: Duplex): void {
   const failure = fail(
     'INVALID_REQUEST',
     { field: 'method', issue: 'is not allowed here: no tunnel is opened' },
@@ -25,13 +26,21 @@ export function refuseTunnel(deps: HttpDeps, request: IncomingMessage, socket: D
   answerByHand(deps, socket, failure, requestIdOf(request.headers['x-request-id']))
 }
 
-/** Answers what asks for a WebSocket but is no handshake of one (RFC 6455, 4.2.1). */
-export function refuseUpgrade(deps: HttpDeps, error: Error, socket: Duplex, { headers }: IncomingMessage): void {
-  const failure =
-    error instanceof Failure
-      ? error
-      : fail('INVALID_REQUEST', { field: 'request', issue: `is no WebSocket handshake: ${error.message}` })
-  answerByHand(deps, socket, failure, requestIdOf(headers['x-request-id']))
+/** Answers what asks for a WebSocket but is no handshake of one (RFC 6455, 4.2.1 and 4.2.2). */
+export function refuseUpgrade(deps: TransportDeps, error: Error, socket: Duplex, { headers }: IncomingMessage): void {
+  const requestId = requestIdOf(headers['x-request-id'])
+  const version = headers['sec-websocket-version']
+  if (error instanceof Failure) answerByHand(deps, socket, error, requestId)
+  else if (version === undefined || version === websocketVersion)
+    answerByHand(deps, socket, noHandshake('request', `is no WebSocket handshake: ${error.message}`, 400), requestId)
+  else {
+    const failure = noHandshake('Sec-WebSocket-Version', `is not spoken here: expected ${websocketVersion}`, 426)
+    answerByHand(deps, socket, failure, requestId, { upgrade: 'websocket', 'sec-websocket-version': websocketVersion })
+  }
+}
+
+function noHandshake(field: string, issue: string, http: number): Failure {
+  return fail('INVALID_REQUEST', { field, issue }, { http })
 }
 
 function connectionFailure(code: string | undefined): Failure {
@@ -48,10 +57,11 @@ function connectionFailure(code: string | undefined): Failure {
 
 /** There is no reply to write to. What still comes in is thrown away, so that closing doesn't tear the answer up. */
 function answerByHand(
-  deps: HttpDeps,
+  deps: TransportDeps,
   socket: Duplex & { remoteAddress?: string },
   failure: Failure,
   requestId: string,
+  more: Record<string, string> = {},
 ) {
   const { status, body } = errorAnswer(failure, requestId, deps.now())
   const text = JSON.stringify(body)
@@ -63,6 +73,7 @@ function answerByHand(
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(text),
     connection: 'close',
+    ...more,
   }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
   const cut = setTimeout(() => socket.destroy(), lingerMs)

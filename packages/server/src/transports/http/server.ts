@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { Server } from 'node:https'
 import { type OperationId, operations } from '@nexus/contract'
 import Fastify, {
@@ -9,20 +10,18 @@ import Fastify, {
 } from 'fastify'
 import { type Failure, fail } from '../../core/failure.ts'
 import { authorise } from '../../core/invoke.ts'
-import { mountEventStream } from '../sse/event-stream.ts'
-import { asksForWebSocket, openWebSockets, type WebSocketOptions } from '../ws/server.ts'
-import { identify } from './admit.ts'
+import { identify } from '../admit.ts'
+import { requestIdOf } from '../call.ts'
+import { rateHeaders, securityHeaders } from '../headers.ts'
+import { InTurn } from '../in-turn.ts'
+import type { TransportDeps } from '../ports.ts'
 import { answerFailure } from './answer-failure.ts'
 import { BodyBudget } from './body-budget.ts'
-import { requestIdOf } from './call.ts'
 import { type CorsOrigins, corsHeaders, preflightAnswer } from './cors.ts'
 import { mountDocuments } from './documents.ts'
 import { openFrameLane } from './frame-lane.ts'
-import { rateHeaders, securityHeaders } from './headers.ts'
-import { createInTurn } from './in-turn.ts'
 import { ingestOperations, mountIngest } from './ingest.ts'
 import { mountOperations } from './mount.ts'
-import type { HttpDeps } from './ports.ts'
 import { refuseConnection, refuseTunnel } from './refuse-connection.ts'
 import { headFault } from './request-head.ts'
 import { mountSystem } from './system.ts'
@@ -34,15 +33,17 @@ declare module 'fastify' {
   }
 }
 
-export interface HttpOptions extends WebSocketOptions {
+export interface HttpOptions {
   headersTimeoutMs: number
   requestTimeoutMs: number
   tls: { cert: string; key: string } | undefined
   corsOrigins: CorsOrigins
   /** Of Nexus, as its API's description shows it. */
   version: string
-  /** How many event streams a key may have at a time. */
-  streamsPerKey: number
+  /** Which requests to upgrade are passed on as such; every other is answered as if it had not asked. */
+  upgrades(request: IncomingMessage): boolean
+  /** Adds what is not of HTTP alone, before the server listens. */
+  mount(app: FastifyInstance, inTurn: InTurn): void
 }
 
 const urlLengthMax = 64 * 1024
@@ -50,19 +51,19 @@ const keepAliveMs = 65_000
 const bodiesBytesMax = 256 * 1024 * 1024
 
 /** The HTTP server with every route of the contract; it does not listen yet. */
-export function createHttpServer(deps: HttpDeps, options: HttpOptions): FastifyInstance {
+export function createHttpServer(deps: TransportDeps, options: HttpOptions): FastifyInstance {
   const app = open(deps, options)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-  addHooks(app, deps, options)
+  const inTurn = new InTurn()
+  addHooks(app, deps, options, inTurn)
   app.setErrorHandler((error, request, reply) => answerError(deps, options, error, request, reply))
   // Node answers an expectation that it doesn't know with a bare 417, and hangs up on CONNECT.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   app.server.on('connect', (request, socket) => refuseTunnel(deps, request, socket))
   mountIngest(app, deps)
   mountOperations(app, deps, ingestOperations)
-  mountEventStream(app, deps, options.streamsPerKey)
-  openWebSockets(app, deps, options)
+  options.mount(app, inTurn)
   mountSystem(app, deps)
   mountDocuments(app, deps, options.version)
   openFrameLane(app, deps, {
@@ -74,8 +75,8 @@ export function createHttpServer(deps: HttpDeps, options: HttpOptions): FastifyI
   return app
 }
 
-function open(deps: HttpDeps, options: HttpOptions): FastifyInstance {
-  const { headersTimeoutMs, requestTimeoutMs, tls } = options
+function open(deps: TransportDeps, options: HttpOptions): FastifyInstance {
+  const { headersTimeoutMs, requestTimeoutMs, tls, upgrades } = options
   const common: FastifyServerOptions = {
     genReqId: (request) => requestIdOf(request.headers['x-request-id']),
     requestIdHeader: false,
@@ -92,7 +93,7 @@ function open(deps: HttpDeps, options: HttpOptions): FastifyInstance {
     requireHostHeader: false,
     maxHeaderSize: urlLengthMax + 16 * 1024,
     connectionsCheckingInterval: 1000,
-    shouldUpgradeCallback: asksForWebSocket,
+    shouldUpgradeCallback: upgrades,
   }
   if (tls === undefined) return Fastify({ ...common, http })
   const secure: FastifyHttpsOptions<Server> = {
@@ -103,10 +104,10 @@ function open(deps: HttpDeps, options: HttpOptions): FastifyInstance {
 }
 
 /** What happens around every request. Bodies take memory before anything knows whether they are worth it: see the budget. */
-function addHooks(app: FastifyInstance, deps: HttpDeps, options: HttpOptions): void {
+function addHooks(app: FastifyInstance, deps: TransportDeps, options: HttpOptions, inTurn: InTurn): void {
   const budget = new BodyBudget(bodiesBytesMax)
   const unknownRoute = createUnknownRoute(app)
-  app.addHook('onRequest', createInTurn())
+  app.addHook('onRequest', (request, reply, done) => inTurn.take(request.raw, reply.raw, done))
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(headersOfEvery(request, options))
     const fault = headFault(request.raw)
@@ -143,7 +144,7 @@ function hangUp(reply: FastifyReply, failure: Failure): Failure {
   return failure
 }
 
-async function mayCall(deps: HttpDeps, request: FastifyRequest): Promise<void> {
+async function mayCall(deps: TransportDeps, request: FastifyRequest): Promise<void> {
   const { operation } = request.routeOptions.config
   if (operation === undefined) return
   authorise(operations[operation], await identify(deps, request))
@@ -154,7 +155,7 @@ function headersOfEvery(request: FastifyRequest, { corsOrigins }: HttpOptions): 
 }
 
 function answerError(
-  deps: HttpDeps,
+  deps: TransportDeps,
   options: HttpOptions,
   thrown: unknown,
   request: FastifyRequest,

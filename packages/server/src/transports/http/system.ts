@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { rateHeaders } from './headers.ts'
-import type { HttpDeps } from './ports.ts'
+import { rateHeaders } from '../headers.ts'
+import type { TransportDeps } from '../ports.ts'
 
 /** What needs no key: is it alive, is it ready, how is it doing. Probes are never refused by a rate limit. */
-export function mountSystem(app: FastifyInstance, deps: HttpDeps): void {
+export function mountSystem(app: FastifyInstance, deps: TransportDeps): void {
   const open = (handler: (reply: FastifyReply) => unknown) => (request: FastifyRequest, reply: FastifyReply) => {
     reply.headers(rateHeaders(deps.spendAddress(request.ip, 'other')))
     return handler(reply)

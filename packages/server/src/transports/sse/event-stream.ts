@@ -3,14 +3,14 @@ import type { ServerResponse } from 'node:http'
 import { type EventStreamInput, eventsStream } from '@nexus/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { validator } from '../../core/validate.ts'
-import { idOf, type StreamItem, type Subscription } from '../../events/index.ts'
-import { admitConnection } from '../http/admit.ts'
-import { bearerOf } from '../http/call.ts'
+import type { Subscription } from '../../events/index.ts'
+import { admitConnection, type Presented } from '../admit.ts'
+import { bearerOf } from '../call.ts'
+import { ConnectionLimit } from '../connection-limit.ts'
 import { coerceQuery } from '../http/input.ts'
-import type { HttpDeps } from '../http/ports.ts'
-import { joined } from '../joined.ts'
-import { createKeyWatch } from '../key-watch.ts'
-import { Places } from '../places.ts'
+import { createKeyWatch, type KeyWatcher } from '../key-watch.ts'
+import type { TransportDeps } from '../ports.ts'
+import { streamPieces } from '../stream-pieces.ts'
 import { renderCursor, renderEvent, renderNotice } from './render.ts'
 
 /** What a browser waits before it connects again. */
@@ -21,6 +21,8 @@ const unsentBytesMax = 1024 * 1024
 /** How long nothing may be read before the connection is cut. */
 const unreadMs = 30_000
 
+const rendering = { event: renderEvent, notice: renderNotice }
+
 const validate = validator(eventsStream.input, `query of ${eventsStream.id}`)
 
 /**
@@ -28,24 +30,31 @@ const validate = validator(eventsStream.input, `query of ${eventsStream.id}`)
  * goes, the key is no longer valid, the reader is too slow, or the server stops, and says which. A key has at most
  * `streamsMax` at a time.
  */
-export function mountEventStream(app: FastifyInstance, deps: HttpDeps, streamsMax: number): void {
+export function mountEventStream(app: FastifyInstance, deps: TransportDeps, streamsMax: number): void {
   const keys = createKeyWatch()
-  const places = new Places(streamsMax, 'streams')
+  const limit = new ConnectionLimit(streamsMax, 'streams')
   app.get(eventsStream.path, { exposeHeadRoute: false }, async (request, reply) => {
     // Before anything is awaited, for the client may go at any time.
     const ended = new AbortController()
     reply.raw.once('close', () => ended.abort())
-    const { token, ticket, ...query } = readQuery(request)
-    const shown = { key: bearerOf(request) ?? token, ticket }
-    const { principal, credential } = await admitConnection(deps, eventsStream, request, shown, reply)
-    const leave = places.take(principal.keyId)
+    const presented = presentedIn(request)
+    const { principal, credential } = await admitConnection(deps, eventsStream, request, presented, reply)
+    const { token: _, ticket: __, ...query } = readQuery(request)
+    const leave = limit.enter(principal.keyId)
     if (ended.signal.aborted) leave()
     else ended.signal.addEventListener('abort', leave, { once: true })
     const stream = await deps.events.stream(principal, query, ended.signal)
-    const watch = (changed: () => void) => keys.watch(credential, principal, changed)
+    const watch = (watcher: KeyWatcher) => keys.watch(credential, principal, watcher)
     if (ended.signal.aborted || request.raw.socket.destroyed) reply.hijack().raw.destroy()
     else await run(deps, request, reply, { watch, stream, ended })
   })
+}
+
+/** What a client shows for who it is; looked at before anything else of the query is. */
+function presentedIn(request: FastifyRequest): Presented {
+  const { token, ticket } = request.query as Record<string, string | string[] | undefined>
+  const only = (value: string | string[] | undefined) => (typeof value === 'string' ? value : undefined)
+  return { key: bearerOf(request) ?? only(token), ticket: only(ticket) }
 }
 
 function readQuery(request: FastifyRequest): EventStreamInput {
@@ -58,13 +67,12 @@ function readQuery(request: FastifyRequest): EventStreamInput {
 }
 
 interface Running {
-  /** Tells when the key no longer permits it; returns what ends the watch. */
-  watch: (changed: () => void) => () => void
+  watch(watcher: KeyWatcher): () => void
   stream: Subscription
   ended: AbortController
 }
 
-async function run(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply, running: Running): Promise<void> {
+async function run(deps: TransportDeps, request: FastifyRequest, reply: FastifyReply, running: Running): Promise<void> {
   const { watch, stream, ended } = running
   reply.hijack()
   deps.countConnection('sse', 1)
@@ -82,13 +90,13 @@ async function run(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply,
     ended.abort()
   }
   const heartbeat = setInterval(() => raw.write(`:\n\n${renderCursor(stream.position())}`), heartbeatMs)
-  const unwatch = watch(() => end('stream.expired', { reason: 'key_changed' }))
+  const unwatch = watch({ lost: () => end('stream.expired', { reason: 'key_changed' }) })
   const stopped = () => end('stream.shutdown')
   deps.signal.addEventListener('abort', stopped, { once: true })
   try {
     if (deps.signal.aborted) stopped()
     for await (const item of stream) {
-      for (const piece of piecesOf(item)) {
+      for (const piece of streamPieces(item, rendering)) {
         raw.write(piece)
         // What is left waits in the subscription, which has a bound of its own.
         if (raw.writableLength > unsentBytesMax && !(await drained(raw, ended.signal))) ended.abort()
@@ -115,19 +123,4 @@ function drained(raw: ServerResponse, ended: AbortSignal): Promise<boolean> {
     () => true,
     () => false,
   )
-}
-
-function piecesOf(item: StreamItem): Iterable<string | Buffer> {
-  switch (item.kind) {
-    case 'events':
-      return joined(item.events, renderEvent)
-    case 'gap': {
-      const data = { requested: idOf(item.requested), first_available: idOf(item.firstAvailable) }
-      return [renderNotice('stream.gap', data)]
-    }
-    case 'overflow':
-      return [renderNotice('stream.overflow', { reason: 'slow_reader' })]
-    default:
-      return item satisfies never
-  }
 }

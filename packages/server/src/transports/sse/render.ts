@@ -13,8 +13,8 @@ export function renderEvent(event: LoggedEvent): Buffer {
 }
 
 /** What a stream says of itself; it has no id, so that it moves no cursor. */
-export function renderNotice(type: string, data: object): string {
-  return `event: ${type}\ndata: ${JSON.stringify(data)}\n\n`
+export function renderNotice(type: string, data: object): Buffer {
+  return Buffer.from(`event: ${type}\ndata: ${JSON.stringify(data)}\n\n`)
 }
 
 /** An id without data is no event, but moves the cursor of a browser: a reader for whom little comes need not come back with an old one. */

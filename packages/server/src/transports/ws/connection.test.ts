@@ -100,6 +100,7 @@ test('any operation can be invoked, with the errors and scopes that it has over 
     [denied.payload.code, (denied.payload.details as { required_scope: string }).required_scope],
     ['FORBIDDEN', 'telemetry:read'],
   )
+  match(denied.payload.request_id as string, /^req-/)
   const metrics = await (await nexus.request('/metrics')).text()
   match(metrics, /nexus_http_requests_total\{operation="telemetry.query",code="400"\} 1/)
   match(metrics, /nexus_connections\{transport="websocket"\} 2/)
@@ -149,7 +150,7 @@ test('what a client sends wrongly is refused with its field; five bad subscripti
     [{ channel: 'telemetry', filters: { device_id: { $near: 1 } } }, 'filters.device_id.$near'],
     [{ channel: 'tasks', filters: { event_types: 'telemetry.frame' } }, 'filters.event_types'],
     [{ channel: 'tasks', after: 'yesterday' }, 'after'],
-    [{ channel: 'tasks', filters: { event_types: [] } }, 'filters.event_types'],
+    [{ channel: 'tasks', filters: { event_types: ['task.created,telemetry.frame'] } }, 'filters.event_types'],
   ]
   for (const [payload, field] of asked) deepEqual(await refusal('subscribe', payload), ['INVALID_REQUEST', field])
   deepEqual(await client.closed, { code: 4002, reason: 'invalid_subscriptions' })
@@ -176,13 +177,12 @@ test('a message that is none ends the connection, after an error where there is 
 test('a flood is refused message by message, and who goes on is cut off; others do not notice', async (t) => {
   const nexus = await startTestNexus(t, { rateLimits: rateDefaults })
   const [flood, other] = [await openWs(t, nexus), await openWs(t, nexus)]
-  for (let i = 0; i < 150; i++) flood.send('ping', undefined, `p${i}`)
-  await until('each is answered', async () => flood.messages.length === 150)
-  const refused = flood.of('error')
-  ok(refused.length > 20 && refused.length <= 50, `${refused.length} refused`)
-  equal(details(refused[0]!).reason, 'too_many_messages')
-  for (let i = 0; i < 400; i++) flood.send('ping')
+  for (let i = 0; i < 10_000; i++) flood.send('ping', undefined, `p${i}`)
   deepEqual(await flood.closed, { code: 4001, reason: 'too_many_messages' })
+  ok(flood.of('pong').length >= 100)
+  const refused = flood.of('error')
+  equal(refused.length >= 100, true)
+  deepEqual([details(refused[0]!).reason, refused[0]!.id!.slice(0, 1)], ['too_many_messages', 'p'])
   equal((await other.ask('ping')).type, 'pong')
 })
 
@@ -198,16 +198,6 @@ test('a connection has at most a hundred subscriptions, and a message without an
   client.ws.send('{"type":"ping"}')
   const pong = await until('the pong comes', async () => client.of('pong')[0])
   deepEqual(Object.keys(pong), ['type', 'timestamp'])
-})
-
-test('an event is written once for all whose subscriptions have the same name', async (t) => {
-  const nexus = await startTestNexus(t)
-  const clients = await Promise.all(Array.from({ length: 10 }, () => openWs(t, nexus)))
-  for (const client of clients) await client.subscribe('telemetry')
-  const frames = Array.from({ length: 1000 }, (_, n) => frame(`d${n}`, n))
-  await nexus.client.telemetry.frames.batch({ frames })
-  await until('all come to all', async () => clients.every((client) => client.of('telemetry.frame').length === 1000))
-  for (const client of clients) deepEqual(client.of('telemetry.frame'), clients[0]!.of('telemetry.frame'))
 })
 
 test('a client that does not read costs others nothing, and is told what it lost', async (t) => {
@@ -230,4 +220,15 @@ test('a client that does not read costs others nothing, and is told what it lost
   const resumed = await lazy.subscribe('telemetry', { after: lazy.of('telemetry.frame').at(-1)!.cursor })
   deepEqual([resumed.recovered, resumed.cursor === cursor], [true, false])
   await until('the rest is replayed', async () => lazy.of('telemetry.frame').length === 3000)
+})
+
+test('a connection spends from the limits that its key has now, and keeps open when the key permits more', async (t) => {
+  const nexus = await startTestNexus(t, { rateLimits: rateDefaults })
+  const { key, key_id } = await nexus.client.auth.keys.create({ name: 'k', scopes: ['telemetry:read'] })
+  const client = await openWs(t, nexus, { headers: bearer(key) })
+  const invoke = () => client.ask('invoke', { operation: 'telemetry.metrics' })
+  equal((await invoke()).type, 'invoked')
+  await nexus.client.auth.keys.update({ key_id, scopes: ['admin'], rate_limits: { telemetry: 1 } })
+  await until('the limit holds', async () => (await invoke()).payload.code === 'RATE_LIMIT_EXCEEDED')
+  equal((await client.ask('invoke', { operation: 'auth.keys.list' })).type, 'invoked')
 })

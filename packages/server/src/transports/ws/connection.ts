@@ -10,14 +10,14 @@ import {
 import type { WebSocket } from 'ws'
 import type { Principal } from '../../core/context.ts'
 import { type Failure, fail } from '../../core/failure.ts'
-import { toFailure } from '../http/error-answer.ts'
-import type { HttpDeps } from '../http/ports.ts'
-import { closeWebSocket } from './close.ts'
+import { callerGone, requestIdOf } from '../call.ts'
+import { toFailure } from '../error-answer.ts'
+import type { TransportDeps } from '../ports.ts'
+import { readEnvelope, readMessage } from './incoming.ts'
 import { invokeOperation } from './invoke-operation.ts'
-import { readEnvelope, readMessage } from './message.ts'
-import { errorPayload } from './message-out.ts'
 import { MessageRate } from './message-rate.ts'
 import { Outbox } from './outbox.ts'
+import { errorPayload } from './outgoing.ts'
 import { Subscriptions } from './subscriptions.ts'
 
 export interface ConnectionOptions {
@@ -28,25 +28,37 @@ export interface ConnectionOptions {
   limited: boolean
 }
 
-/** One WebSocket. States: open -> closing (a close code was sent, nothing is heard any more) -> closed. */
+/** A message under way. */
+interface Call {
+  id: string | undefined
+  requestId: string
+}
+
+/** One WebSocket. States: open -> closing (nothing is said or done any more) -> closed. */
 export class Connection {
-  readonly #deps: HttpDeps
+  readonly #deps: TransportDeps
   readonly #ws: WebSocket
-  readonly #principal: Principal
   readonly #outbox: Outbox
   readonly #subscriptions: Subscriptions
   readonly #rate: MessageRate | undefined
   #calls = 0
   #refusedSubscriptions = 0
   #gone: AbortController | undefined
+  /** Who it is, as of the last look at the key. */
+  principal: Principal
   /** When the client was heard last, by `performance.now()`. */
   heardAt = performance.now()
 
-  constructor(deps: HttpDeps, { ws, socket, principal, limited }: ConnectionOptions) {
+  constructor(deps: TransportDeps, { ws, socket, principal, limited }: ConnectionOptions) {
     this.#deps = deps
     this.#ws = ws
-    this.#principal = principal
-    this.#outbox = new Outbox(socket, deps.now, () => this.close(1008, 'slow_reader'))
+    this.principal = principal
+    this.#outbox = new Outbox({
+      socket,
+      now: deps.now,
+      isOpen: () => ws.readyState === ws.OPEN,
+      onSlow: () => this.close(1008, 'slow_reader'),
+    })
     this.#subscriptions = new Subscriptions({
       events: deps.events,
       outbox: this.#outbox,
@@ -56,7 +68,7 @@ export class Connection {
     this.#rate = limited ? new MessageRate(performance.now()) : undefined
     ws.on('message', (data, isBinary) => this.#heard(data as Buffer, isBinary))
     ws.on('pong', this.#alive).on('ping', this.#alive)
-    ws.on('close', () => this.#closed())
+    ws.on('close', () => this.#end())
     // What the client did wrong is told by the close code.
     ws.on('error', () => {})
   }
@@ -67,21 +79,21 @@ export class Connection {
     this.#subscriptions.tellCursors()
   }
 
-  /** Says goodbye; who does not answer that is cut off. */
+  /** Says why, if there is a word for it, and goodbye; nothing, once it is closing. What is under way is given up. */
   close(code: CloseCode, reason: string, type?: 'stream.expired' | 'stream.shutdown'): void {
     if (this.#ws.readyState !== this.#ws.OPEN) return
-    this.#subscriptions.endAll()
     if (type) this.#outbox.notify({ type, payload: { reason } })
-    closeWebSocket(this.#ws, code, reason)
+    this.#ws.close(code, reason)
+    this.#end()
   }
 
   readonly #alive = (): void => {
     this.heardAt = performance.now()
   }
 
-  #closed(): void {
+  #end(): void {
     this.#subscriptions.endAll()
-    this.#gone?.abort()
+    this.#gone?.abort(callerGone())
   }
 
   #heard(data: Buffer, isBinary: boolean): void {
@@ -90,84 +102,85 @@ export class Connection {
     const envelope = isBinary ? undefined : this.#read(data)
     if (isBinary) this.close(1003, 'binary_message')
     if (!envelope) return
+    const call = { id: envelope.id, requestId: requestIdOf(undefined) }
     const rate = this.#rate?.take(this.heardAt) ?? 'taken'
     if (rate === 'exceeded') this.close(4001, 'too_many_messages')
-    else if (rate === 'refused') this.#refuse(envelope.id, tooManyMessages())
-    else this.#serve(envelope).catch((cause) => this.#refuse(envelope.id, cause))
+    else if (rate === 'refused') this.#refuse(call, tooManyMessages())
+    else this.#serve(call, envelope).catch((cause) => this.#refuse(call, cause))
   }
 
   #read(data: Buffer): ClientEnvelope | undefined {
     try {
       return readEnvelope(data.toString())
     } catch (cause) {
-      this.#refuse(undefined, cause)
+      this.#refuse({ id: undefined, requestId: requestIdOf(undefined) }, cause)
       this.close(1002, 'malformed_message')
       return undefined
     }
   }
 
-  async #serve(envelope: ClientEnvelope): Promise<void> {
-    const { id } = envelope
-    if (envelope.type === 'subscribe') return this.#subscribe(envelope)
+  async #serve(call: Call, envelope: ClientEnvelope): Promise<void> {
+    if (envelope.type === 'subscribe') return this.#subscribe(call, envelope)
     const { type, payload } = readMessage(envelope)
     switch (type) {
       case 'ping':
-        return this.#outbox.answer(id, { type: 'pong' })
+        return this.#outbox.answer(call.id, { type: 'pong' })
       case 'unsubscribe':
-        return this.#unsubscribe(id, payload as { subscription_id: string })
+        return this.#unsubscribe(call, payload as { subscription_id: string })
       case 'invoke':
-        return this.#invoke(id, payload as Invoke)
+        return this.#invoke(call, payload as Invoke)
       default:
         throw new Error(`no answer to ${type}`)
     }
   }
 
-  async #subscribe(envelope: ClientEnvelope): Promise<void> {
+  async #subscribe(call: Call, envelope: ClientEnvelope): Promise<void> {
     try {
       const { payload } = readMessage(envelope)
-      const { begun, run } = await this.#subscriptions.begin(this.#principal, payload as Subscribe)
-      this.#outbox.answer(envelope.id, { type: 'subscribed', payload: begun })
+      const { begun, run } = await this.#subscriptions.begin(this.principal, payload as Subscribe)
+      this.#outbox.answer(call.id, { type: 'subscribed', payload: begun })
       run()
     } catch (cause) {
       const { code } = toFailure(cause)
-      this.#refuse(envelope.id, cause)
+      this.#refuse(call, cause)
       if (code !== 'INVALID_REQUEST' && code !== 'FORBIDDEN') return
       if (++this.#refusedSubscriptions >= websocketLimits.refusedSubscriptions)
         this.close(4002, 'invalid_subscriptions')
     }
   }
 
-  #unsubscribe(id: string | undefined, { subscription_id }: { subscription_id: string }): void {
+  #unsubscribe({ id }: Call, { subscription_id }: { subscription_id: string }): void {
     if (!this.#subscriptions.end(subscription_id))
       throw fail('NOT_FOUND', { field: 'subscription_id', issue: 'names no subscription of this connection' })
     this.#outbox.answer(id, { type: 'unsubscribed', payload: { subscription_id } })
   }
 
-  async #invoke(id: string | undefined, call: Invoke): Promise<void> {
+  async #invoke({ id, requestId }: Call, call: Invoke): Promise<void> {
     if (this.#calls >= websocketLimits.calls) throw tooManyCalls()
     this.#calls++
     this.#gone ??= new AbortController()
+    const { signal } = this.#gone
     try {
-      const payload = await invokeOperation(this.#deps, this.#principal, call, this.#gone.signal)
+      const payload = await invokeOperation(this.#deps, this.principal, call, { requestId, signal })
       this.#outbox.answer(id, { type: 'invoked', payload })
     } finally {
       this.#calls--
     }
   }
 
-  #refuse(id: string | undefined, cause: unknown): void {
+  #refuse({ id, requestId }: Call, cause: unknown): void {
     const failure = toFailure(cause)
-    if (failure.code === 'INTERNAL_ERROR' || failure.cause) this.#tell(failure.cause ?? failure, id)
-    this.#outbox.answer(id, { type: 'error', payload: errorPayload(failure) })
+    if (failure.code === 'INTERNAL_ERROR' || failure.cause) this.#tell(failure.cause ?? failure, requestId)
+    this.#outbox.answer(id, { type: 'error', payload: errorPayload(failure, requestId) })
   }
 
   #fail(cause: unknown): void {
-    this.#tell(cause, undefined)
+    this.#tell(cause, requestIdOf(undefined))
     this.close(1011, 'internal_error')
   }
 
-  #tell(cause: unknown, id: string | undefined): void {
-    this.#deps.onBug(cause, { requestId: id ?? 'none', method: 'WebSocket', url: websocketPath })
+  #tell(cause: unknown, requestId: string): void {
+    this.#deps.onBug(cause, { requestId, method: 'WebSocket', url: websocketPath })
   }
 }
 

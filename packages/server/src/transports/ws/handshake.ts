@@ -1,12 +1,12 @@
 import { websocketBearerPrefix, websocketProtocol } from '@nexus/contract'
-import type { Shown } from '../http/admit.ts'
-import { bearerOf, type Call } from '../http/call.ts'
+import type { Presented } from '../admit.ts'
+import { bearerOf, type Call } from '../call.ts'
 
 /**
  * What a client shows for who it is: the key in `Authorization`, else behind the subprotocol `nexus.bearer.`, else in the
  * query as `token` (specification, "Connection"); or a ticket in the query.
  */
-export function shownBy(call: Call, url: string): Shown {
+export function presentedIn(call: Call, url: string): Presented {
   const query = new URLSearchParams(url.split('?', 2)[1])
   return {
     key: bearerOf(call) ?? keyInProtocols(call) ?? query.get('token') ?? undefined,

@@ -1,63 +1,69 @@
 import type { Duplex } from 'node:stream'
 import { textFrame } from './frame.ts'
-import { answer, notice, type Said } from './message-out.ts'
+import { answer, notice, type OutgoingMessage } from './outgoing.ts'
 
 /** How much may wait for the client before no more events are taken for it. */
 const fullBytes = 1024 * 1024
 /** How much may wait before the client is cut off. */
 const unsentBytesMax = 4 * 1024 * 1024
-/** How long nothing of it may be read. */
-const unreadMs = 30_000
+/** How long it may take the client to read that mebibyte. */
+const drainMs = 30_000
 
-export function noticeFrame(said: Said, now: number): Buffer {
-  return textFrame(JSON.stringify(notice(said, now)))
+export interface OutboxOptions {
+  socket: Duplex
+  now(): number
+  /** Whether data may be sent; no longer after a close frame (RFC 6455, 5.5.1). */
+  isOpen(): boolean
+  /** The client doesn't read. */
+  onSlow(): void
 }
 
-/** What goes out on a connection. Tells `onSlow` when the client doesn't read. */
+/** What goes out on a connection; once that is closing, nothing does. */
 export class Outbox {
-  readonly #socket: Duplex
-  readonly #now: () => number
-  readonly #onSlow: () => void
+  readonly #options: OutboxOptions
+  #drained: Promise<void> | undefined
 
-  constructor(socket: Duplex, now: () => number, onSlow: () => void) {
-    this.#socket = socket
-    this.#now = now
-    this.#onSlow = onSlow
+  constructor(options: OutboxOptions) {
+    this.#options = options
   }
 
-  /** Answers the message with this id, or with none. It is sent whatever waits, up to a bound. */
-  answer(id: string | undefined, said: Said): void {
-    if (this.#socket.writableLength > unsentBytesMax) this.#onSlow()
-    else this.write(textFrame(JSON.stringify(answer(id, said, this.#now()))))
+  /** Answers the message with this id, or with none. It is sent whatever waits, up to four mebibytes. */
+  answer(id: string | undefined, message: OutgoingMessage): void {
+    this.#send(answer(id, message, this.#options.now()))
   }
 
-  notify(said: Said): void {
-    this.write(noticeFrame(said, this.#now()))
+  notify(message: OutgoingMessage): void {
+    this.#send(notice(message, this.#options.now()))
   }
 
-  /** Whole frames; see `isFull`. */
+  /** Whole frames, whatever waits: who has many of them asks `isFull` first. */
   write(frames: Buffer): void {
-    if (!this.#socket.destroyed && this.#socket.writable) this.#socket.write(frames)
+    if (this.#options.isOpen()) this.#options.socket.write(frames)
   }
 
   /** Whether what is written next should wait until `drained`. */
   get isFull(): boolean {
-    return this.#socket.writableLength > fullBytes
+    return this.#options.isOpen() && this.#options.socket.writableLength > fullBytes
   }
 
-  /** Resolves when there is room again, or `signal` is aborted; who reads nothing for half a minute is told of. */
-  drained(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const slow = setTimeout(this.#onSlow, unreadMs)
+  /** Resolves when the client has read everything, or the connection is over; who takes too long is told of. */
+  drained(): Promise<void> {
+    this.#drained ??= new Promise((resolve) => {
+      const { socket, onSlow } = this.#options
+      const slow = setTimeout(onSlow, drainMs)
       const done = () => {
         clearTimeout(slow)
-        this.#socket.off('drain', done)
-        signal.removeEventListener('abort', done)
+        socket.off('drain', done).off('close', done)
+        this.#drained = undefined
         resolve()
       }
-      this.#socket.once('drain', done)
-      signal.addEventListener('abort', done, { once: true })
-      if (signal.aborted) done()
+      socket.once('drain', done).once('close', done)
     })
+    return this.#drained
+  }
+
+  #send(message: object): void {
+    if (this.#options.socket.writableLength > unsentBytesMax) this.#options.onSlow()
+    else this.write(textFrame(JSON.stringify(message)))
   }
 }

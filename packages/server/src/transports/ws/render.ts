@@ -1,6 +1,7 @@
 import { toIso } from '../../core/clock.ts'
 import { idOf, type LoggedEvent } from '../../events/index.ts'
 import { textFrame } from './frame.ts'
+import { notice, type OutgoingMessage } from './outgoing.ts'
 
 interface Rendered {
   /** Everything up to the name of the subscription. */
@@ -31,4 +32,9 @@ export function eventFrame(event: LoggedEvent, subscriptionId: string): Buffer {
 function textOf({ type, seq, at, data }: LoggedEvent): string {
   const id = idOf(seq)
   return `{"type":"${type}","id":"${id}","timestamp":"${toIso(at)}","payload":${JSON.stringify(data)},"cursor":"${id}",`
+}
+
+/** What the server says by itself, as a frame. */
+export function noticeFrame(message: OutgoingMessage, now: number): Buffer {
+  return textFrame(JSON.stringify(notice(message, now)))
 }

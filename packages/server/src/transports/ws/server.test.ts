@@ -1,14 +1,13 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { once } from 'node:events'
 import { get } from 'node:http'
+import { connect } from 'node:net'
 import { test } from 'node:test'
 import { envelopeIn } from '../../testing/error-check.ts'
 import { startTestNexus } from '../../testing/nexus.ts'
 import { RawConnection } from '../../testing/raw-connection.ts'
 import { until } from '../../testing/until.ts'
 import { bearer, openWs } from '../../testing/ws-client.ts'
-
-const frame = (device_id: string, n: number) => ({ device_id, timestamp: 1762134000 + n, metrics: { n } })
 
 test('a connection is opened by a header, a subprotocol, a token or a ticket, and tells what every answer does', async (t) => {
   const nexus = await startTestNexus(t)
@@ -83,8 +82,8 @@ test('what is no handshake is answered like any other request', async (t) => {
   equal(envelopeIn(plain.body, 426).code, 'INVALID_REQUEST')
   await raw.send(ask('/v1', { ...upgrade, 'sec-websocket-version': '7' }))
   const old = (await raw.answer())!
-  equal(old.status, 400)
-  match(envelopeIn(old.body, 400).details.issue!, /Sec-WebSocket-Version/)
+  deepEqual([old.status, old.headers['sec-websocket-version']], [426, '13'])
+  equal(envelopeIn(old.body, 426).details.field, 'Sec-WebSocket-Version')
   ok(old.headers['x-content-type-options'])
 })
 
@@ -115,14 +114,46 @@ test('a connection ends with a word when its key is revoked, and when the server
   equal(kept.messages.at(-1)!.type, 'stream.shutdown')
 })
 
-test('an upgrade is refused nothing that the client sends before it was admitted', async (t) => {
+/** A handshake as bytes. */
+const handshake = (key: string) => {
+  const headers = { host: 'a', ...bearer(key), ...upgrade }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`)
+  return Buffer.from(`GET /v1 HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`)
+}
+
+/** A frame as a client sends it, masked with zeros. */
+const clientFrame = (opcode: number, payload = '') =>
+  Buffer.concat([Buffer.from([0x80 | opcode, 0x80 | payload.length, 0, 0, 0, 0]), Buffer.from(payload)])
+
+test('what a client sends with its handshake is not lost, and what it asked before is answered first', async (t) => {
   const nexus = await startTestNexus(t)
-  const client = await openWs(t, nexus)
-  client.send('subscribe', { channel: 'telemetry' })
-  client.send('ping', undefined, 'p')
-  await until('both are answered, in their order or not', async () => client.messages.length === 2)
-  await nexus.client.telemetry.frames.send(frame('d', 1))
-  await until('the frame comes', async () => client.of('telemetry.frame').length === 1)
+  const { port } = new URL(nexus.url)
+  const socket = connect(Number(port), '127.0.0.1')
+  t.after(() => socket.destroy())
+  let heard = ''
+  socket.setEncoding('latin1').on('data', (chunk) => {
+    heard += chunk
+  })
+  const before = Buffer.from(`GET /v1/devices HTTP/1.1\r\nhost: a\r\nauthorization: Bearer ${nexus.key}\r\n\r\n`)
+  socket.write(Buffer.concat([before, handshake(nexus.key), clientFrame(1, '{"type":"ping","id":"p"}')]))
+  await until('the pong comes', async () => heard.includes('"pong"'))
+  match(heard, /^HTTP\/1\.1 200 OK[\s\S]*\{"devices":[\s\S]*HTTP\/1\.1 101 [\s\S]*"type":"pong","id":"p"/)
+})
+
+test('a stop does not wait for a client that has said goodbye and stays', async (t) => {
+  const nexus = await startTestNexus(t, { stopSeconds: 60 })
+  const { port } = new URL(nexus.url)
+  const socket = connect(Number(port), '127.0.0.1')
+  t.after(() => socket.destroy())
+  socket.write(Buffer.concat([handshake(nexus.key), clientFrame(8)]))
+  const [first] = await once(socket, 'data')
+  match(String(first), /^HTTP\/1\.1 101 /)
+  let ended = false
+  const stopping = nexus.stop().then(() => {
+    ended = true
+  })
+  await until('the server has stopped', async () => ended, 15_000)
+  await stopping
 })
 
 test('a device is there while a connection with its key is, and is told to be gone when the last one closes', async (t) => {
@@ -134,7 +165,9 @@ test('a device is there while a connection with its key is, and is told to be go
   const told = (count: number) =>
     until(`${count} events come`, async () => watcher.messages.length === count + 1 && watcher.messages.slice(1))
 
-  const sockets = [await openWs(t, nexus, { headers: bearer(key) }), await openWs(t, nexus, { headers: bearer(key) })]
+  const traceId = '0af7651916cd43dd8448eb211c80319c'
+  const headers = { ...bearer(key), traceparent: `00-${traceId}-b7ad6b7169203331-01` }
+  const sockets = [await openWs(t, nexus, { headers }), await openWs(t, nexus, { headers })]
   equal(await statusOf(), 'online')
   sockets[0]!.ws.close()
   await sockets[0]!.closed
@@ -148,5 +181,18 @@ test('a device is there while a connection with its key is, and is told to be go
       ['device.offline', 'boiler-7', 'offline', 'disconnected'],
     ],
   )
+  const { events } = await nexus.client.traces.get({ trace_id: traceId })
+  deepEqual(
+    events.map(({ type }) => type),
+    ['device.registered', 'device.online'],
+  )
   equal(await statusOf(), 'offline')
+})
+
+test('a connection of a key that may not send telemetry is no sign of life', async (t) => {
+  const nexus = await startTestNexus(t)
+  const { key } = await nexus.as({ scopes: ['task:read'], device_id: 'boiler-8' })
+  const client = await openWs(t, nexus, { headers: bearer(key) })
+  await client.ask('ping')
+  equal((await nexus.client.devices.list({})).devices.length, 0)
 })

@@ -2,31 +2,36 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type CloseCode, websocketLimits, websocketPath } from '@nexus/contract'
 import type { FastifyInstance } from 'fastify'
-import { type WebSocket, WebSocketServer } from 'ws'
-import type { Principal } from '../../core/context.ts'
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
+import { holds, type Principal } from '../../core/context.ts'
 import { Failure, fail } from '../../core/failure.ts'
+import { admitConnection } from '../admit.ts'
+import { type Call, callCtx, type HeaderSink, requestIdOf } from '../call.ts'
+import { ConnectionLimit } from '../connection-limit.ts'
 import type { Credential } from '../credential.ts'
-import { admitConnection } from '../http/admit.ts'
-import { type Call, type HeaderSink, requestIdOf } from '../http/call.ts'
-import { toFailure } from '../http/error-answer.ts'
-import { securityHeaders } from '../http/headers.ts'
-import type { HttpDeps } from '../http/ports.ts'
+import { toFailure } from '../error-answer.ts'
+import { securityHeaders } from '../headers.ts'
 import { refuseUpgrade } from '../http/refuse-connection.ts'
 import { headFault } from '../http/request-head.ts'
+import type { InTurn } from '../in-turn.ts'
 import { createKeyWatch, type KeyWatch } from '../key-watch.ts'
-import { Places } from '../places.ts'
-import { closeWebSocket } from './close.ts'
+import type { TransportDeps } from '../ports.ts'
 import { Connection } from './connection.ts'
 import { Connections } from './connections.ts'
-import { chooseProtocol, shownBy } from './handshake.ts'
-import { errorPayload, notice } from './message-out.ts'
+import { chooseProtocol, presentedIn } from './handshake.ts'
+import { errorPayload, notice } from './outgoing.ts'
 
 export interface WebSocketOptions {
   /** How many a key may have at a time. */
   connectionsPerKey: number
   /** Whether the messages of a client are counted. */
   messagesLimited: boolean
+  /** What of a connection is answered first. */
+  inTurn: InTurn
 }
+
+/** How long a client may take to answer a goodbye, or to hang up after its own. */
+const closeMs = 2000
 
 const rated = { rate: 'other' } as const
 
@@ -40,28 +45,33 @@ export function asksForWebSocket({ method, url, headers }: IncomingMessage): boo
  * `GET /v1` with an upgrade. Browsers can't read why an upgrade was refused, so it is completed for everyone who asks
  * rightly, and whoever may not stay is told so in a message and a close code.
  */
-export function openWebSockets(app: FastifyInstance, deps: HttpDeps, options: WebSocketOptions): void {
-  const server = new WebSocketServer({
+export function openWebSockets(app: FastifyInstance, deps: TransportDeps, options: WebSocketOptions): void {
+  // The types do not know `closeTimeout` yet.
+  const serverOptions: ServerOptions & { closeTimeout: number } = {
     noServer: true,
     clientTracking: false,
     maxPayload: websocketLimits.messageBytes,
     perMessageDeflate: false,
+    closeTimeout: closeMs,
     handleProtocols: chooseProtocol,
-  })
+  }
+  const server = new WebSocketServer(serverOptions)
   const lobby: Lobby = {
     deps,
     options,
     server,
     connections: new Connections(),
     keys: createKeyWatch(),
-    places: new Places(options.connectionsPerKey, 'connections'),
+    limit: new ConnectionLimit(options.connectionsPerKey, 'connections'),
   }
   server.on('headers', (lines, request) => lines.push(...(heads.get(request) ?? [])))
   server.on('wsClientError', (error, socket, request) => refuseUpgrade(deps, error, socket, request))
   app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    receive(lobby, request, socket, head).catch((cause) => {
-      deps.onBug(cause, { requestId: requestIdOf(undefined), method: 'GET', url: request.url ?? '' })
-      socket.destroy()
+    options.inTurn.takeUpgrade(request, () => {
+      receive(lobby, request, socket, head).catch((cause) => {
+        deps.onBug(cause, { requestId: requestIdOf(undefined), method: 'GET', url: request.url ?? '' })
+        socket.destroy()
+      })
     })
   })
   app.get(websocketPath, { exposeHeadRoute: false }, (_request, reply) => {
@@ -75,18 +85,18 @@ export function openWebSockets(app: FastifyInstance, deps: HttpDeps, options: We
 }
 
 interface Lobby {
-  deps: HttpDeps
+  deps: TransportDeps
   options: WebSocketOptions
   server: WebSocketServer
   connections: Connections
   keys: KeyWatch
-  places: Places
+  limit: ConnectionLimit
 }
 
 interface Admitted {
   principal: Principal
   credential: Credential
-  /** Gives the place back that the connection has taken. */
+  /** Counts the connection out again. */
   leave(): void
 }
 
@@ -106,15 +116,15 @@ async function receive(lobby: Lobby, request: IncomingMessage, socket: Duplex, h
   const admitted = await admit(lobby, call, request.url ?? '', reply)
   const ws = socket.destroyed ? undefined : upgraded(server, request, socket, head)
   if (admitted instanceof Failure) {
-    if (ws) turnAway(deps, ws, admitted)
-  } else if (ws) open(lobby, ws, socket, admitted)
+    if (ws) reject(deps, ws, admitted, call.id)
+  } else if (ws) open(lobby, ws, socket, { ...admitted, traceId: traceOf(deps, admitted, call) })
   else admitted.leave()
 }
 
-async function admit({ deps, places }: Lobby, call: Call, url: string, reply: HeaderSink): Promise<Admitted | Failure> {
+async function admit({ deps, limit }: Lobby, call: Call, url: string, reply: HeaderSink): Promise<Admitted | Failure> {
   try {
-    const { principal, credential } = await admitConnection(deps, rated, call, shownBy(call, url), reply)
-    return { principal, credential, leave: places.take(principal.keyId) }
+    const { principal, credential } = await admitConnection(deps, rated, call, presentedIn(call, url), reply)
+    return { principal, credential, leave: limit.enter(principal.keyId) }
   } catch (cause) {
     if (!(cause instanceof Failure)) deps.onBug(cause, { requestId: call.id, method: 'GET', url })
     return toFailure(cause)
@@ -130,15 +140,26 @@ function upgraded(server: WebSocketServer, request: IncomingMessage, socket: Dup
   return opened
 }
 
-function open(lobby: Lobby, ws: WebSocket, socket: Duplex, { principal, credential, leave }: Admitted): void {
+interface Opened extends Admitted {
+  /** That of `traceparent`. */
+  traceId: string | undefined
+}
+
+function open(lobby: Lobby, ws: WebSocket, socket: Duplex, { principal, credential, leave, traceId }: Opened): void {
   const { deps, options, connections, keys } = lobby
+  ws.once('close', leave)
   const connection = new Connection(deps, { ws, socket, principal, limited: options.messagesLimited })
-  const unwatch = keys.watch(credential, principal, () => connection.close(1008, 'key_changed', 'stream.expired'))
-  const detach = principal.deviceId === null ? undefined : deps.devices.attach(principal.deviceId)
+  const unwatch = keys.watch(credential, principal, {
+    lost: () => connection.close(1008, 'key_changed', 'stream.expired'),
+    renewed: (now) => {
+      connection.principal = now
+    },
+  })
+  const isDevice = principal.deviceId !== null && holds(principal, 'telemetry:write')
+  const detach = isDevice ? deps.devices.attach(principal.deviceId!, traceId) : undefined
   connections.add(connection)
   deps.countConnection('websocket', 1)
   ws.once('close', () => {
-    leave()
     unwatch()
     detach?.()
     connections.remove(connection)
@@ -147,14 +168,18 @@ function open(lobby: Lobby, ws: WebSocket, socket: Duplex, { principal, credenti
   if (deps.signal.aborted) connection.close(1001, 'shutting_down', 'stream.shutdown')
 }
 
-function turnAway(deps: HttpDeps, ws: WebSocket, failure: Failure): void {
-  ws.on('error', () => {})
-  ws.send(JSON.stringify(notice({ type: 'error', payload: errorPayload(failure) }, deps.now())))
-  closeWebSocket(ws, closeCodeOf(failure), String(failure.details.reason ?? failure.code).toLowerCase())
+function traceOf(deps: TransportDeps, { principal }: Admitted, { id, headers }: Call): string | undefined {
+  return callCtx(principal, id, headers.traceparent, deps).givenTraceId
 }
 
-function closeCodeOf({ code }: Failure): CloseCode {
-  if (code === 'UNAUTHORIZED') return 4000
+function reject(deps: TransportDeps, ws: WebSocket, failure: Failure, requestId: string): void {
+  ws.on('error', () => {})
+  ws.send(JSON.stringify(notice({ type: 'error', payload: errorPayload(failure, requestId) }, deps.now())))
+  ws.close(closeCodeOf(failure), String(failure.details.reason ?? failure.code).toLowerCase())
+}
+
+function closeCodeOf({ code, details }: Failure): CloseCode {
+  if (code === 'UNAUTHORIZED' || details.reason === 'too_many_bad_keys') return 4000
   return code === 'RATE_LIMIT_EXCEEDED' ? 4001 : 1011
 }
 

@@ -2,10 +2,10 @@ import { channels, type Subscribe, websocketLimits } from '@nexus/contract'
 import type { Principal } from '../../core/context.ts'
 import { fail, invalid } from '../../core/failure.ts'
 import { authorise } from '../../core/invoke.ts'
-import { type Events, idOf, type StreamInput, type StreamItem, type Subscription } from '../../events/index.ts'
-import { joined } from '../joined.ts'
-import { noticeFrame, type Outbox } from './outbox.ts'
-import { eventFrame } from './render.ts'
+import { type Events, idOf, type StreamInput, type Subscription } from '../../events/index.ts'
+import { type StreamRendering, streamPieces } from '../stream-pieces.ts'
+import type { Outbox } from './outbox.ts'
+import { eventFrame, noticeFrame } from './render.ts'
 
 export interface SubscriptionsDeps {
   events: Pick<Events, 'stream'>
@@ -84,11 +84,15 @@ export class Subscriptions {
 
   async #run(id: string, stream: Subscription, { ended: { signal } }: Open): Promise<void> {
     const { outbox, now, onBug } = this.#deps
+    const rendering: StreamRendering = {
+      event: (event) => eventFrame(event, id),
+      notice: (type, payload) => noticeFrame({ type, payload, subscription_id: id }, now()),
+    }
     try {
       for await (const item of stream) {
-        for (const frames of framesOf(item, id, now)) {
+        for (const frames of streamPieces(item, rendering)) {
           // What is left waits in the subscription, which has a bound of its own.
-          if (outbox.isFull) await outbox.drained(signal)
+          while (outbox.isFull) await outbox.drained()
           if (signal.aborted) return
           outbox.write(frames)
         }
@@ -98,21 +102,6 @@ export class Subscriptions {
     } finally {
       this.end(id)
     }
-  }
-}
-
-function framesOf(item: StreamItem, id: string, now: () => number): Iterable<Buffer> {
-  const notice = (type: 'stream.gap' | 'stream.overflow', payload: object) =>
-    noticeFrame({ type, payload, subscription_id: id }, now())
-  switch (item.kind) {
-    case 'events':
-      return joined(item.events, (event) => eventFrame(event, id))
-    case 'gap':
-      return [notice('stream.gap', { requested: idOf(item.requested), first_available: idOf(item.firstAvailable) })]
-    case 'overflow':
-      return [notice('stream.overflow', { reason: 'slow_reader' })]
-    default:
-      return item satisfies never
   }
 }
 
@@ -133,8 +122,9 @@ function streamInput({ channel, filters = {}, after }: Subscribe): StreamInput {
 }
 
 function listed(asked: unknown): string[] {
-  const types = typeof asked === 'string' ? asked.split(',').map((type) => type.trim()) : asked
-  if (Array.isArray(types) && types.length > 0 && types.every((type) => typeof type === 'string')) return types
+  const parts = typeof asked === 'string' ? [asked] : asked
+  if (Array.isArray(parts) && parts.length > 0 && parts.every((part) => typeof part === 'string'))
+    return parts.flatMap((part) => part.split(',')).map((type) => type.trim())
   throw invalid('filters.event_types', 'must be a comma list of types, or an array of them')
 }
 

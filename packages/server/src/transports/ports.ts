@@ -1,19 +1,19 @@
 import type { OperationId, RateBucket } from '@nexus/contract'
-import type { Principal } from '../../core/context.ts'
-import type { Gate, RateStatus } from '../../core/invoke.ts'
-import type { Devices } from '../../devices/index.ts'
-import type { Events } from '../../events/index.ts'
-import type { Telemetry } from '../../telemetry/index.ts'
-import type { BatchReader } from './batch-reader.ts'
+import type { Principal } from '../core/context.ts'
+import type { Gate, RateStatus } from '../core/invoke.ts'
+import type { Devices } from '../devices/index.ts'
+import type { Events } from '../events/index.ts'
+import type { Telemetry } from '../telemetry/index.ts'
+import type { BatchReader } from './http/batch-reader.ts'
 
 /** What HTTP needs of the rest of the server. */
-export interface HttpDeps {
+export interface TransportDeps {
   gate: Gate
   /** Cached keys answer in the same turn; others are looked up. */
   authenticateCached(token: string, address: string, connection: object): Principal | undefined
   authenticate(token: string, address: string): Promise<Principal>
   authenticateTicket(ticket: string, address: string): Promise<Principal>
-  principalOf(keyId: string, address: string): Promise<Principal>
+  admitAgain(principal: Principal, address: string): Promise<Principal>
   spendAddress(address: string, bucket: RateBucket): RateStatus
   telemetry: Pick<Telemetry, 'send' | 'sendBatch'>
   events: Pick<Events, 'stream'>

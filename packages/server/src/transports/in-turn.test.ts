@@ -1,8 +1,8 @@
 import { equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { json, startTestNexus } from '../../testing/nexus.ts'
-import { RawConnection } from '../../testing/raw-connection.ts'
+import { json, startTestNexus } from '../testing/nexus.ts'
+import { RawConnection } from '../testing/raw-connection.ts'
 
 test('requests that a client sends in one go take effect in their order, and are answered one after the other', async (t) => {
   const nexus = await startTestNexus(t)

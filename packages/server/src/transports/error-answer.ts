@@ -1,6 +1,6 @@
 import { type ErrorEnvelope, errorTable } from '@nexus/contract'
-import { toIso } from '../../core/clock.ts'
-import { Failure, fail } from '../../core/failure.ts'
+import { toIso } from '../core/clock.ts'
+import { Failure, fail } from '../core/failure.ts'
 
 export interface ErrorAnswer {
   status: number

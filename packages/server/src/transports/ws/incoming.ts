@@ -3,7 +3,7 @@ import type { TSchema } from 'typebox'
 import { invalid } from '../../core/failure.ts'
 import { nearest } from '../../core/nearest.ts'
 import { validator } from '../../core/validate.ts'
-import { checkShape, parseJson } from '../http/body.ts'
+import { checkShape, parseJson } from '../json.ts'
 
 const envelope = validator(ClientEnvelope, 'message')
 const types = Object.keys(clientMessages) as ClientMessageType[]

@@ -10,20 +10,20 @@ import { spawnNexus } from '../../testing/child-nexus.ts'
 import { json, testFolder } from '../../testing/nexus.ts'
 import { admin } from '../../testing/telemetry-room.ts'
 import { until } from '../../testing/until.ts'
-import type { HttpDeps } from './ports.ts'
-import { createHttpServer } from './server.ts'
+import type { TransportDeps } from '../ports.ts'
+import { createServer } from '../server.ts'
 
 /** The HTTP of the server alone, in front of a verb of the test's. */
 async function serve(t: TestContext, verb: (ctx: Ctx) => Promise<unknown>) {
   const rate = { limit: 1, remaining: 1, reset: 1, exceeded: false }
   const observed: [operation: string, status: number][] = []
   const bugs: unknown[] = []
-  const deps: HttpDeps = {
+  const deps: TransportDeps = {
     gate: { spend: () => rate, invoke: async (_id, ctx) => ({ output: await verb(ctx), replayed: false }) },
     authenticateCached: () => admin,
     authenticate: async () => admin,
     authenticateTicket: async () => admin,
-    principalOf: async () => admin,
+    admitAgain: async () => admin,
     countConnection: () => {},
     spendAddress: () => rate,
     telemetry: undefined as never,
@@ -41,7 +41,7 @@ async function serve(t: TestContext, verb: (ctx: Ctx) => Promise<unknown>) {
     ...{ headersTimeoutMs: 10_000, requestTimeoutMs: 10_000, tls: undefined, version: '0', corsOrigins: [] },
     ...{ streamsPerKey: 1, connectionsPerKey: 1, messagesLimited: true },
   }
-  const app = createHttpServer(deps, limits)
+  const app = createServer(deps, limits)
   const connections: Socket[] = []
   app.server.on('connection', (socket: Socket) => void connections.push(socket))
   await app.listen({ host: '127.0.0.1', port: 0 })

@@ -1,11 +1,11 @@
 import type { Operation } from '@nexus/contract'
-import type { Principal } from '../../core/context.ts'
-import { fail } from '../../core/failure.ts'
-import type { RateStatus } from '../../core/invoke.ts'
-import { type Credential, keyCredential, ticketCredential } from '../credential.ts'
+import type { Principal } from '../core/context.ts'
+import { fail } from '../core/failure.ts'
+import type { RateStatus } from '../core/invoke.ts'
 import { bearerOf, type Call, type HeaderSink } from './call.ts'
+import { type Credential, keyCredential, ticketCredential } from './credential.ts'
 import { rateHeaders } from './headers.ts'
-import type { HttpDeps } from './ports.ts'
+import type { TransportDeps } from './ports.ts'
 
 /** What a call spends from. */
 type Rated = Pick<Operation, 'rate'>
@@ -14,12 +14,17 @@ type Rated = Pick<Operation, 'rate'>
  * Who calls, and may they call now: authenticates and spends from the rate limit, before anything of the request is
  * looked at. Calls without a valid key spend from their address.
  */
-export async function admit(deps: HttpDeps, operation: Rated, call: Call, reply: HeaderSink): Promise<Principal> {
+export async function admit(deps: TransportDeps, operation: Rated, call: Call, reply: HeaderSink): Promise<Principal> {
   return admitKnown(deps, operation, call, reply) ?? admitUnknown(deps, operation, call, reply)
 }
 
 /** The same in this very turn, for a key that was checked of late; undefined, and nothing spent, for any other. */
-export function admitKnown(deps: HttpDeps, operation: Rated, call: Call, reply: HeaderSink): Principal | undefined {
+export function admitKnown(
+  deps: TransportDeps,
+  operation: Rated,
+  call: Call,
+  reply: HeaderSink,
+): Principal | undefined {
   const token = bearerOf(call)
   const principal = token && deps.authenticateCached(token, call.ip, call.socket)
   if (!principal) return undefined
@@ -27,32 +32,32 @@ export function admitKnown(deps: HttpDeps, operation: Rated, call: Call, reply: 
   return principal
 }
 
-async function admitUnknown(deps: HttpDeps, operation: Rated, call: Call, reply: HeaderSink): Promise<Principal> {
+async function admitUnknown(deps: TransportDeps, operation: Rated, call: Call, reply: HeaderSink): Promise<Principal> {
   const principal = await authenticated(deps, call, reply, identify(deps, call))
   spendOrRefuse(deps.gate.spend(principal, operation.rate), reply, deps.now())
   return principal
 }
 
 /** Whose key a request carries; spends nothing. */
-export async function identify(deps: HttpDeps, call: Call): Promise<Principal> {
+export async function identify(deps: TransportDeps, call: Call): Promise<Principal> {
   return keyCredential(deps, bearerOf(call), call).identify()
 }
 
-/** What a caller that can send no headers may show instead of them. */
-export interface Shown {
+/** What a caller that can send no headers may present instead of them. */
+export interface Presented {
   key?: string | undefined
   ticket?: string | undefined
 }
 
 /** The same as `admit` for a connection that stays: its credential tells later whether it still may. A key goes first. */
 export async function admitConnection(
-  deps: HttpDeps,
+  deps: TransportDeps,
   rated: Rated,
   call: Call,
-  { key, ticket }: Shown,
+  { key, ticket }: Presented,
   reply: HeaderSink,
 ): Promise<{ principal: Principal; credential: Credential }> {
-  const show = async () => {
+  const present = async () => {
     if (key === undefined && ticket !== undefined) {
       const principal = await deps.authenticateTicket(ticket, call.ip)
       return { principal, credential: ticketCredential(deps, principal, call) }
@@ -60,13 +65,13 @@ export async function admitConnection(
     const credential = keyCredential(deps, key, call)
     return { principal: await credential.identify(), credential }
   }
-  const admitted = await authenticated(deps, call, reply, show())
+  const admitted = await authenticated(deps, call, reply, present())
   spendOrRefuse(deps.gate.spend(admitted.principal, rated.rate), reply, deps.now())
   return admitted
 }
 
 /** Who is refused spends from its address. */
-async function authenticated<T>(deps: HttpDeps, call: Call, reply: HeaderSink, answer: Promise<T>): Promise<T> {
+async function authenticated<T>(deps: TransportDeps, call: Call, reply: HeaderSink, answer: Promise<T>): Promise<T> {
   try {
     return await answer
   } catch (cause) {

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { idempotencyKeyPattern } from '@nexus/contract'
 import type { FastifyReply } from 'fastify'
-import type { Ctx, Principal } from '../../core/context.ts'
-import { type Failure, fail, invalid } from '../../core/failure.ts'
-import { idSequence, newTraceId } from '../../core/ids.ts'
+import type { Ctx, Principal } from '../core/context.ts'
+import { type Failure, fail, invalid } from '../core/failure.ts'
+import { idSequence, newTraceId } from '../core/ids.ts'
 
 /** What is known of a request before anything of it is believed. */
 export interface Call {
@@ -37,18 +37,18 @@ export function bearerOf(call: Call): string | undefined {
   return header === undefined ? undefined : bearer.exec(header)?.[1]
 }
 
-/** The context of one HTTP call. The trace is that of `traceparent` (https://www.w3.org/TR/trace-context/), or a new one. */
-export function httpCtx(
+/** The context of one call. The trace is that of `traceparent` (https://www.w3.org/TR/trace-context/), or a new one. */
+export function callCtx(
   principal: Principal,
-  call: Pick<Call, 'id' | 'headers'>,
+  requestId: string,
+  traceparent: string | string[] | undefined,
   deps: { now(): number; signal: AbortSignal },
 ): Ctx {
-  const { traceparent } = call.headers
   const inherited = typeof traceparent === 'string' ? traceparentShape.exec(traceparent)?.[1] : undefined
   let traceId = inherited
   return {
     principal,
-    requestId: call.id,
+    requestId,
     givenTraceId: inherited,
     get traceId() {
       traceId ??= newTraceId()
@@ -75,7 +75,11 @@ export function callerSignal({ raw }: FastifyReply, onGone: () => void): AbortSi
   return controller.signal
 }
 
-function callerGone(): Failure {
+/** As nginx counts callers who did not wait for the answer. */
+export const hungUp = 499
+
+/** Why a call is given up whose caller has left: nobody will read it. */
+export function callerGone(): Failure {
   return fail('INVALID_REQUEST', { field: 'request', reason: 'caller_gone', issue: 'was left before its answer' })
 }
 

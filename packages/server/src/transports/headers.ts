@@ -1,4 +1,4 @@
-import type { RateStatus } from '../../core/invoke.ts'
+import type { RateStatus } from '../core/invoke.ts'
 
 /** The specification's security headers ("Security Headers"), on every answer. */
 export const securityHeaders = {
