@@ -3,12 +3,18 @@ import Type from 'typebox'
 /** An instant in ISO 8601 with an offset, as in `2025-11-03T01:53:54.518Z`. */
 export const Timestamp = Type.String({ format: 'date-time', maxLength: 40 })
 
-/** An identifier chosen by a client (a device, an agent) or made by Nexus: no blanks, no control characters. */
+const visible = '[^\\s\\x00-\\x1f\\x7f]'
+const noDot = '[^\\s\\x00-\\x1f\\x7f.]'
+
+/**
+ * An identifier chosen by a client (a device, an agent) or made by Nexus: no blanks, no control characters, and neither `.`
+ * nor `..`, which an address can't name (https://url.spec.whatwg.org/#double-dot-path-segment).
+ */
 export const Id = Type.String({
   minLength: 1,
   maxLength: 128,
-  pattern: '^[^\\s\\x00-\\x1f\\x7f]+$',
-  description: 'Without blanks and control characters',
+  pattern: `^(${noDot}${visible}*|\\.${noDot}${visible}*|\\.\\.${visible}+)$`,
+  description: 'Without blanks and control characters; neither `.` nor `..`',
 })
 
 /** Where the next page begins; opaque. */

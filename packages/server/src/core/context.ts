@@ -13,6 +13,14 @@ export interface Principal {
   secretTag: string
 }
 
+/** An append that the client named, so that it can be sent again. */
+export interface Idempotent {
+  key: string
+  bodyHash: string
+  /** Set once the answer turns out to be that of an earlier call. */
+  replayed?: boolean
+}
+
 /** What every verb knows of the call that it serves. */
 export interface Ctx {
   principal: Principal
@@ -22,6 +30,8 @@ export interface Ctx {
   traceId: string
   /** The caller's alone. */
   givenTraceId?: string | undefined
+  /** Of an append alone: writes are repeated by the gate. */
+  idempotent?: Idempotent | undefined
   /** Milliseconds since the epoch. */
   now(): number
   /** Aborted once nobody waits for the answer: the caller has gone, or a stop has cut it off after its grace. */

@@ -1,6 +1,6 @@
 import type { Input, Operation, OperationId, Operations, Output, RateBucket } from '@nexus/contract'
 import { operations, scopesNeeded } from '@nexus/contract'
-import { type Ctx, holds, type Principal, type Tx, type WriteCtx } from './context.ts'
+import { type Ctx, holds, type Idempotent, type Principal, type Tx, type WriteCtx } from './context.ts'
 import { fail } from './failure.ts'
 import { validator } from './validate.ts'
 
@@ -99,13 +99,17 @@ export function createGate(deps: GateDeps): Gate {
     const operation: Operation = operations[id]
     authorise(operation, ctx.principal)
     const valid = validators.get(id)!(input)
-    if (options.idempotencyKey === undefined || operation.effect !== 'write' || !operation.idempotent) {
-      return { output: await run(id, ctx, valid, undefined), replayed: false }
+    const key = operation.idempotent ? options.idempotencyKey : undefined
+    if (key === undefined) return { output: await run(id, ctx, valid, undefined), replayed: false }
+    if (operation.effect === 'append') {
+      const idempotent: Idempotent = { key: appendKey(ctx.principal, id, key), bodyHash: deps.hashBody(valid) }
+      const output = await run(id, { ...ctx, idempotent }, valid, undefined)
+      return { output, replayed: idempotent.replayed === true }
     }
     const call = {
       keyId: ctx.principal.keyId,
       operation: id,
-      value: options.idempotencyKey,
+      value: key,
       bodyHash: deps.hashBody(valid),
     }
     const earlier = await deps.idempotency.begin(call)
@@ -130,6 +134,11 @@ async function bound(handler: Handler<OperationId>, ctx: Ctx, input: unknown) {
   const ready = await verb.prepare(ctx, input as Input<'auth.keys.create'>)
   return (within: Ctx | WriteCtx) =>
     verb.run(within as WriteCtx, input as Input<'auth.keys.create'>, ready) as Promise<unknown>
+}
+
+/** Under which an append that a client named is remembered. */
+export function appendKey({ keyId }: Principal, operation: string, value: string): string {
+  return `key ${keyId} ${operation} ${value}`
 }
 
 /** Errors: FORBIDDEN, naming the first scope that the key lacks. */

@@ -5,6 +5,8 @@ export interface RingEvent extends LoggedEvent {
   readonly bytes: number
   /** The trace, if it is known already: most are made up when somebody asks. */
   readonly knownTraceId: string | undefined
+  /** The same event, with nothing worked out yet. */
+  anew(): RingEvent
 }
 
 export interface RingBounds {

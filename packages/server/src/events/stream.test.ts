@@ -227,3 +227,15 @@ test('history is read page by page, and a trace tells its chain', async (t) => {
     ['d1'],
   )
 })
+
+test('what readers of the past work out of frames goes with them', async (t) => {
+  const room = await openEventsRoom(t)
+  room.emit('d1')
+  const replayed = async () => {
+    const [item] = await read(room, { last_event_id: 'earliest' }, count(1))
+    return item!.kind === 'event' ? item!.event : undefined
+  }
+  const [one, other] = [await replayed(), await replayed()]
+  equal(one === other, false)
+  deepEqual([one!.seq, one!.traceId, one!.data], [other!.seq, other!.traceId, other!.data])
+})

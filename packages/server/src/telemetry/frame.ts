@@ -128,5 +128,6 @@ function idFault(field: string, value: unknown): Fault | undefined {
   if (value === undefined) return fault(field, 'is required')
   if (typeof value !== 'string') return fault(field, 'must be a string')
   if (value.length === 0 || value.length > idLengthMax) return fault(field, `must have 1 to ${idLengthMax} characters`)
-  return id.test(value) && value.isWellFormed() ? undefined : fault(field, 'must not hold blanks or control characters')
+  if (!id.test(value) || !value.isWellFormed()) return fault(field, 'must not hold blanks or control characters')
+  return value === '.' || value === '..' ? fault(field, 'must not be . or .., which no address can name') : undefined
 }

@@ -17,8 +17,8 @@ type TelemetryHandlers = { [Id in Exclude<TelemetryId, 'telemetry.retention.put'
 
 export function telemetryHandlers(deps: TelemetryDeps): TelemetryHandlers {
   return {
-    'telemetry.frames.send': (ctx, { ack, ...frame }) => sendFrame(deps, ctx, frame, ack),
-    'telemetry.frames.batch': (ctx, input) => sendBatch(deps, ctx, input),
+    'telemetry.frames.send': (ctx, { ack, ...frame }) => sendFrame(deps, ctx, frame, ack, ctx.idempotent),
+    'telemetry.frames.batch': (ctx, input) => sendBatch(deps, ctx, input, ctx.idempotent),
     'telemetry.query': (ctx, input) => queryTelemetry(deps, ctx, input),
     'telemetry.latest': (ctx, input) => latestTelemetry(deps, ctx, input),
     'telemetry.metrics': (ctx, input) => listMetrics(deps, ctx, input),

@@ -1,13 +1,6 @@
+import type { Idempotent } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
 import type { Gather } from './gather.ts'
-
-/** An ingest request that the client named, so that it can be sent again. */
-export interface Idempotent {
-  key: string
-  bodyHash: string
-  /** Set once the answer turns out to be that of an earlier request. */
-  replayed?: boolean
-}
 
 /** The stored answer of an earlier request of that name, if there is one; CONFLICT if its body was another. */
 export function replayOf(gather: Gather, idempotent: Idempotent): string | undefined {

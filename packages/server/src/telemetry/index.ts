@@ -1,6 +1,6 @@
 import { setImmediate as endOfTick } from 'node:timers/promises'
 import type { BatchReceipt, FrameReceipt } from '@nexus/contract'
-import type { Ctx } from '../core/context.ts'
+import type { Ctx, Idempotent } from '../core/context.ts'
 import { createLoop } from '../core/loop.ts'
 import type { Devices, SeenFrame } from '../devices/index.ts'
 import type { Events } from '../events/index.ts'
@@ -11,7 +11,6 @@ import type { ReadFrame } from './frame.ts'
 import { createFrameEvents } from './frame-event.ts'
 import { createGather } from './gather.ts'
 import { telemetryHandlers } from './handlers.ts'
-import type { Idempotent } from './idempotent.ts'
 import { type Ack, createIntakes } from './intake.ts'
 import { LatestValues } from './latest-values.ts'
 import { createPointQuota } from './point-quota.ts'
@@ -27,7 +26,6 @@ import { createTakeBack } from './take-back.ts'
 import { createWarmer } from './warmer.ts'
 
 export { FramePack, type PackedFrames, packFrames } from './frame-pack.ts'
-export type { Idempotent } from './idempotent.ts'
 export type { BatchInput } from './send-batch.ts'
 
 export interface TelemetryOptions {

@@ -1,8 +1,8 @@
 import { type BatchReceipt, telemetryLimits } from '@nexus/contract'
-import type { Ctx } from '../core/context.ts'
+import type { Ctx, Idempotent } from '../core/context.ts'
 import { invalid } from '../core/failure.ts'
 import { FramePack } from './frame-pack.ts'
-import { type Idempotent, replayOf } from './idempotent.ts'
+import { replayOf } from './idempotent.ts'
 import { isRefusal } from './intake.ts'
 import type { SendDeps } from './send.ts'
 

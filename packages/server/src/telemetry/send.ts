@@ -1,8 +1,8 @@
 import type { FrameReceipt } from '@nexus/contract'
-import type { Ctx } from '../core/context.ts'
+import type { Ctx, Idempotent } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
 import type { Gather } from './gather.ts'
-import { type Idempotent, replayOf } from './idempotent.ts'
+import { replayOf } from './idempotent.ts'
 import { type Ack, type Intake, isRefusal } from './intake.ts'
 
 export interface SendDeps {

@@ -2,25 +2,20 @@ import { holds, type Principal } from '../core/context.ts'
 import { Failure } from '../core/failure.ts'
 import type { Credential } from './credential.ts'
 
-/** Who is told of a key that changes while a connection of it is open. */
-export interface KeyWatcher {
-  /** It is no longer valid, or permits less than it did; told each second for as long as it is watched. */
-  lost(): void
-  /** It is as it is now: its limits may be others, and its scopes more. */
-  renewed?(principal: Principal): void
-}
-
 /** Looks each second whether what long-lived connections have shown still holds. */
 export interface KeyWatch {
-  /** Returns what ends the watch. */
-  watch(credential: Credential, principal: Principal, watcher: KeyWatcher): () => void
+  /**
+   * Tells `changed` once the credential is no longer valid, or permits less than it did, and again each second until the
+   * watch is ended. Returns what ends it.
+   */
+  watch(credential: Credential, principal: Principal, changed: () => void): () => void
 }
 
 const restMs = 1000
 
 interface Watched {
   credential: Credential
-  connections: Set<{ principal: Principal; watcher: KeyWatcher }>
+  connections: Set<{ principal: Principal; changed(): void }>
   isLookedAt: boolean
 }
 
@@ -30,10 +25,8 @@ export function createKeyWatch(): KeyWatch {
   let timer: NodeJS.Timeout | undefined
 
   const compare = ({ connections }: Watched, now: Principal | undefined) => {
-    for (const { principal, watcher } of connections) {
-      if (!now || !principal.scopes.every((scope) => holds(now, scope))) watcher.lost()
-      else watcher.renewed?.(now)
-    }
+    for (const { principal, changed } of connections)
+      if (!now || !principal.scopes.every((scope) => holds(now, scope))) changed()
   }
   const look = async (watched: Watched) => {
     if (watched.isLookedAt) return
@@ -48,11 +41,11 @@ export function createKeyWatch(): KeyWatch {
     }
   }
   return {
-    watch(credential, principal, watcher) {
+    watch(credential, principal, changed) {
       const { name } = credential
       const watched = keys.get(name) ?? { credential, connections: new Set(), isLookedAt: false }
       keys.set(name, watched)
-      const connection = { principal, watcher }
+      const connection = { principal, changed }
       watched.connections.add(connection)
       timer ??= setInterval(() => {
         for (const each of keys.values()) void look(each)

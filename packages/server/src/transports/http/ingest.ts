@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import { type BatchReceipt, operations } from '@nexus/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { toIso } from '../../core/clock.ts'
-import type { Ctx, Principal } from '../../core/context.ts'
+import type { Ctx, Idempotent, Principal } from '../../core/context.ts'
 import { invalid } from '../../core/failure.ts'
-import { authorise } from '../../core/invoke.ts'
-import type { BatchInput, Idempotent } from '../../telemetry/index.ts'
+import { appendKey, authorise } from '../../core/invoke.ts'
+import type { BatchInput } from '../../telemetry/index.ts'
 import { admit, admitKnown } from '../admit.ts'
 import { type Call, callCtx, type HeaderSink, idempotencyKeyOf } from '../call.ts'
 import { unsupportedMedia } from '../error-answer.ts'
@@ -150,7 +150,7 @@ function idempotentOf(principal: Principal, operation: string, call: Call, body:
   const key = idempotencyKeyOf(call)
   if (key === undefined) return undefined
   return {
-    key: `key ${principal.keyId} ${operation} ${key}`,
+    key: appendKey(principal, operation, key),
     bodyHash: createHash('sha256').update(body).digest('base64'),
   }
 }

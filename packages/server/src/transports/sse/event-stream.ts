@@ -8,7 +8,7 @@ import { admitConnection, type Presented } from '../admit.ts'
 import { bearerOf } from '../call.ts'
 import { ConnectionLimit } from '../connection-limit.ts'
 import { coerceQuery } from '../http/input.ts'
-import { createKeyWatch, type KeyWatcher } from '../key-watch.ts'
+import { createKeyWatch } from '../key-watch.ts'
 import type { TransportDeps } from '../ports.ts'
 import { streamPieces } from '../stream-pieces.ts'
 import { renderCursor, renderEvent, renderNotice } from './render.ts'
@@ -44,7 +44,7 @@ export function mountEventStream(app: FastifyInstance, deps: TransportDeps, stre
     if (ended.signal.aborted) leave()
     else ended.signal.addEventListener('abort', leave, { once: true })
     const stream = await deps.events.stream(principal, query, ended.signal)
-    const watch = (watcher: KeyWatcher) => keys.watch(credential, principal, watcher)
+    const watch = (changed: () => void) => keys.watch(credential, principal, changed)
     if (ended.signal.aborted || request.raw.socket.destroyed) reply.hijack().raw.destroy()
     else await run(deps, request, reply, { watch, stream, ended })
   })
@@ -67,7 +67,8 @@ function readQuery(request: FastifyRequest): EventStreamInput {
 }
 
 interface Running {
-  watch(watcher: KeyWatcher): () => void
+  /** Tells when the key no longer permits it; returns what ends the watch. */
+  watch(changed: () => void): () => void
   stream: Subscription
   ended: AbortController
 }
@@ -90,8 +91,8 @@ async function run(deps: TransportDeps, request: FastifyRequest, reply: FastifyR
     ended.abort()
   }
   const heartbeat = setInterval(() => raw.write(`:\n\n${renderCursor(stream.position())}`), heartbeatMs)
-  const unwatch = watch({ lost: () => end('stream.expired', { reason: 'key_changed' }) })
-  const stopped = () => end('stream.shutdown')
+  const unwatch = watch(() => end('stream.expired', { reason: 'key_changed' }))
+  const stopped = () => end('stream.shutdown', { reason: 'shutting_down' })
   deps.signal.addEventListener('abort', stopped, { once: true })
   try {
     if (deps.signal.aborted) stopped()

@@ -232,3 +232,35 @@ test('a connection spends from the limits that its key has now, and keeps open w
   await until('the limit holds', async () => (await invoke()).payload.code === 'RATE_LIMIT_EXCEEDED')
   equal((await client.ask('invoke', { operation: 'auth.keys.list' })).type, 'invoked')
 })
+
+test('what a key may no longer do it may not do over a connection either, from that moment on', async (t) => {
+  const nexus = await startTestNexus(t)
+  const { key, key_id } = await nexus.client.auth.keys.create({ name: 'k', scopes: ['admin'] })
+  const client = await openWs(t, nexus, { headers: bearer(key) })
+  const create = { operation: 'auth.keys.create', input: { name: 'another', scopes: ['admin'] } }
+  equal((await client.ask('invoke', create)).type, 'invoked')
+  await nexus.client.auth.keys.update({ key_id, scopes: ['telemetry:read'] })
+  for (let i = 0; i < 20; i++) client.send('invoke', create)
+  deepEqual(await client.closed, { code: 1008, reason: 'key_changed' })
+  equal(client.of('invoked').length, 1)
+  const { keys } = await nexus.client.auth.keys.list({})
+  equal(keys.filter(({ name }) => name === 'another').length, 1)
+})
+
+test('an idempotency key repeats the answer of frames too, and refuses another body', async (t) => {
+  const nexus = await startTestNexus(t)
+  const client = await openWs(t, nexus)
+  for (const [operation, input, other] of [
+    ['telemetry.frames.send', frame('d', 1), frame('d', 2)],
+    ['telemetry.frames.batch', { frames: [frame('e', 1)] }, { frames: [frame('e', 2)] }],
+  ] as const) {
+    const invoke = (input: object) => client.ask('invoke', { operation, input, idempotency_key: 'once' })
+    const [first, again, another] = [await invoke(input), await invoke(input), await invoke(other)]
+    deepEqual([first.payload.replayed, again.payload.replayed], [false, true])
+    deepEqual(
+      { ...(again.payload.output as object), duplicate: undefined },
+      { ...(first.payload.output as object), duplicate: undefined },
+    )
+    equal(another.payload.code, 'CONFLICT')
+  }
+})

@@ -11,6 +11,7 @@ import type { WebSocket } from 'ws'
 import type { Principal } from '../../core/context.ts'
 import { type Failure, fail } from '../../core/failure.ts'
 import { callerGone, requestIdOf } from '../call.ts'
+import type { Credential } from '../credential.ts'
 import { toFailure } from '../error-answer.ts'
 import type { TransportDeps } from '../ports.ts'
 import { readEnvelope, readMessage } from './incoming.ts'
@@ -23,7 +24,7 @@ import { Subscriptions } from './subscriptions.ts'
 export interface ConnectionOptions {
   ws: WebSocket
   socket: Duplex
-  principal: Principal
+  credential: Credential
   /** Whether the client's messages are counted. */
   limited: boolean
 }
@@ -38,21 +39,20 @@ interface Call {
 export class Connection {
   readonly #deps: TransportDeps
   readonly #ws: WebSocket
+  readonly #credential: Credential
   readonly #outbox: Outbox
   readonly #subscriptions: Subscriptions
   readonly #rate: MessageRate | undefined
   #calls = 0
   #refusedSubscriptions = 0
   #gone: AbortController | undefined
-  /** Who it is, as of the last look at the key. */
-  principal: Principal
   /** When the client was heard last, by `performance.now()`. */
   heardAt = performance.now()
 
-  constructor(deps: TransportDeps, { ws, socket, principal, limited }: ConnectionOptions) {
+  constructor(deps: TransportDeps, { ws, socket, credential, limited }: ConnectionOptions) {
     this.#deps = deps
     this.#ws = ws
-    this.principal = principal
+    this.#credential = credential
     this.#outbox = new Outbox({
       socket,
       now: deps.now,
@@ -77,6 +77,11 @@ export class Connection {
   ping(): void {
     this.#ws.ping()
     this.#subscriptions.tellCursors()
+  }
+
+  /** The key is no longer valid, or permits less than it did. */
+  expire(): void {
+    this.close(1008, 'key_changed', 'stream.expired')
   }
 
   /** Says why, if there is a word for it, and goodbye; nothing, once it is closing. What is under way is given up. */
@@ -137,7 +142,7 @@ export class Connection {
   async #subscribe(call: Call, envelope: ClientEnvelope): Promise<void> {
     try {
       const { payload } = readMessage(envelope)
-      const { begun, run } = await this.#subscriptions.begin(this.principal, payload as Subscribe)
+      const { begun, run } = await this.#subscriptions.begin(await this.#identify(), payload as Subscribe)
       this.#outbox.answer(call.id, { type: 'subscribed', payload: begun })
       run()
     } catch (cause) {
@@ -161,10 +166,20 @@ export class Connection {
     this.#gone ??= new AbortController()
     const { signal } = this.#gone
     try {
-      const payload = await invokeOperation(this.#deps, this.principal, call, { requestId, signal })
+      const payload = await invokeOperation(this.#deps, await this.#identify(), call, { requestId, signal })
       this.#outbox.answer(id, { type: 'invoked', payload })
     } finally {
       this.#calls--
+    }
+  }
+
+  /** Who it is now: a key may do no more over a connection than over HTTP. */
+  async #identify(): Promise<Principal> {
+    try {
+      return await this.#credential.identify()
+    } catch (cause) {
+      if (toFailure(cause).code === 'UNAUTHORIZED') this.expire()
+      throw cause
     }
   }
 

@@ -148,13 +148,8 @@ interface Opened extends Admitted {
 function open(lobby: Lobby, ws: WebSocket, socket: Duplex, { principal, credential, leave, traceId }: Opened): void {
   const { deps, options, connections, keys } = lobby
   ws.once('close', leave)
-  const connection = new Connection(deps, { ws, socket, principal, limited: options.messagesLimited })
-  const unwatch = keys.watch(credential, principal, {
-    lost: () => connection.close(1008, 'key_changed', 'stream.expired'),
-    renewed: (now) => {
-      connection.principal = now
-    },
-  })
+  const connection = new Connection(deps, { ws, socket, credential, limited: options.messagesLimited })
+  const unwatch = keys.watch(credential, principal, () => connection.expire())
   const isDevice = principal.deviceId !== null && holds(principal, 'telemetry:write')
   const detach = isDevice ? deps.devices.attach(principal.deviceId!, traceId) : undefined
   connections.add(connection)
