@@ -104,6 +104,16 @@ export function deviceGuarantees(guarantee: (title: string, body: Body) => void)
     deepEqual(await devices.online({ after: 'c', limit: 2 }), [{ deviceId: 'e', lastSeenAt: 5 }])
   })
 
+  guarantee('devices are in the order of the bytes of their ids', async ({ engine, devices }) => {
+    const ids = ['A', 'B', 'a-1', 'a1', 'a_1', 'b', 'é', '💧']
+    await keep(engine, devices, Object.fromEntries(ids.toReversed().map((id) => [id, { site: 'north' }])))
+    deepEqual(await idsOf(devices), ids)
+    deepEqual(await idsOf(devices, { after: 'a-1' }), ids.slice(3))
+    const [negated, kind, value] = [false, 'equals', 'north'] as const
+    const conditions = [{ key: 'site', negated, patterns: [{ kind, value }] }]
+    deepEqual(await idsOf(devices, { conditions }), ids)
+  })
+
   guarantee('when a device was last seen never turns back, and brings none back', async ({ engine, devices }) => {
     const records = [
       deviceRecord('never'),
