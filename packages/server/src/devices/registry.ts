@@ -27,6 +27,7 @@ export interface Registry {
 /** A transaction keeps others waiting, on SQLite all of them: so few at once that it takes some milliseconds. */
 const devicesAtOnce = 50
 const seenAtOnce = 500
+const foundAtOnce = 1000
 
 export function createRegistry(deps: RegistryDeps): Registry {
   const { store, presence } = deps
@@ -88,10 +89,10 @@ export function createRegistry(deps: RegistryDeps): Registry {
       }
     },
     async reconcile(known) {
-      for (const part of inParts(known, devicesAtOnce)) {
-        const found = byId(await store.find(part.map(idOf)))
-        const missing = part.filter((heard) => isNews(found.get(heard.deviceId), heard, deps.now()))
-        if (missing.length > 0) await store.write((tx) => settleAll(deps, tx, missing))
+      for (const page of inParts(known, foundAtOnce)) {
+        const found = byId(await store.find(page.map(idOf)))
+        const missing = page.filter((heard) => isNews(found.get(heard.deviceId), heard, deps.now()))
+        for (const part of inParts(missing, devicesAtOnce)) await store.write((tx) => settleAll(deps, tx, part))
       }
     },
   }
