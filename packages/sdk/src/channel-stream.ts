@@ -29,17 +29,20 @@ export function streamChannel(
   { signal }: SubscribeOptions = {},
 ): AsyncIterableIterator<ChannelMessage, undefined> {
   const subscriber = new Subscriber(channel, filters, after)
-  const abort = () => subscriber.abort(signal!.reason)
+  const abort = () => {
+    subscriber.abort(signal!.reason)
+    link.remove(subscriber)
+  }
   let state: 'new' | 'open' | 'over' = 'new'
   const begin = () => {
     state = 'open'
+    if (signal?.aborted) return abort()
+    signal?.addEventListener('abort', abort, { once: true })
     link.add(subscriber)
-    if (signal?.aborted) abort()
-    else signal?.addEventListener('abort', abort, { once: true })
   }
   const end = () => {
-    if (state === 'open') link.remove(subscriber)
     state = 'over'
+    link.remove(subscriber)
     signal?.removeEventListener('abort', abort)
     subscriber.end()
   }

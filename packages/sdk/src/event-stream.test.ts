@@ -112,3 +112,17 @@ test('a gap is told, a refusal ends the stream, and so does the signal', async (
   leaving.abort(new Error('enough'))
   await rejects(next, /enough/)
 })
+
+test('a reader that leaves ends its own call that waits, and the connection', async (t) => {
+  const closed = Promise.withResolvers<void>()
+  const { client } = await serve(t, (response) => {
+    response.on('close', closed.resolve)
+    streaming(response, event(1))
+  })
+  const stream = client.events.stream()
+  await stream.next()
+  const next = stream.next()
+  await stream[Symbol.asyncDispose]()
+  deepEqual(await next, { done: true, value: undefined })
+  await closed.promise
+})

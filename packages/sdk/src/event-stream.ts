@@ -33,21 +33,44 @@ export interface StreamDeps extends Pick<AttemptDeps, 'origin' | 'apiKey' | 'fet
 /**
  * Events as they happen. A connection that breaks, or that the server ends, is made again and goes on where it was, each
  * event once; the waits in between grow as the retry policy says, and there are as many tries as it takes. Ends when the
- * reader leaves it. Errors: `NexusError` for what no repetition mends, such as a key that was revoked.
+ * reader leaves it; `return` also ends a `next` that waits. Errors: `NexusError` for what no repetition mends, such as a key
+ * that was revoked.
  */
-export async function* streamEvents(
+export function streamEvents(
   deps: StreamDeps,
   input: StreamInput = {},
   { signal }: StreamOptions = {},
+): AsyncGenerator<StreamedEvent, never> {
+  const leaving = new AbortController()
+  const events = connections(deps, input, signal ? AbortSignal.any([signal, leaving.signal]) : leaving.signal)
+  const next = events.next.bind(events)
+  const leave = events.return.bind(events)
+  return Object.assign(events, {
+    next: () =>
+      next().catch((error) => {
+        if (!leaving.signal.aborted) throw error
+        return next()
+      }),
+    return(value: never) {
+      leaving.abort()
+      return leave(value)
+    },
+  })
+}
+
+async function* connections(
+  deps: StreamDeps,
+  input: StreamInput,
+  signal: AbortSignal,
 ): AsyncGenerator<StreamedEvent, never> {
   let last = input.last_event_id
   let failures = 0
   for (;;) {
     const connection = new AbortController()
-    const abort = () => connection.abort(signal?.reason)
-    signal?.addEventListener('abort', abort, { once: true })
+    const abort = () => connection.abort(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
     try {
-      signal?.throwIfAborted()
+      signal.throwIfAborted()
       const body = await open(deps, pathOf(input, last), connection)
       let heard = false
       for await (const message of sseMessages(body)) {
@@ -59,14 +82,14 @@ export async function* streamEvents(
       }
       if (!heard) throw new Error('the stream ended before it began')
     } catch (cause) {
-      signal?.throwIfAborted()
+      signal.throwIfAborted()
       const error = cause instanceof NexusError ? cause : noAnswer(cause, false, deps)
       const delayMs = retryDelayMs({ ...deps.policy, retries: Number.POSITIVE_INFINITY }, error, failures)
       if (delayMs === undefined) throw error
       failures++
       await deps.policy.sleep(delayMs, signal)
     } finally {
-      signal?.removeEventListener('abort', abort)
+      signal.removeEventListener('abort', abort)
       connection.abort()
     }
   }

@@ -1,25 +1,21 @@
 import { NexusError } from './nexus-error.ts'
-import { type RetryPolicy, retryDelayMs } from './retry.ts'
-import { Session, type SessionDeps } from './session.ts'
+import { retryDelayMs } from './retry.ts'
+import { Session, type SessionDeps, type SessionEvents } from './session.ts'
 import type { Subscriber } from './subscriber.ts'
-
-export interface LinkDeps extends SessionDeps {
-  policy: RetryPolicy
-}
 
 /**
  * The one WebSocket of a client: there as long as something is subscribed to. One that breaks is made again, after waits
  * that grow as the retry policy says, and every subscription goes on behind its cursor.
  */
 export class Link {
-  readonly #deps: LinkDeps
+  readonly #deps: SessionDeps
   readonly #subscribers = new Set<Subscriber>()
   #session: Session | undefined
   /** Ends the wait between two connections. */
   #rest: AbortController | undefined
   #running = false
 
-  constructor(deps: LinkDeps) {
+  constructor(deps: SessionDeps) {
     this.#deps = deps
   }
 
@@ -31,11 +27,12 @@ export class Link {
 
   /** Asks for what the server was told to hold back. */
   resume(subscriber: Subscriber): void {
-    if (this.#session && !this.#session.has(subscriber)) this.#session.subscribe(subscriber)
+    if (this.#subscribers.has(subscriber) && !subscriber.isAsked) this.#session?.subscribe(subscriber)
   }
 
+  /** Nothing more is asked for; one that was removed already stays so. */
   remove(subscriber: Subscriber): void {
-    this.#subscribers.delete(subscriber)
+    if (!this.#subscribers.delete(subscriber)) return
     this.#session?.unsubscribe(subscriber)
     if (this.#subscribers.size > 0) return
     this.#session?.close()
@@ -45,22 +42,28 @@ export class Link {
   async #run(): Promise<void> {
     this.#running = true
     for (let failures = 0; this.#subscribers.size > 0; failures++) {
-      const error = await this.#connect(() => {
-        failures = 0
+      const error = await this.#connect({
+        subscribed: () => {
+          failures = 0
+        },
+        refused: (subscriber, error) => {
+          subscriber.fail(error)
+          this.remove(subscriber)
+        },
       })
       if (this.#subscribers.size > 0 && !(await this.#pause(error, failures))) {
         for (const subscriber of this.#subscribers) subscriber.fail(error)
-        break
+        this.#subscribers.clear()
       }
     }
     this.#running = false
   }
 
   /** Resolves when the connection is over, with the reason. */
-  async #connect(onSubscribed: () => void): Promise<NexusError> {
+  async #connect(events: SessionEvents): Promise<NexusError> {
     let session: Session
     try {
-      session = new Session(this.#deps, onSubscribed)
+      session = new Session(this.#deps, events)
     } catch (cause) {
       return new NexusError('INVALID_REQUEST', `no WebSocket can be made: ${(cause as Error).message}`, {
         status: 400,

@@ -60,7 +60,8 @@ export function retryAfterOf(header: string | null, now = Date.now()): number | 
   return Number.isNaN(at) ? undefined : Math.max(0, Math.ceil((at - now) / 1000))
 }
 
-function codeOf(code: unknown, status: number): ErrorCode {
+/** A code that this version does not know becomes the one it knows for the status. */
+export function codeOf(code: unknown, status: number): ErrorCode {
   const known = errorCodes.find((one) => one === code) ?? errorCodes.find((one) => errorTable[one].http === status)
   if (known) return known
   if (status === 502) return 'SERVICE_UNAVAILABLE'

@@ -1,6 +1,7 @@
-import type { ErrorCode, ErrorDetails } from '@nexus/contract'
+import type { CloseCode, ErrorDetails } from '@nexus/contract'
 import { errorTable, idleSeconds, websocketBearerPrefix, websocketPath, websocketProtocol } from './contract-data.ts'
-import { NexusError } from './nexus-error.ts'
+import { codeOf, NexusError } from './nexus-error.ts'
+import { type RetryPolicy, retryDelayMs } from './retry.ts'
 import type { ChannelMessage, Subscriber } from './subscriber.ts'
 
 export interface SessionDeps {
@@ -9,10 +10,20 @@ export interface SessionDeps {
   apiKey: string
   WebSocket: typeof WebSocket
   timeoutMs: number
+  policy: RetryPolicy
+}
+
+export interface SessionEvents {
+  subscribed(): void
+  /** No repetition mends it; the subscription is over. */
+  refused(subscriber: Subscriber, error: NexusError): void
 }
 
 /** The specification's ("Heartbeat/Ping-Pong"). */
 const pingMs = 30_000
+
+/** Those before which the server says in an `error` what is wrong with the connection. */
+const explained: ReadonlySet<number> = new Set<CloseCode>([1002, 1011, 4000, 4001])
 
 interface Message {
   type: string
@@ -22,7 +33,7 @@ interface Message {
 }
 
 interface ErrorPayload {
-  code: ErrorCode
+  code: unknown
   message: string
   details: ErrorDetails
   retry_after_seconds?: number
@@ -33,24 +44,31 @@ export class Session {
   readonly #ws: WebSocket
   readonly #asked = new Map<string, Subscriber>()
   readonly #subscribers = new Map<string, Subscriber>()
-  readonly #onSubscribed: () => void
+  /** Refused for now; each can be called off. */
+  readonly #resting = new Map<Subscriber, AbortController>()
+  readonly #policy: RetryPolicy
+  readonly #events: SessionEvents
   readonly #ended = Promise.withResolvers<NexusError>()
+  /** What the last message said, if it was an error of the connection itself. */
   #lastError: NexusError | undefined
   #heardAt = Date.now()
   #messages = 0
 
-  constructor({ origin, apiKey, WebSocket, timeoutMs }: SessionDeps, onSubscribed: () => void) {
-    this.#onSubscribed = onSubscribed
+  constructor({ origin, apiKey, WebSocket, timeoutMs, policy }: SessionDeps, events: SessionEvents) {
+    this.#policy = policy
+    this.#events = events
     const bearer = websocketBearerPrefix + base64url(apiKey)
     this.#ws = new WebSocket(origin.replace(/^http/, 'ws') + websocketPath, [websocketProtocol, bearer])
     const opening = setTimeout(() => this.#giveUp(`no WebSocket within ${timeoutMs} ms`), timeoutMs)
     const pinging = setInterval(() => this.#ping(), pingMs)
     this.#ws.onopen = () => clearTimeout(opening)
-    this.#ws.onmessage = ({ data }) => this.#heard(JSON.parse(data))
+    this.#ws.onmessage = ({ data }) => this.#take(data)
+    // The close that follows says the same; where nobody listens, some implementations end the process.
+    this.#ws.onerror = () => {}
     this.#ws.onclose = ({ code, reason }) => {
       clearTimeout(opening)
       clearInterval(pinging)
-      this.#ended.resolve(this.#lastError ?? closed(code, reason))
+      this.#end((explained.has(code) && this.#lastError) || closed(code, reason))
     }
   }
 
@@ -69,24 +87,29 @@ export class Session {
     const { channel, filters, cursor } = subscriber
     const id = this.#say('subscribe', { channel, ...(filters && { filters }), ...(cursor && { after: cursor }) })
     this.#asked.set(id, subscriber)
+    subscriber.isAsked = true
   }
 
   unsubscribe(subscriber: Subscriber): void {
+    subscriber.isAsked = false
+    this.#resting.get(subscriber)?.abort()
     for (const [id, asking] of this.#asked) if (asking === subscriber) this.#asked.delete(id)
     for (const [id, each] of this.#subscribers) if (each === subscriber) this.#leave(id)
-  }
-
-  /** Whether a subscription is open or asked for. */
-  has(subscriber: Subscriber): boolean {
-    return [...this.#asked.values(), ...this.#subscribers.values()].includes(subscriber)
   }
 
   close(): void {
     this.#ws.close(1000)
   }
 
-  #heard({ type, id, payload, subscription_id, ...rest }: Message): void {
+  #take(data: unknown): void {
     this.#heardAt = Date.now()
+    this.#lastError = undefined
+    const message = messageOf(data)
+    if (message) this.#heard(message)
+    else this.#giveUp('the server sent what is no message')
+  }
+
+  #heard({ type, id, payload, subscription_id, ...rest }: Message): void {
     if (type === 'subscribed') this.#subscribed(id!, payload as { subscription_id: string; cursor: string })
     else if (type === 'error') this.#refused(id, payload as ErrorPayload)
     else if (subscription_id === undefined) return
@@ -96,10 +119,11 @@ export class Session {
   }
 
   #subscribed(asked: string, { subscription_id, cursor }: { subscription_id: string; cursor: string }): void {
-    this.#onSubscribed()
+    this.#events.subscribed()
     const subscriber = this.#asked.get(asked)
     this.#asked.delete(asked)
     if (subscriber) {
+      subscriber.refusals = 0
       subscriber.cursor ??= cursor
       this.#subscribers.set(subscription_id, subscriber)
     } else this.#leave(subscription_id)
@@ -120,19 +144,31 @@ export class Session {
     const subscriber = this.#subscribers.get(id)
     if (!subscriber) return
     subscriber.push(message)
+    if (!subscriber.isFull) return
     // Its reader will ask for the rest, by the cursor.
-    if (subscriber.isFull) this.#leave(id)
+    subscriber.isAsked = false
+    this.#leave(id)
   }
 
-  #refused(id: string | undefined, { code, message, details, retry_after_seconds }: ErrorPayload): void {
-    const status = errorTable[code].http
-    const error = new NexusError(code, message, { status, details, retryAfterSeconds: retry_after_seconds })
-    const subscriber = id === undefined ? undefined : this.#asked.get(id)
-    if (!subscriber) this.#lastError = error
-    else {
-      this.#asked.delete(id!)
-      subscriber.fail(error)
-    }
+  /** One without an id is of the connection. Those that answer what matters to nobody any more are passed over. */
+  #refused(id: string | undefined, payload: ErrorPayload): void {
+    const error = errorOf(payload)
+    if (id === undefined) this.#lastError = error
+    const subscriber = this.#asked.get(id!)
+    if (!subscriber) return
+    this.#asked.delete(id!)
+    const delayMs = retryDelayMs({ ...this.#policy, retries: Number.POSITIVE_INFINITY }, error, subscriber.refusals++)
+    if (delayMs === undefined) this.#events.refused(subscriber, error)
+    else void this.#askAgain(subscriber, delayMs)
+  }
+
+  async #askAgain(subscriber: Subscriber, delayMs: number): Promise<void> {
+    const rest = new AbortController()
+    this.#resting.set(subscriber, rest)
+    // Cut short: its reader has left, or the connection is over.
+    await this.#policy.sleep(delayMs, rest.signal).catch(() => {})
+    this.#resting.delete(subscriber)
+    if (!rest.signal.aborted) this.subscribe(subscriber)
   }
 
   #leave(id: string): void {
@@ -145,10 +181,16 @@ export class Session {
     else if (this.#ws.readyState === this.#ws.OPEN) this.#say('ping')
   }
 
-  /** Doesn't wait for an answer to the goodbye, which may never come. */
+  /** Doesn't wait for an answer to the goodbye, which may never come; what comes meanwhile is the next connection's. */
   #giveUp(why: string): void {
+    this.#ws.onmessage = null
     this.#ws.close()
-    this.#ended.resolve(noConnection(why))
+    this.#end(noConnection(why))
+  }
+
+  #end(error: NexusError): void {
+    for (const rest of this.#resting.values()) rest.abort()
+    this.#ended.resolve(error)
   }
 
   #say(type: string, payload?: object): string {
@@ -156,6 +198,23 @@ export class Session {
     this.#ws.send(JSON.stringify({ type, id, timestamp: new Date().toISOString(), payload }))
     return id
   }
+}
+
+/** Undefined: it is none. */
+function messageOf(data: unknown): Message | undefined {
+  try {
+    const message = JSON.parse(data as string)
+    return typeof message?.type === 'string' ? message : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Nothing says which status a code has that this version does not know. */
+function errorOf({ code: given, message, details, retry_after_seconds }: ErrorPayload): NexusError {
+  const code = codeOf(given, errorTable.INVALID_REQUEST.http)
+  const status = errorTable[code].http
+  return new NexusError(code, message, { status, details, retryAfterSeconds: retry_after_seconds })
 }
 
 function closed(code: number, reason: string): NexusError {

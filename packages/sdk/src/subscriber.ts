@@ -14,6 +14,10 @@ export class Subscriber {
   readonly filters: Record<string, unknown> | undefined
   /** The last message that came; what the next connection goes on behind. */
   cursor: string | undefined
+  /** Whether the server was asked for it, on the connection that is there: it need not be asked again. */
+  isAsked = false
+  /** How often it was refused since it was last open. */
+  refusals = 0
   readonly #waiting: ChannelMessage[] = []
   #end: { error: unknown } | 'left' | undefined
   readonly #sleeping: (() => void)[] = []

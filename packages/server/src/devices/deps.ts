@@ -9,8 +9,13 @@ export interface DeviceDeps {
   store: DeviceStore
   events: Pick<Events, 'publish'>
   presence: Presence
-  /** Writes down what memory knows, of one device or of all, so that who sent a frame and then asks sees the device. */
-  flush(deviceId?: string): Promise<void>
+  /** Writes down what memory knows of a device, so that who sent a frame and then asks sees it. */
+  flush(deviceId: string): Promise<void>
+  /**
+   * Waits for what memory knows of all devices to be written; not if that is more than 1,000 of them or can't be written, which
+   * the loop goes on with and tells of. Rejects with the signal's reason.
+   */
+  catchUp(signal: AbortSignal): Promise<void>
 }
 
 /** What goes before a change. Errors: FORBIDDEN (the key is bound to another device), INVALID_REQUEST (an id that is no text). */

@@ -99,11 +99,18 @@ test('a deleted device is gone with all that was set of it, until a sign of life
 })
 
 test('a device that was deleted while it was connected is online again once it is put', async (t) => {
-  const { call, devices } = await openDevicesRoom(t)
+  const { call, devices, told, ctx } = await openDevicesRoom(t)
   devices.attach('a')
   await call('devices.delete', { device_id: 'a' })
   await call('devices.put', { device_id: 'a' })
   equal((await call('devices.get', { device_id: 'a' })).status, 'online')
+  deepEqual(
+    (await told()).slice(2).map(({ type, trace_id }) => [type, trace_id]),
+    [
+      ['device.registered', ctx.traceId],
+      ['device.online', ctx.traceId],
+    ],
+  )
 })
 
 const many = (count: number, value: string) =>

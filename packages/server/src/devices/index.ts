@@ -39,6 +39,7 @@ const restMs = 1000
 const pauseMs = 100
 const saveSeenMs = 30_000
 const restoredAtOnce = 1000
+const waitedForMax = 1000
 
 /** The registry of devices: who there is and who is online, what is set of them, and the events of that. */
 export async function createDevices(options: DevicesOptions): Promise<Devices> {
@@ -54,6 +55,14 @@ export async function createDevices(options: DevicesOptions): Promise<Devices> {
   const flush = (deviceId?: string) => {
     presence.sweep()
     return registry.flush(deviceId)
+  }
+  const catchUp = async (signal: AbortSignal) => {
+    presence.sweep()
+    if (presence.changed > waitedForMax) return
+    await unlessAborted(
+      registry.flush().catch(() => {}),
+      signal,
+    )
   }
   const flushAll = async () => {
     await flush()
@@ -75,7 +84,7 @@ export async function createDevices(options: DevicesOptions): Promise<Devices> {
   })
   await restore(store, presence)
   return {
-    handlers: deviceHandlers({ store, events, presence, flush }),
+    handlers: deviceHandlers({ store, events, presence, flush, catchUp }),
     seen: (frames) => presence.seen(frames),
     attach: (deviceId, traceId) => presence.attach(deviceId, traceId),
     reconcile: (remembered) => registry.reconcile(remembered.map((frame) => rememberedOf(frame, now()))),
@@ -85,6 +94,19 @@ export async function createDevices(options: DevicesOptions): Promise<Devices> {
       await loop.stop()
       await flushAll()
     },
+  }
+}
+
+/** Rejects with the signal's reason once it is aborted. */
+async function unlessAborted(waited: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  const aborted = Promise.withResolvers<never>()
+  const abort = () => aborted.reject(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    await Promise.race([waited, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
   }
 }
 

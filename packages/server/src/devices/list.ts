@@ -8,16 +8,19 @@ import { shownDevice } from './shown-device.ts'
 
 const limitDefault = 50
 
-/** In the order of their ids. Tags and service are asked of the effective tags. */
+/**
+ * In the order of their ids. Tags and service are asked of the effective tags. While more than 1,000 devices have yet to be
+ * written, their news may be missing.
+ */
 export async function listDevices(
   deps: DeviceDeps,
-  _ctx: Ctx,
+  ctx: Ctx,
   { status, tags, service, cursor, limit = limitDefault }: Input<'devices.list'>,
 ): Promise<Output<'devices.list'>> {
   const conditions = tags === undefined ? [] : parseTagFilter(tags)
   if (service !== undefined) conditions.push(isService(service))
   const after = cursor === undefined ? undefined : position(cursor)
-  await deps.flush()
+  await deps.catchUp(ctx.signal)
   const found = await deps.store.list({ status, conditions, after, limit: limit + 1 })
   const { rows, next } = page(found, limit, ({ deviceId }) => [deviceId])
   return { devices: rows.map((row) => shownDevice(row, deps.presence.lastSeenAt(row.deviceId))), next_cursor: next }

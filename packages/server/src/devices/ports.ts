@@ -53,6 +53,6 @@ export interface DeviceStore {
   /** Those that are online, in the order of their ids. */
   online(page: { after: string | undefined; limit: number }): Promise<{ deviceId: string; lastSeenAt: number | null }[]>
   save(tx: Tx, changes: readonly DeviceChange[]): Promise<void>
-  /** Never turns either time back; passes over what is not there or deleted. */
-  noteSeen(tx: Tx, seen: readonly Seen[]): Promise<void>
+  /** Of devices that are online; returns their ids. Never turns either time back. */
+  noteSeen(tx: Tx, seen: readonly Seen[]): Promise<Set<string>>
 }

@@ -35,7 +35,8 @@ const sweptPerMs = 1000
 
 /**
  * Which devices are online, in memory: one small record each, and none for the others. States of a device: unknown ->
- * online (a frame, a connection) -> offline (silence, the last connection closes) -> unknown, once that is written down.
+ * online (a frame, a connection) -> offline (silence, the last connection closes) -> unknown, once that is written down; or
+ * online again, where another node has heard it since.
  */
 export class Presence {
   readonly #options: PresenceOptions
@@ -152,6 +153,7 @@ export class Presence {
     }
     if (current !== live || this.#changed.has(deviceId)) return
     live.alive = false
+    if (!live.online && after?.status === 'online') this.#adopt(live)
     if (!live.online || !after) this.#live.delete(deviceId)
   }
 
@@ -167,16 +169,22 @@ export class Presence {
     return live ? seenAt(live) : 0
   }
 
-  /** Those that were seen since that was written, as long as it is asked. */
+  /** Those that were seen since that was written, as long as it is asked; who is connected is seen now. */
   *unsaved(): Generator<Seen> {
-    for (const [deviceId, live] of this.#live)
-      if (seenAt(live) > live.savedAt) yield { deviceId, at: seenAt(live), tagsAt: live.tagsAt }
+    const now = this.#options.now()
+    for (const [deviceId, live] of this.#live) {
+      const at = this.#connections.has(deviceId) ? now : seenAt(live)
+      if (at > live.savedAt) yield { deviceId, at, tagsAt: live.tagsAt }
+    }
   }
 
-  saved(seen: readonly Seen[]): void {
+  /** Those that were not noted are not online in the registry, and have changed if they are here. */
+  saved(seen: readonly Seen[], noted: ReadonlySet<string>): void {
     for (const { deviceId, at } of seen) {
       const live = this.#live.get(deviceId)
-      if (live) live.savedAt = Math.max(live.savedAt, at)
+      if (!live) continue
+      if (noted.has(deviceId)) live.savedAt = Math.max(live.savedAt, at)
+      else if (live.online && !this.#changed.has(deviceId)) this.#comeBack(deviceId, live, undefined)
     }
   }
 
@@ -213,6 +221,13 @@ export class Presence {
     live.traceId = traceId
     this.#expect(seenAt(live))
     this.#tell(deviceId)
+  }
+
+  /** Another node hears it: it is watched here as if it had been heard when that last wrote so. */
+  #adopt(live: Live): void {
+    live.online = true
+    live.framedAt = Math.max(live.framedAt, live.savedAt)
+    this.#expect(live.framedAt)
   }
 
   #goAway(deviceId: string, live: Live, reason: OfflineReason): void {

@@ -21,7 +21,7 @@ export async function putDevice(deps: DeviceDeps, ctx: WriteCtx, input: Input<'d
     await publishNews(events, ctx, { after, news: ['device.registered'] })
     store.afterCommit(ctx.tx, () => {
       // It was deleted while it was connected.
-      if (presence.isAttached(device_id)) presence.touch(device_id)
+      if (presence.isAttached(device_id)) presence.touch(device_id, ctx.traceId)
     })
   }
   return shownDevice(after, presence.lastSeenAt(device_id))

@@ -18,7 +18,10 @@ export interface RegistryDeps {
 export interface Registry {
   /** Resolves when what had changed by the call, of one device or of all, is written; what fails stays to be written. */
   flush(deviceId?: string): Promise<void>
-  /** Writes down when devices were last seen, where that is not written yet. */
+  /**
+   * Writes down when devices were last seen, where that is not written yet. Those that another node has deleted or told
+   * offline meanwhile have changed then.
+   */
   saveSeen(): Promise<void>
   /** Registers what telemetry remembers of devices and the registry does not. */
   reconcile(known: readonly Heard[]): Promise<void>
@@ -27,6 +30,7 @@ export interface Registry {
 /** A transaction keeps others waiting, on SQLite all of them: so few at once that it takes some milliseconds. */
 const devicesAtOnce = 50
 const seenAtOnce = 500
+const foundAtOnce = 1000
 
 export function createRegistry(deps: RegistryDeps): Registry {
   const { store, presence } = deps
@@ -79,19 +83,19 @@ export function createRegistry(deps: RegistryDeps): Registry {
     flush: (deviceId) => (deviceId === undefined ? flushAll() : flushOne(deviceId)),
     async saveSeen() {
       for (const seen of inParts(presence.unsaved(), seenAtOnce)) {
-        await store.write(async (tx) => {
+        const noted = await store.write(async (tx) => {
           await store.lock(tx)
-          await store.noteSeen(tx, seen)
+          return store.noteSeen(tx, seen)
         })
-        presence.saved(seen)
+        presence.saved(seen, noted)
         await endOfTick()
       }
     },
     async reconcile(known) {
-      for (const part of inParts(known, devicesAtOnce)) {
-        const found = byId(await store.find(part.map(idOf)))
-        const missing = part.filter((heard) => isNews(found.get(heard.deviceId), heard, deps.now()))
-        if (missing.length > 0) await store.write((tx) => settleAll(deps, tx, missing))
+      for (const page of inParts(known, foundAtOnce)) {
+        const found = byId(await store.find(page.map(idOf)))
+        const missing = page.filter((heard) => isNews(found.get(heard.deviceId), heard, deps.now()))
+        for (const part of inParts(missing, devicesAtOnce)) await store.write((tx) => settleAll(deps, tx, part))
       }
     },
   }
@@ -99,9 +103,9 @@ export function createRegistry(deps: RegistryDeps): Registry {
 
 async function writeDown(deps: RegistryDeps, tx: Tx, taken: readonly Taken[]): Promise<void> {
   const heard = taken.map((one) => one.heard)
-  const outcomes = await settleAll(deps, tx, heard)
+  const kept = await settleAll(deps, tx, heard)
   deps.store.afterCommit(tx, () => {
-    for (const [i, one] of taken.entries()) deps.presence.written(one, outcomes[i]?.after)
+    for (const [i, one] of taken.entries()) deps.presence.written(one, kept[i])
   })
 }
 
@@ -110,12 +114,12 @@ async function allEnded(writes: readonly (Promise<void> | undefined)[]): Promise
   await Promise.allSettled(writes)
 }
 
-/** Writes what was heard and tells of it, in one transaction. */
+/** Writes what was heard and tells of it, in one transaction. Returns what is kept of each. */
 async function settleAll(
   { store, events, now }: RegistryDeps,
   tx: Tx,
   heard: readonly Heard[],
-): Promise<(Outcome | undefined)[]> {
+): Promise<(DeviceRecord | undefined)[]> {
   await store.lock(tx)
   const found = byId(await store.find(heard.map(idOf), tx))
   const outcomes = heard.map((one) => settle(found.get(one.deviceId), one, now()))
@@ -126,7 +130,7 @@ async function settleAll(
     const { traceId = newTraceId(), reason } = heard[i]!
     if (outcome) await publishNews(events, { tx, traceId }, outcome, reason)
   }
-  return outcomes
+  return outcomes.map((outcome) => outcome && (isChange(outcome) ? outcome.after : outcome.before))
 }
 
 function isNews(found: DeviceRecord | undefined, heard: Heard, now: number): boolean {

@@ -31,14 +31,16 @@ export interface Outcome {
 
 /**
  * Brings a record and what was heard together; undefined: there is nothing to keep. A sign of life registers a device,
- * also one that was deleted; what telemetry remembers registers one that was never there; silence registers none.
+ * also one that was deleted before it; what telemetry remembers registers one that was never there; silence registers none,
+ * and counts only where no other node has heard the device since.
  */
 export function settle(found: DeviceRecord | undefined, heard: Heard, now: number): Outcome | undefined {
   const before = found?.deletedAt === null ? found : undefined
   const isRemembered = heard.online === undefined && found === undefined
-  if (!before && !heard.alive && !isRemembered) return undefined
+  const isAlive = heard.alive && (found?.deletedAt ?? 0) <= heard.seenAt
+  if (!before && !isAlive && !isRemembered) return undefined
   const base = before ?? newRecord(heard.deviceId, heard.alive ? heard.seenAt : now)
-  const status = statusOf(heard, base.status)
+  const status = statusOf(heard, base)
   const tags = heard.tagsAt >= base.tagsAt ? heard.tags : undefined
   const after: DeviceRecord = {
     ...base,
@@ -80,7 +82,7 @@ export function effectiveTags({ frameTags, ownTags }: DeviceRecord): Tags {
   return { ...frameTags, ...ownTags }
 }
 
-function statusOf({ online }: Heard, status: DeviceStatus): DeviceStatus {
-  if (online === undefined) return status
-  return online ? 'online' : 'offline'
+function statusOf({ online, seenAt }: Heard, { status, lastSeenAt }: DeviceRecord): DeviceStatus {
+  if (online) return 'online'
+  return online === undefined || (lastSeenAt ?? 0) > seenAt ? status : 'offline'
 }

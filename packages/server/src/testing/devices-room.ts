@@ -3,11 +3,12 @@ import type { Event, Input, OperationId, Output } from '@nexus/contract'
 import { createGate, type Handlers } from '../core/invoke.ts'
 import { createDevices, type DeviceStore, type DevicesOptions, type SeenFrame } from '../devices/index.ts'
 import { createDeviceStore } from '../storage/state/index.ts'
-import { openEventsRoom } from './events-room.ts'
+import { type EventsRoomOptions, openEventsRoom } from './events-room.ts'
 import { admin } from './telemetry-room.ts'
 
-export interface DevicesRoomOptions extends Partial<Omit<DevicesOptions, 'store'>> {
-  file?: string
+export interface DevicesRoomOptions
+  extends Partial<Omit<DevicesOptions, 'store'>>,
+    Pick<EventsRoomOptions, 'file' | 'url' | 'clock'> {
   /** When the room opens, in ms. */
   at?: number
   /** Puts something between the room and its store, such as a fault. */
@@ -15,8 +16,13 @@ export interface DevicesRoomOptions extends Partial<Omit<DevicesOptions, 'store'
 }
 
 /** The registry of devices behind the gate, on a state and an event log of its own. No loop runs by itself. */
-export async function openDevicesRoom(t: TestContext, { file, at, store, ...options }: DevicesRoomOptions = {}) {
-  const opened = await openEventsRoom(t, file === undefined ? {} : { file })
+export async function openDevicesRoom(t: TestContext, room: DevicesRoomOptions = {}) {
+  const { at, store, file, url, clock: shared, ...options } = room
+  const opened = await openEventsRoom(t, {
+    ...(file !== undefined && { file }),
+    ...(url !== undefined && { url }),
+    ...(shared && { clock: shared }),
+  })
   const { clock, events, state, ctx } = opened
   if (at !== undefined) clock.at = at
   const kept = createDeviceStore(state)

@@ -2,15 +2,20 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Tx, WriteCtx } from '../core/context.ts'
 import { createEvents, type Events, type EventsOptions } from '../events/index.ts'
-import { createEventStore, openState } from '../storage/state/index.ts'
+import { createEventStore, openState, type StateOptions } from '../storage/state/index.ts'
 import { testFolder } from './nexus.ts'
 import { admin, testClock, testCtx } from './telemetry-room.ts'
 
-/** The event log over a state in a file of its own. No loop runs by itself. */
-export async function openEventsRoom(t: TestContext, options: Partial<EventsOptions> & { file?: string } = {}) {
-  const state = await openState({ file: options.file ?? join(testFolder(t), 'state.db') })
+export interface EventsRoomOptions extends Partial<EventsOptions>, Pick<StateOptions, 'file' | 'url'> {
+  /** Of rooms that go by one. */
+  clock?: ReturnType<typeof testClock>
+}
+
+/** The event log over a state in a file of its own, unless told. No loop runs by itself. */
+export async function openEventsRoom(t: TestContext, room: EventsRoomOptions = {}) {
+  const { clock = testClock(), file = join(testFolder(t), 'state.db'), url, ...options } = room
+  const state = await openState({ file, ...(url !== undefined && { url }) })
   t.after(() => state.close())
-  const clock = testClock()
   const events = await createEvents({
     store: createEventStore(state),
     now: () => clock.now(),

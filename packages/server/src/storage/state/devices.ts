@@ -50,7 +50,7 @@ export function createDeviceStore(engine: StateEngine): DeviceStore {
     },
 
     async noteSeen(tx, seen) {
-      if (seen.length > 0) await noteSeen(within(tx), seen)
+      return seen.length > 0 ? noteSeen(within(tx), seen) : new Set()
     },
   }
 }
@@ -62,15 +62,17 @@ async function replaceTags(db: Kysely<StateTables>, device_id: string, tags: Tag
 }
 
 /** All in one statement, for they are many; both engines name the columns of VALUES so. */
-async function noteSeen(db: Kysely<StateTables>, seen: readonly Seen[]): Promise<void> {
+async function noteSeen(db: Kysely<StateTables>, seen: readonly Seen[]): Promise<Set<string>> {
   const rows = seen.map((one) => sql`(${one.deviceId}, cast(${one.at} as bigint), cast(${one.tagsAt} as bigint))`)
-  await sql`
-    update devices set last_seen_at = seen.column2,
+  const { rows: noted } = await sql<{ device_id: string }>`
+    update devices set
+      last_seen_at = case when devices.last_seen_at > seen.column2 then devices.last_seen_at else seen.column2 end,
       tags_at = case when devices.tags_at > seen.column3 then devices.tags_at else seen.column3 end
     from (values ${sql.join(rows)}) as seen
-    where devices.device_id = seen.column1 and devices.deleted_at is null
-      and (devices.last_seen_at is null or devices.last_seen_at < seen.column2)
+    where devices.device_id = seen.column1 and devices.status = 'online'
+    returning device_id
   `.execute(db)
+  return new Set(noted.map((row) => row.device_id))
 }
 
 function toRow(record: DeviceRecord): Insertable<DevicesTable> {

@@ -1,11 +1,13 @@
-import { sql } from 'kysely'
+import { PostgresAdapter, sql } from 'kysely'
 import type { Migration } from 'kysely/migration'
 
 export const devices: Migration = {
   async up(db) {
+    // In the order of their bytes, as everywhere in SQLite, whatever the collation of the database.
+    const id = db.getExecutor().adapter instanceof PostgresAdapter ? sql`text collate "C"` : 'text'
     await db.schema
       .createTable('devices')
-      .addColumn('device_id', 'text', (column) => column.primaryKey())
+      .addColumn('device_id', id, (column) => column.primaryKey())
       .addColumn('name', 'text')
       .addColumn('status', 'text', (column) => column.notNull())
       .addColumn('frame_tags_json', 'text', (column) => column.notNull())
@@ -19,7 +21,7 @@ export const devices: Migration = {
     await db.schema.createIndex('devices_status').on('devices').columns(['status', 'device_id']).execute()
     await db.schema
       .createTable('device_tags')
-      .addColumn('device_id', 'text', (column) => column.notNull())
+      .addColumn('device_id', id, (column) => column.notNull())
       .addColumn('key', 'text', (column) => column.notNull())
       .addColumn('value', 'text', (column) => column.notNull())
       .addPrimaryKeyConstraint('device_tags_device', ['device_id', 'key'])

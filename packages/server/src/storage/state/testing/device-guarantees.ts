@@ -104,34 +104,50 @@ export function deviceGuarantees(guarantee: (title: string, body: Body) => void)
     deepEqual(await devices.online({ after: 'c', limit: 2 }), [{ deviceId: 'e', lastSeenAt: 5 }])
   })
 
-  guarantee('when a device was last seen never turns back, and brings none back', async ({ engine, devices }) => {
-    const records = [
-      deviceRecord('never'),
-      deviceRecord('before', { lastSeenAt: 100, tagsAt: 7 }),
-      deviceRecord('after', { lastSeenAt: 300, tagsAt: 7 }),
-      deviceRecord('newer', { lastSeenAt: 100, tagsAt: 11 }),
-      deviceRecord('deleted', { deletedAt: 1 }),
-    ]
-    const changes = records.map((record) => ({ record, tags: undefined }))
-    await engine.write((tx) => devices.save(tx, changes))
-    const seen = [...records.map(({ deviceId }) => deviceId), 'nobody'].map((deviceId) => ({
-      deviceId,
-      at: 200,
-      tagsAt: 9,
-    }))
-    await engine.write((tx) => devices.noteSeen(tx, seen))
-    await engine.write((tx) => devices.noteSeen(tx, []))
-    const found = await devices.find(seen.map(({ deviceId }) => deviceId))
-    const times = found.map(({ deviceId, lastSeenAt, tagsAt }) => [deviceId, lastSeenAt, tagsAt])
-    deepEqual(Object.fromEntries(times.map(([id, ...rest]) => [id, rest])), {
-      never: [200, 9],
-      before: [200, 9],
-      after: [300, 7],
-      newer: [200, 11],
-      deleted: [null, 0],
-    })
-    equal(found.length, 5)
+  guarantee('devices are in the order of the bytes of their ids', async ({ engine, devices }) => {
+    const ids = ['A', 'B', 'a-1', 'a1', 'a_1', 'b', 'é', '💧']
+    await keep(engine, devices, Object.fromEntries(ids.toReversed().map((id) => [id, { site: 'north' }])))
+    deepEqual(await idsOf(devices), ids)
+    deepEqual(await idsOf(devices, { after: 'a-1' }), ids.slice(3))
+    const [negated, kind, value] = [false, 'equals', 'north'] as const
+    const conditions = [{ key: 'site', negated, patterns: [{ kind, value }] }]
+    deepEqual(await idsOf(devices, { conditions }), ids)
   })
+
+  guarantee(
+    'of devices that are online it is noted when they were last seen, which never turns back',
+    async ({ engine, devices }) => {
+      const records = [
+        deviceRecord('never', { status: 'online' }),
+        deviceRecord('before', { status: 'online', lastSeenAt: 100, tagsAt: 7 }),
+        deviceRecord('after', { status: 'online', lastSeenAt: 300, tagsAt: 7 }),
+        deviceRecord('newer', { status: 'online', lastSeenAt: 100, tagsAt: 11 }),
+        deviceRecord('offline', { lastSeenAt: 100, tagsAt: 7 }),
+        deviceRecord('deleted', { deletedAt: 1 }),
+      ]
+      const changes = records.map((record) => ({ record, tags: undefined }))
+      await engine.write((tx) => devices.save(tx, changes))
+      const seen = [...records.map(({ deviceId }) => deviceId), 'nobody'].map((deviceId) => ({
+        deviceId,
+        at: 200,
+        tagsAt: 9,
+      }))
+      const noted = await engine.write((tx) => devices.noteSeen(tx, seen))
+      deepEqual([...noted].sort(), ['after', 'before', 'never', 'newer'])
+      equal((await engine.write((tx) => devices.noteSeen(tx, []))).size, 0)
+      const found = await devices.find(seen.map(({ deviceId }) => deviceId))
+      const times = found.map(({ deviceId, lastSeenAt, tagsAt }) => [deviceId, lastSeenAt, tagsAt])
+      deepEqual(Object.fromEntries(times.map(([id, ...rest]) => [id, rest])), {
+        never: [200, 9],
+        before: [200, 9],
+        after: [300, 9],
+        newer: [200, 11],
+        offline: [100, 7],
+        deleted: [null, 0],
+      })
+      equal(found.length, 6)
+    },
+  )
 }
 
 async function keep(engine: StateEngine, devices: DeviceStore, tagsOf: Record<string, Tags>): Promise<void> {

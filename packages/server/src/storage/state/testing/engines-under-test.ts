@@ -37,7 +37,8 @@ export function temporaryFolder(t: TestContext): string {
 
 async function freshDatabase(t: TestContext): Promise<StateOptions> {
   const name = `nexus_test_${randomBytes(6).toString('hex')}`
-  await onServer(`create database ${name}`)
+  // Not the order of bytes, so that nothing relies on that by chance.
+  await onServer(`create database ${name} template template0 locale_provider icu icu_locale 'en-US' locale 'C.UTF-8'`)
   t.after(() => onServer(`drop database ${name} with (force)`))
   const own = new URL(url)
   own.pathname = `/${name}`
