@@ -35,6 +35,8 @@ export const eventStreamPath = ${JSON.stringify(eventsStream.path)}
 export const websocketPath = ${JSON.stringify(websocketPath)}
 export const websocketProtocol = ${JSON.stringify(websocketProtocol)}
 export const websocketBearerPrefix = ${JSON.stringify(websocketBearerPrefix)}
+/** How large a message may be. */
+export const messageBytesMax = ${websocketLimits.messageBytes}
 /** How long neither side may give no sign of life. */
 export const idleSeconds = ${websocketLimits.idleSeconds}
 `

@@ -52,5 +52,7 @@ export const eventStreamPath = "/v1/events/stream"
 export const websocketPath = "/v1"
 export const websocketProtocol = "nexus.v1"
 export const websocketBearerPrefix = "nexus.bearer."
+/** How large a message may be. */
+export const messageBytesMax = 65536
 /** How long neither side may give no sign of life. */
 export const idleSeconds = 75

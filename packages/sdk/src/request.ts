@@ -30,6 +30,7 @@ function layOut(route: HttpRoute, input: Readonly<Record<string, unknown>>): Htt
     const value = rest[name]
     if (value === undefined || value === null || value === '') throw new TypeError(`${name} is missing`)
     delete rest[name]
+    if (!String(value).isWellFormed()) throw new TypeError(`${name} is not well-formed Unicode`)
     return encodeURIComponent(String(value))
   })
   if (!isQueryRoute(route)) return { method, path, body: JSON.stringify(rest) }

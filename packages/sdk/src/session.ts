@@ -1,5 +1,12 @@
 import type { CloseCode, ErrorDetails } from '@nexus/contract'
-import { errorTable, idleSeconds, websocketBearerPrefix, websocketPath, websocketProtocol } from './contract-data.ts'
+import {
+  errorTable,
+  idleSeconds,
+  messageBytesMax,
+  websocketBearerPrefix,
+  websocketPath,
+  websocketProtocol,
+} from './contract-data.ts'
 import { codeOf, NexusError } from './nexus-error.ts'
 import { type RetryPolicy, retryDelayMs } from './retry.ts'
 import type { ChannelMessage, Subscriber } from './subscriber.ts'
@@ -21,6 +28,8 @@ export interface SessionEvents {
 
 /** The specification's ("Heartbeat/Ping-Pong"). */
 const pingMs = 30_000
+/** What is left of a message for what it says. */
+const subscribeBytesMax = messageBytesMax - 1024
 
 /** Those before which the server says in an `error` what is wrong with the connection. */
 const explained: ReadonlySet<number> = new Set<CloseCode>([1002, 1011, 4000, 4001])
@@ -85,8 +94,13 @@ export class Session {
 
   subscribe(subscriber: Subscriber): void {
     const { channel, filters, cursor } = subscriber
-    const id = this.#say('subscribe', { channel, ...(filters && { filters }), ...(cursor && { after: cursor }) })
-    this.#asked.set(id, subscriber)
+    const payload = { channel, ...(filters && { filters }), ...(cursor && { after: cursor }) }
+    // The server would end the connection for it, with everything else that is on it.
+    if (bytesOf(payload) > subscribeBytesMax) {
+      this.#events.refused(subscriber, tooLarge())
+      return
+    }
+    this.#asked.set(this.#say('subscribe', payload), subscriber)
     subscriber.isAsked = true
   }
 
@@ -225,6 +239,16 @@ function closed(code: number, reason: string): NexusError {
 
 function noConnection(why: string): NexusError {
   return new NexusError('SERVICE_UNAVAILABLE', why, { status: 0, details: { reason: 'network_error' } })
+}
+
+function bytesOf(payload: object): number {
+  return new TextEncoder().encode(JSON.stringify(payload)).length
+}
+
+function tooLarge(): NexusError {
+  const issue = `must have at most ${subscribeBytesMax} bytes as JSON`
+  const details = { field: 'filters', issue, reason: 'message_too_large' }
+  return new NexusError('INVALID_REQUEST', issue, { status: errorTable.INVALID_REQUEST.http, details })
 }
 
 function base64url(text: string): string {

@@ -13,8 +13,9 @@ export class Connections {
   readonly #open = new Map<Living, number>()
   #timer: NodeJS.Timeout | undefined
 
-  add(connection: Living): void {
-    this.#open.set(connection, performance.now() + pingMs)
+  /** `now`, here and below, is `performance.now()`. */
+  add(connection: Living, now: number): void {
+    this.#open.set(connection, now + pingMs)
     this.#timer ??= setInterval(() => this.look(performance.now()), restMs)
   }
 

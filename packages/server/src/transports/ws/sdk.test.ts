@@ -90,6 +90,9 @@ test('what no repetition mends ends a subscription with its error, and the other
     (error: NexusError) => error.code === 'FORBIDDEN' && error.status === 403,
   )
   await rejects(client.subscribe('telemetry', { filters: { a: { $near: 1 } } }).next(), { code: 'INVALID_REQUEST' })
+  await rejects(client.subscribe('telemetry', { filters: { a: 'x'.repeat(70_000) } }).next(), {
+    code: 'INVALID_REQUEST',
+  })
   await nexus.client.telemetry.frames.send(frame(1))
   equal(numberOf((await first).value), 1)
   const { keys } = await nexus.client.auth.keys.list({})

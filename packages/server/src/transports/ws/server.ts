@@ -19,7 +19,7 @@ import type { TransportDeps } from '../ports.ts'
 import { Connection } from './connection.ts'
 import { Connections } from './connections.ts'
 import { chooseProtocol, presentedIn } from './handshake.ts'
-import { errorPayload, notice } from './outgoing.ts'
+import { answer, errorPayload } from './outgoing.ts'
 
 export interface WebSocketOptions {
   /** How many a key may have at a time. */
@@ -152,7 +152,7 @@ function open(lobby: Lobby, ws: WebSocket, socket: Duplex, { principal, credenti
   const unwatch = keys.watch(credential, principal, () => connection.expire())
   const isDevice = principal.deviceId !== null && holds(principal, 'telemetry:write')
   const detach = isDevice ? deps.devices.attach(principal.deviceId!, traceId) : undefined
-  connections.add(connection)
+  connections.add(connection, performance.now())
   deps.countConnection('websocket', 1)
   ws.once('close', () => {
     unwatch()
@@ -169,7 +169,8 @@ function traceOf(deps: TransportDeps, { principal }: Admitted, { id, headers }: 
 
 function reject(deps: TransportDeps, ws: WebSocket, failure: Failure, requestId: string): void {
   ws.on('error', () => {})
-  ws.send(JSON.stringify(notice({ type: 'error', payload: errorPayload(failure, requestId) }, deps.now())))
+  const refusal = answer(undefined, { type: 'error', payload: errorPayload(failure, requestId) }, deps.now())
+  ws.send(JSON.stringify(refusal))
   ws.close(closeCodeOf(failure), String(failure.details.reason ?? failure.code).toLowerCase())
 }
 
