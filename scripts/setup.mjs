@@ -19,6 +19,7 @@ const tasks = {
   pack: (args) => [['scripts/pack.ts', ...args]],
   'example:host-metrics': (args) => [['examples/host-metrics/src/main.ts', ...args]],
   'bench:telemetry': (args) => [['bench/telemetry/run.ts', ...args]],
+  'bench:stream': (args) => [['bench/stream/run.ts', ...args]],
   test: (args) => [
     ['scripts/check.ts'],
     ['--test', '--test-reporter=spec', '--test-concurrency=2', ...args, ...(namesFiles(args) ? [] : testFiles)],

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Memory, memoryOf } from './footprint.ts'
+import { openConnection } from '../harness/http-connection.ts'
+import { type Memory, watchMemory } from '../harness/process-memory.ts'
+import { median, percentile } from '../harness/statistics.ts'
 import { endMs, metrics, startMs, type Workload } from './generator.ts'
-import { openConnection } from './http-connection.ts'
 import { bodiesOf, type Payloads } from './payloads.ts'
 import type { Server } from './peers/peer.ts'
 import { getJson } from './peers/started-connection.ts'
-import { median, percentile } from './statistics.ts'
 
 export interface BatchResult {
   framesPerSecond: number
@@ -60,21 +60,4 @@ async function requireAll(server: Server, workload: Workload): Promise<void> {
   const path = server.peer.countPath(metrics[0], startMs, endMs(workload))
   const found = server.peer.readCount(await getJson(server, path))
   if (found !== wanted) throw new Error(`${server.peer.name} has ${found} points of ${metrics[0]}, not ${wanted}`)
-}
-
-function watchMemory(pid: number): { stop(): Memory } {
-  const peak = memoryOf(pid)
-  const look = () => {
-    const now = memoryOf(pid)
-    peak.rssBytes = Math.max(peak.rssBytes, now.rssBytes)
-    peak.anonymousBytes = Math.max(peak.anonymousBytes, now.anonymousBytes)
-  }
-  const timer = setInterval(look, 250)
-  return {
-    stop() {
-      clearInterval(timer)
-      look()
-      return peak
-    },
-  }
 }

@@ -1,25 +1,7 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Server } from './peers/peer.ts'
-
-export interface Memory {
-  /** Resident, with mapped files. */
-  rssBytes: number
-  /** Without them. */
-  anonymousBytes: number
-}
-
-/** Memory of a process and all that it started. */
-export function memoryOf(pid: number): Memory {
-  const own = statusOf(pid)
-  for (const child of childrenOf(pid)) {
-    const { rssBytes, anonymousBytes } = memoryOf(child)
-    own.rssBytes += rssBytes
-    own.anonymousBytes += anonymousBytes
-  }
-  return own
-}
 
 /** What a folder takes on the disk, as `du` counts it: each file once, however many names lead to it. */
 export function diskBytesOf(dir: string): number {
@@ -48,18 +30,6 @@ export async function untilDiskSettles(dir: string, quietMs: number, withinMs = 
     }
   }
   return Date.now() - begun
-}
-
-function statusOf(pid: number): Memory {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  const bytes = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0) * 1024
-  return { rssBytes: bytes('VmRSS'), anonymousBytes: bytes('RssAnon') }
-}
-
-function childrenOf(pid: number): number[] {
-  return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-  )
 }
 
 /** Waits until a system that tells has done what follows a load in the background; ten minutes at most. */

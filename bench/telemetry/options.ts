@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { chosen, positive } from '../harness/option-values.ts'
 import { influxdb } from './peers/influxdb.ts'
 import { nexus } from './peers/nexus.ts'
 import type { Peer } from './peers/peer.ts'
@@ -59,17 +60,4 @@ export function benchOptions(args: string[]): BenchOptions {
     writeDocs: values['write-docs'],
     workDir: values['work-dir'],
   }
-}
-
-function chosen<T>(option: string, list: string | undefined, all: readonly T[], nameOf: (one: T) => string): T[] {
-  const names = list?.split(',') ?? all.map(nameOf)
-  const unknown = names.find((name) => !all.some((one) => nameOf(one) === name))
-  if (unknown !== undefined) throw new Error(`${option}: ${unknown} is none of ${all.map(nameOf).join(', ')}`)
-  return all.filter((one) => names.includes(nameOf(one)))
-}
-
-function positive(option: string, text: string | undefined, otherwise: number): number {
-  const value = text === undefined ? otherwise : Number(text)
-  if (!(value > 0)) throw new Error(`${option} must be a number above 0`)
-  return value
 }

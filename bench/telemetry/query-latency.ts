@@ -1,8 +1,8 @@
+import { type HttpConnection, openConnection } from '../harness/http-connection.ts'
+import { median, percentile } from '../harness/statistics.ts'
 import type { Workload } from './generator.ts'
-import { type HttpConnection, openConnection } from './http-connection.ts'
 import type { PeerName, Server } from './peers/peer.ts'
 import { type Query, type QueryName, queriesOf, queryNames } from './queries.ts'
-import { median, percentile } from './statistics.ts'
 
 export interface QueryResult {
   p50Ms: number

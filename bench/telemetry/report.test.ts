@@ -1,6 +1,6 @@
-import { deepEqual, equal, match, throws } from 'node:assert/strict'
+import { deepEqual, equal, match } from 'node:assert/strict'
 import { test } from 'node:test'
-import { markdownOf, replaceBetween } from './report.ts'
+import { markdownOf } from './report.ts'
 import type { Results } from './results.ts'
 import { verdictsOf } from './targets.ts'
 
@@ -29,12 +29,4 @@ test('the report shows what was measured and leaves blank what was not', () => {
   match(text, /^\| one frame a request: requests\/s \| 1,100 \| 1,000 \|$/m)
   match(text, /^\| a thousand frames a request: frames\/s \| {2}\| {2}\|$/m)
   equal(text.includes('NaN'), false)
-})
-
-test('only what stands between the markers is rewritten', () => {
-  const page = 'before\n<!-- telemetry benchmark: begin -->\nold\n<!-- telemetry benchmark: end -->\nafter\n'
-  const once = replaceBetween(page, 'new')
-  equal(once, page.replace('old', 'new'))
-  equal(replaceBetween(once, 'new'), once)
-  throws(() => replaceBetween('no markers', 'new'), /needs the lines/)
 })

@@ -1,59 +1,29 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { machineText } from '../harness/machine.ts'
+import { median } from '../harness/statistics.ts'
+import { verdictTable } from '../harness/verdict.ts'
 import type { PeerName } from './peers/peer.ts'
 import { queryNames, queryTitles } from './queries.ts'
 import type { Results } from './results.ts'
-import { median } from './statistics.ts'
 import { verdictsOf } from './targets.ts'
-
-const markers = ['<!-- telemetry benchmark: begin -->', '<!-- telemetry benchmark: end -->'] as const
-const docsFile = join(import.meta.dirname, '../../docs/benchmarks.md')
-
-export function printReport(results: Results): void {
-  console.log(markdownOf(results))
-}
-
-/** Writes the JSON beside the benchmark and names the file. */
-export function writeResults(results: Results): string {
-  const dir = join(import.meta.dirname, 'results')
-  mkdirSync(dir, { recursive: true })
-  const file = join(dir, `${results.at.replace(/[:.]/g, '-')}.json`)
-  writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`)
-  return file
-}
-
-/** Puts the report between its markers in `docs/benchmarks.md`, which must have them. */
-export function writeDocs(results: Results): string {
-  writeFileSync(docsFile, replaceBetween(readFileSync(docsFile, 'utf8'), markdownOf(results)))
-  return docsFile
-}
-
-export function replaceBetween(page: string, report: string): string {
-  const [begin, end] = markers.map((marker) => page.indexOf(marker))
-  if (begin === -1 || end! < begin!) throw new Error(`the page needs the lines ${markers.join(' and ')}`)
-  return `${page.slice(0, begin! + markers[0].length)}\n${report}\n${page.slice(end)}`
-}
 
 export function markdownOf(results: Results): string {
   const { machine, settings } = results
   const names = results.systems.map((system) => system.name)
   const header = (first: string) => [`| ${first} | ${names.join(' | ')} |`, `|---|${'---|'.repeat(names.length)}`]
   const intro = [
-    `${results.at.slice(0, 10)}, ${machine.cores} cores (${machine.cpu}), ${gib(machine.memoryBytes)}; nothing pinned.`,
+    `${results.at.slice(0, 10)}, ${machineText(machine)}; nothing pinned.`,
     `100 hosts × 10 metrics × ${settings.hours} h in steps of 10 s. Medians of ${settings.repetitions} interleaved`,
     `repetitions; one-frame windows of ${settings.windowSeconds} s; ${settings.queryRepetitions} of each query, p50, p99.`,
   ]
   const systems = results.systems.map(({ name, version, durability }) => `- ${name} (${version}): ${durability}`)
-  const verdicts = verdictsOf(results).map(
-    ({ target, ratio, met }) => `| ${target} | ${ratio.toFixed(2)} | ${met ? 'met' : '**missed**'} |`,
-  )
+  const verdicts = verdictsOf(results)
   return [
     intro.join('\n'),
     systems.join('\n'),
     [...header('writes and size'), ...writeRows(results, names)].join('\n'),
     ...(results.query ? [[...header('query, ms'), ...queryRows(results, names)].join('\n')] : []),
     ...(results.agreement ? [agreementLine(results.agreement)] : []),
-    ...(verdicts.length > 0 ? [['| target | ratio | |', '|---|---|---|', ...verdicts].join('\n')] : []),
+    ...(verdicts.length > 0 ? [verdictTable(verdicts)] : []),
   ].join('\n\n')
 }
 
@@ -102,4 +72,3 @@ function agreementLine({ compared, differences }: NonNullable<Results['agreement
 const settingsSteps = (results: Results) => (results.settings.hours * 3600) / 10
 const whole = (value: number) => (Number.isNaN(value) ? 'NaN' : Math.round(value).toLocaleString('en'))
 const ms = (value: number) => (value < 10 ? value.toFixed(2) : value.toFixed(1))
-const gib = (bytes: number) => `${Math.round(bytes / 2 ** 30)} GiB`

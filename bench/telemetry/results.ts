@@ -1,7 +1,7 @@
-import { availableParallelism, cpus, totalmem } from 'node:os'
+import { type Machine, thisMachine } from '../harness/machine.ts'
+import type { Memory } from '../harness/process-memory.ts'
 import type { Agreement } from './agreement.ts'
 import type { BatchResult } from './batches.ts'
-import type { Memory } from './footprint.ts'
 import type { BenchOptions } from './options.ts'
 import type { PeerName } from './peers/peer.ts'
 import type { QueryResults } from './query-latency.ts'
@@ -17,7 +17,7 @@ export interface Footprint {
 /** Everything that a run found, repetition by repetition. */
 export interface Results {
   at: string
-  machine: { cpu: string; cores: number; memoryBytes: number }
+  machine: Machine
   settings: {
     hours: number
     repetitions: number
@@ -38,7 +38,7 @@ export function emptyResults(options: BenchOptions): Results {
   const lists = () => Object.fromEntries(options.peers.map((peer) => [peer.name, []]))
   return {
     at: new Date().toISOString(),
-    machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: availableParallelism(), memoryBytes: totalmem() },
+    machine: thisMachine(),
     settings: { hours, repetitions, windowSeconds, queryRepetitions, quietSeconds },
     systems: options.peers.map((peer) => ({
       name: peer.name,

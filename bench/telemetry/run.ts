@@ -1,16 +1,18 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { memoryOf } from '../harness/process-memory.ts'
+import { writeDocs, writeResults } from '../harness/publish.ts'
 import { compareAnswers } from './agreement.ts'
 import { measureBatches } from './batches.ts'
-import { diskBytesOf, memoryOf, untilAtRest, untilDiskSettles } from './footprint.ts'
+import { diskBytesOf, untilAtRest, untilDiskSettles } from './footprint.ts'
 import { workloadOf } from './generator.ts'
 import { type BenchOptions, benchOptions } from './options.ts'
 import { type Payloads, renderPayloads } from './payloads.ts'
 import type { PeerName, Server } from './peers/peer.ts'
 import { startServer } from './peers/start-server.ts'
 import { measureQueries } from './query-latency.ts'
-import { printReport, writeDocs, writeResults } from './report.ts'
+import { markdownOf } from './report.ts'
 import { emptyResults, type Results } from './results.ts'
 import { measureSingle } from './single-frames.ts'
 
@@ -99,9 +101,10 @@ if (options.workDir) mkdirSync(options.workDir, { recursive: true })
 const workDir = mkdtempSync(join(options.workDir ?? tmpdir(), 'nexus-bench-'))
 try {
   const results = await run(options, workDir)
-  printReport(results)
-  say(`written: ${writeResults(results)}`)
-  if (options.writeDocs) say(`rewritten: ${writeDocs(results)}`)
+  const report = markdownOf(results)
+  console.log(report)
+  say(`written: ${writeResults('telemetry', results)}`)
+  if (options.writeDocs) say(`rewritten: ${writeDocs('telemetry', report)}`)
 } finally {
   rmSync(workDir, { recursive: true, force: true })
 }

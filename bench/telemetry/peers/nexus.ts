@@ -1,28 +1,23 @@
-import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { adminHeaders, nexusEnv, nexusVersion, root } from '../../harness/nexus-source.ts'
 import { metrics } from '../generator.ts'
 import { type Points, pointKey, type Query } from '../queries.ts'
 import type { Peer, Server } from './peer.ts'
 import { startedConnection } from './started-connection.ts'
-
-const root = join(import.meta.dirname, '../../..')
 
 /** Nexus on its embedded engines, with its rate limits off. */
 export const nexus: Peer = {
   name: 'nexus',
   durability: 'fsync of its ingest log before the answer',
   format: 'json',
-  version: () => execFileSync('git', ['describe', '--always', '--dirty'], { cwd: root, encoding: 'utf8' }).trim(),
+  version: nexusVersion,
   launch: (dataDir, port) => ({
     command: process.execPath,
     args: [join(root, 'packages/cli/src/main.ts'), 'start'],
-    env: { NEXUS_PORT: String(port), NEXUS_DATA_DIR: dataDir, NEXUS_RATE_LIMITS: 'off' },
+    env: nexusEnv(dataDir, port),
   }),
   readyPath: '/readyz',
-  async prepare(dataDir) {
-    return { authorization: `Bearer ${readFileSync(join(dataDir, 'admin.key'), 'utf8').trim()}` }
-  },
+  prepare: async (dataDir) => adminHeaders(dataDir),
   write: {
     one: '/v1/telemetry/frames',
     many: '/v1/telemetry/frames/batch',

@@ -1,6 +1,6 @@
+import type { Launch } from '../../harness/server-process.ts'
 import type { Format } from '../formats.ts'
 import type { Points, Query } from '../queries.ts'
-import type { Launch } from '../server-process.ts'
 
 export type PeerName = 'nexus' | 'influxdb' | 'victoria-metrics'
 

@@ -1,4 +1,4 @@
-import { type HttpAnswer, type HttpConnection, openConnection } from '../http-connection.ts'
+import { type HttpAnswer, type HttpConnection, openConnection } from '../../harness/http-connection.ts'
 import type { Server } from './peer.ts'
 
 /** Runs `use` with a connection of its own and closes it. */

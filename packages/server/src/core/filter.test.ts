@@ -2,7 +2,7 @@ import { deepEqual, equal, throws } from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Failure } from './failure.ts'
-import { compileFilter } from './filter.ts'
+import { compileFilter, textsRequired } from './filter.ts'
 
 const event = {
   device_id: 'd1',
@@ -195,3 +195,14 @@ function passes(condition: unknown, value: unknown): boolean {
     }
   })
 }
+
+test('the texts that a filter requires of a field are found where they stand plainly, and never too few', () => {
+  const required = (filter: object) => textsRequired(filter, 'device_id')
+  deepEqual(required({ device_id: 'd1', n: 1 }), ['d1'])
+  deepEqual(required({ device_id: ['d1', 'd2'] }), ['d1', 'd2'])
+  deepEqual(required({ device_id: { $in: ['d1'], $ne: 'd2' } }), ['d1'])
+  deepEqual(required({ device_id: { $eq: 'd1', $in: ['d1', 'd2'] } }), ['d1'])
+  for (const open of [{}, { device_id: 7 }, { device_id: ['d1', null] }, { device_id: { $prefix: 'd' } }])
+    equal(required(open), undefined)
+  equal(required({ $or: [{ device_id: 'd1' }, { n: 1 }] }), undefined)
+})

@@ -29,6 +29,18 @@ export function compileFilter(filter: unknown, field = 'filters'): Matches {
   return new Compiler().filter(filter, field, 1)
 }
 
+/**
+ * Of a filter that compiles: the texts of which a field must have one, where it says so by itself (`{"device_id":"d1"}`, a
+ * list, `$eq` or `$in`). Undefined: it says no such thing, or not so plainly.
+ */
+export function textsRequired(filter: object, path: string): string[] | undefined {
+  const condition: unknown = Object.hasOwn(filter, path) ? filter[path as keyof typeof filter] : undefined
+  const isObject = typeof condition === 'object' && condition !== null && !Array.isArray(condition)
+  const { $eq, $in } = (isObject ? condition : { $in: condition }) as { $eq?: unknown; $in?: unknown }
+  const texts = [$eq ?? $in].flat()
+  return texts.every((text) => typeof text === 'string') ? texts : undefined
+}
+
 class Compiler {
   #leaves = 0
 

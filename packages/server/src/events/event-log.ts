@@ -13,6 +13,8 @@ export interface EventLogDeps {
 /** Told of each event of its types, in their order, in the turn in which it becomes known. Must not throw. */
 export interface Listener {
   readonly types: readonly EventType[]
+  /** Frames of others are not told; undefined: those of all devices are. */
+  readonly devices: readonly string[] | undefined
   heard(event: LoggedEvent): void
 }
 
@@ -29,6 +31,8 @@ export interface TransientEvent {
 }
 
 const turnEvents = 256
+/** So many that whoever wants those of a device is found by the device, not asked about each. */
+const frameType = 'telemetry.frame'
 const passingBytes = 300
 
 interface Slot {
@@ -43,7 +47,8 @@ interface Slot {
  */
 export class EventLog {
   readonly #deps: EventLogDeps
-  readonly #listeners = new Map<EventType, Set<Listener>>()
+  /** By what they want to be told of: a type of event, or the frames of a device. */
+  readonly #listeners = new Map<string, Set<Listener>>()
   readonly #waiting: Slot[] = []
   #released: number
 
@@ -85,14 +90,18 @@ export class EventLog {
   }
 
   listen(listener: Listener): void {
-    for (const type of listener.types) {
-      const listeners = this.#listeners.get(type) ?? new Set()
-      this.#listeners.set(type, listeners.add(listener))
+    for (const topic of topicsOf(listener)) {
+      const listeners = this.#listeners.get(topic) ?? new Set()
+      this.#listeners.set(topic, listeners.add(listener))
     }
   }
 
   unlisten(listener: Listener): void {
-    for (const type of listener.types) this.#listeners.get(type)?.delete(listener)
+    for (const topic of topicsOf(listener)) {
+      const listeners = this.#listeners.get(topic)
+      listeners?.delete(listener)
+      if (listeners?.size === 0) this.#listeners.delete(topic)
+    }
   }
 
   /** So much at once that a subscriber that keeps up is never overrun; the rest in later turns. */
@@ -110,8 +119,21 @@ export class EventLog {
     this.#released = event.seq
     // What an event says is kept for those who hear it now, and worked out anew for those who come later.
     if (event instanceof PassingEvent) this.#deps.ring.push(event.anew())
-    for (const listener of this.#listeners.get(event.type) ?? []) listener.heard(event)
+    this.#tell(event.type, event)
+    if (event.type === frameType) this.#tell(framesOf(event.subject!), event)
   }
+
+  #tell(topic: string, event: LoggedEvent): void {
+    for (const listener of this.#listeners.get(topic) ?? []) listener.heard(event)
+  }
+}
+
+function topicsOf({ types, devices }: Listener): string[] {
+  return types.flatMap((type) => (type === frameType && devices ? devices.map(framesOf) : [type]))
+}
+
+function framesOf(device: string): string {
+  return `${frameType} ${device}`
 }
 
 export function idOf(seq: number): string {

@@ -61,8 +61,8 @@ export async function createEvents(options: EventsOptions): Promise<Events> {
     publish: (ctx, event) => log.publish(ctx, event),
     emit: (event) => log.emit(event),
     async stream(principal, input, signal) {
-      const { types, matches, after } = await readStreamStart(history, log, principal, input)
-      return subscribe(log, history, { types, matches, after, signal })
+      const start = await readStreamStart(history, log, principal, input)
+      return subscribe(log, history, { ...start, signal })
     },
     start: loop.start,
     async stop() {

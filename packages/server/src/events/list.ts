@@ -22,7 +22,7 @@ export async function listEvents(
   input: Input<'events.list'>,
 ): Promise<Output<'events.list'>> {
   const types = readTopics(input.types, ctx.principal, 'types')
-  const matches = readFilters(input.filters, 'filters')
+  const { matches } = readFilters(input.filters, 'filters')
   const limit = input.limit ?? 100
   const upTo = log.released
   const events: Output<'events.list'>['events'] = []

@@ -2,6 +2,7 @@ import type { EventType } from '@nexus/contract'
 import type { Matches } from '../core/filter.ts'
 import type { Listener } from './event-log.ts'
 import type { LoggedEvent } from './ports.ts'
+import type { Wanted } from './shown.ts'
 
 const waitingMax = 1000
 /** From here on an event of a device that still waits gives way to the next one of its kind; more than comes in one turn. */
@@ -11,6 +12,7 @@ const takenMax = 256
 /** What was heard and not yet taken: at most a thousand events. */
 export class Queue implements Listener {
   readonly types: readonly EventType[]
+  readonly devices: readonly string[] | undefined
   readonly #matches: Matches
   #events: (LoggedEvent | undefined)[] = []
   /** Without those that gave way, whose places are empty. */
@@ -22,8 +24,9 @@ export class Queue implements Listener {
   /** Not while older events are replayed: what would give way then can be replayed as well. */
   coalesces = false
 
-  constructor(types: readonly EventType[], matches: Matches) {
+  constructor({ types, devices, matches }: Wanted & Pick<Listener, 'types'>) {
     this.types = types
+    this.devices = devices
     this.#matches = matches
   }
 

@@ -1,7 +1,7 @@
 import type { Event } from '@nexus/contract'
 import { toIso } from '../core/clock.ts'
 import { invalid } from '../core/failure.ts'
-import { compileFilter, type Matches } from '../core/filter.ts'
+import { compileFilter, type Matches, textsRequired } from '../core/filter.ts'
 import { idOf } from './event-log.ts'
 import type { LoggedEvent } from './ports.ts'
 
@@ -31,10 +31,17 @@ export function readCursor(id: string, field: string): number {
   return seq
 }
 
+export interface Wanted {
+  matches: Matches
+  /** What matches is of one of these devices; undefined: that is not said. */
+  devices: readonly string[] | undefined
+}
+
 /** Reads a filter, or its JSON text; none matches everything. */
-export function readFilters(given: string | object | undefined, field: string): Matches {
-  if (given === undefined) return () => true
-  return compileFilter(typeof given === 'string' ? parsed(given, field) : given, field)
+export function readFilters(given: string | object | undefined, field: string): Wanted {
+  if (given === undefined) return { matches: () => true, devices: undefined }
+  const filter = typeof given === 'string' ? parsed(given, field) : given
+  return { matches: compileFilter(filter, field), devices: textsRequired(filter as object, 'device_id') }
 }
 
 function parsed(text: string, field: string): unknown {

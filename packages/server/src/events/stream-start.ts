@@ -1,10 +1,9 @@
 import type { EventType } from '@nexus/contract'
 import type { Principal } from '../core/context.ts'
 import { invalid } from '../core/failure.ts'
-import type { Matches } from '../core/filter.ts'
 import type { EventLog } from './event-log.ts'
 import type { History } from './history.ts'
-import { readCursor, readFilters } from './shown.ts'
+import { readCursor, readFilters, type Wanted } from './shown.ts'
 import { readTopics } from './topics.ts'
 
 /** What a subscriber asks for, as in the query of a stream. */
@@ -18,9 +17,9 @@ export interface StreamInput {
   since?: string
 }
 
-export interface StreamStart {
+export interface StreamStart extends Wanted {
   types: EventType[]
-  matches: Matches
+  /** The number of the last event that was seen; undefined: from now on. */
   after: number | undefined
 }
 
@@ -31,11 +30,10 @@ export async function readStreamStart(
   input: StreamInput,
 ): Promise<StreamStart> {
   const types = readTopics(input.event_types, principal, 'event_types')
-  const matches = readFilters(input.filters, 'filters')
-  if (input.last_event_id !== undefined)
-    return { types, matches, after: readCursor(input.last_event_id, 'last_event_id') }
-  if (input.since === undefined) return { types, matches, after: undefined }
+  const wanted = { types, ...readFilters(input.filters, 'filters') }
+  if (input.last_event_id !== undefined) return { ...wanted, after: readCursor(input.last_event_id, 'last_event_id') }
+  if (input.since === undefined) return { ...wanted, after: undefined }
   const since = Date.parse(input.since)
   if (Number.isNaN(since)) throw invalid('since', 'is no instant: expected a date, a time and an offset')
-  return { types, matches, after: (await history.before(since)) ?? log.released }
+  return { ...wanted, after: (await history.before(since)) ?? log.released }
 }

@@ -121,6 +121,16 @@ test('filters, types and an instant narrow a stream, replayed and live', async (
   deepEqual(subjects(await read(room, { since: new Date(room.clock.at).toISOString() }, count(2))), ['d1', 'c'])
 })
 
+test('who wants frames of some devices is told of theirs alone, and of whatever else says it is of them', async (t) => {
+  const room = await openEventsRoom(t)
+  const reading = read(room, { filters: { device_id: ['d1', 'd3'] } }, count(4))
+  await endOfTick()
+  for (const device of ['d1', 'd2', 'd3']) room.emit(device)
+  for (const device_id of ['d2', 'd3']) await room.publish('c', { device_id })
+  room.emit('d1')
+  deepEqual(subjects(await reading), ['d1', 'd3', 'c', 'd1'])
+})
+
 test('a cursor before what is still there is told so first, whether it was trimmed, dropped or from before a restart', async (t) => {
   const file = join(testFolder(t), 'state.db')
   const room = await openEventsRoom(t, { file, frames: { max: 9, bytesMax: 900, keepMs: 600_000 }, keepMax: 2 })

@@ -1,16 +1,12 @@
 import type { EventType } from '@nexus/contract'
-import type { Matches } from '../core/filter.ts'
 import type { EventLog } from './event-log.ts'
 import type { History } from './history.ts'
 import type { LoggedEvent } from './ports.ts'
 import { Queue } from './queue.ts'
 import { earliest } from './shown.ts'
+import type { StreamStart } from './stream-start.ts'
 
-export interface SubscriptionOptions {
-  types: readonly EventType[]
-  matches: Matches
-  /** The number of the last event that was seen; undefined: from now on. */
-  after: number | undefined
+export interface SubscriptionOptions extends StreamStart {
   signal: AbortSignal
 }
 
@@ -37,19 +33,16 @@ const pageSize = 500
  * frames give way to newer ones of their device, everything else ends it with `overflow`, to be resumed from the last
  * event that was read.
  */
-export async function subscribe(
-  log: EventLog,
-  history: History,
-  { types, matches, after, signal }: SubscriptionOptions,
-): Promise<Subscription> {
-  const queue = new Queue(types, matches)
+export async function subscribe(log: EventLog, history: History, options: SubscriptionOptions): Promise<Subscription> {
+  const { types, after, signal } = options
+  const queue = new Queue(options)
   const leave = () => {
     log.unlisten(queue)
     queue.wake()
   }
   signal.addEventListener('abort', leave, { once: true })
   const reading = {
-    [Symbol.asyncIterator]: () => read(log, history, queue, { types, matches, after, signal }),
+    [Symbol.asyncIterator]: () => read(log, history, queue, options),
     position: () => (queue.isAwaited ? log.released : undefined),
   }
   if (after === undefined) {

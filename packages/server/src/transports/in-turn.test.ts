@@ -1,4 +1,5 @@
 import { equal, ok } from 'node:assert/strict'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { json, startTestNexus } from '../testing/nexus.ts'
@@ -53,3 +54,33 @@ test('a client that asks for much and reads nothing has one answer in the making
   const asked = await questions()
   ok(asked - before <= 20 + 2, `the store was asked ${asked - before} times`)
 })
+
+test('what a client sends behind a stream that never ends is left unread, however much it is', async (t) => {
+  const nexus = await startTestNexus(t)
+  const connection = await RawConnection.open(nexus.url)
+  t.after(() => connection.socket.destroy())
+  const auth = `Host: nexus\r\nAuthorization: Bearer ${nexus.key}\r\n`
+  await connection.send(`GET /v1/events/stream HTTP/1.1\r\n${auth}\r\n`)
+  equal((await connection.answer())?.status, 200)
+  let begun = 0
+  const count = () => void begun++
+  subscribe('http.server.request.start', count)
+  t.after(() => unsubscribe('http.server.request.start', count))
+  connection.socket.write(largeRequest(auth).repeat(10_000))
+  // Others are answered meanwhile, and time enough passes for thousands.
+  for (let i = 0; i < 50; i++) equal((await nexus.request('/healthz')).status, 200)
+  ok(begun - 50 < 50, `${begun - 50} requests were read`)
+})
+
+test('whatever a client sends in one go is read to its end', async (t) => {
+  const nexus = await startTestNexus(t)
+  const connection = await RawConnection.open(nexus.url)
+  t.after(() => connection.socket.destroy())
+  connection.socket.write(largeRequest('Host: nexus\r\n').repeat(300))
+  for (let i = 0; i < 300; i++) equal((await connection.answer())?.status, 200)
+})
+
+/** So large that few of them are read at a time. */
+function largeRequest(headers: string): string {
+  return `GET /healthz HTTP/1.1\r\n${headers}X-Padding: ${'x'.repeat(8000)}\r\n\r\n`
+}

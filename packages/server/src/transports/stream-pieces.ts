@@ -2,18 +2,16 @@ import { idOf, type LoggedEvent, type StreamItem } from '../events/index.ts'
 
 /** How a transport writes what a stream brings. */
 export interface StreamRendering {
-  event(event: LoggedEvent): Buffer
+  events(events: readonly LoggedEvent[]): Iterable<Buffer>
   /** What the stream says of itself. */
   notice(type: 'stream.gap' | 'stream.overflow', data: object): Buffer
 }
 
-const pieceBytes = 64 * 1024
-
 /** What a stream brings, as bytes to be written one after the other. */
-export function streamPieces(item: StreamItem, { event, notice }: StreamRendering): Iterable<Buffer> {
+export function streamPieces(item: StreamItem, { events, notice }: StreamRendering): Iterable<Buffer> {
   switch (item.kind) {
     case 'events':
-      return joined(item.events, event)
+      return events(item.events)
     case 'gap':
       return [notice('stream.gap', { requested: idOf(item.requested), first_available: idOf(item.firstAvailable) })]
     case 'overflow':
@@ -21,19 +19,4 @@ export function streamPieces(item: StreamItem, { event, notice }: StreamRenderin
     default:
       return item satisfies never
   }
-}
-
-/** Pieces of about 64 KiB: hundreds of small writes to a socket cost more than what is in them. */
-function* joined(events: readonly LoggedEvent[], render: (event: LoggedEvent) => Buffer): Generator<Buffer> {
-  let [piece, bytes]: [Buffer[], number] = [[], 0]
-  for (const event of events) {
-    const rendered = render(event)
-    piece.push(rendered)
-    bytes += rendered.length
-    if (bytes < pieceBytes) continue
-    yield Buffer.concat(piece)
-    ;[piece, bytes] = [[], 0]
-  }
-  // One alone stays the bytes that all receive.
-  if (piece.length > 0) yield piece.length === 1 ? piece[0]! : Buffer.concat(piece)
 }

@@ -8,6 +8,7 @@ import { admitConnection, type Presented } from '../admit.ts'
 import { bearerOf } from '../call.ts'
 import { ConnectionLimit } from '../connection-limit.ts'
 import { coerceQuery } from '../http/input.ts'
+import { createJoin } from '../join.ts'
 import { createKeyWatch } from '../key-watch.ts'
 import type { TransportDeps } from '../ports.ts'
 import { streamPieces } from '../stream-pieces.ts'
@@ -21,7 +22,7 @@ const unsentBytesMax = 1024 * 1024
 /** How long nothing may be read before the connection is cut. */
 const unreadMs = 30_000
 
-const rendering = { event: renderEvent, notice: renderNotice }
+const rendering = { events: createJoin(renderEvent), notice: renderNotice }
 
 const validate = validator(eventsStream.input, `query of ${eventsStream.id}`)
 

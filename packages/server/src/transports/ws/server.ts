@@ -105,7 +105,7 @@ const heads = new WeakMap<IncomingMessage, string[]>()
 
 async function receive(lobby: Lobby, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
   const { deps, server } = lobby
-  socket.on('error', () => socket.destroy())
+  socket.on('error', destroyed)
   const fault = headFault(request)
   if (fault) return refuseUpgrade(deps, fault, socket, request)
   const { headers } = request
@@ -119,6 +119,11 @@ async function receive(lobby: Lobby, request: IncomingMessage, socket: Duplex, h
     if (ws) reject(deps, ws, admitted, call.id)
   } else if (ws) open(lobby, ws, socket, { ...admitted, traceId: traceOf(deps, admitted, call) })
   else admitted.leave()
+}
+
+/** Apart, so that it doesn't keep alive what `receive` knew for as long as the connection lasts. */
+function destroyed(this: Duplex): void {
+  this.destroy()
 }
 
 async function admit({ deps, limit }: Lobby, call: Call, url: string, reply: HeaderSink): Promise<Admitted | Failure> {

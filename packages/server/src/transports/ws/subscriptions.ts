@@ -3,9 +3,12 @@ import type { Principal } from '../../core/context.ts'
 import { fail, invalid } from '../../core/failure.ts'
 import { authorise } from '../../core/invoke.ts'
 import { type Events, idOf, type StreamInput, type Subscription } from '../../events/index.ts'
+import { createJoin } from '../join.ts'
 import { type StreamRendering, streamPieces } from '../stream-pieces.ts'
 import type { Outbox } from './outbox.ts'
 import { eventFrame, noticeFrame } from './render.ts'
+
+const joinFrames = createJoin(eventFrame)
 
 export interface SubscriptionsDeps {
   events: Pick<Events, 'stream'>
@@ -85,7 +88,7 @@ export class Subscriptions {
   async #run(id: string, stream: Subscription, { ended: { signal } }: Open): Promise<void> {
     const { outbox, now, onBug } = this.#deps
     const rendering: StreamRendering = {
-      event: (event) => eventFrame(event, id),
+      events: (events) => joinFrames(events, id),
       notice: (type, payload) => noticeFrame({ type, payload, subscription_id: id }, now()),
     }
     try {

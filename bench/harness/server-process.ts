@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { openSync } from 'node:fs'
+import { openSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -23,8 +23,8 @@ process.once('exit', () => {
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 
-/** Starts a server; what it prints goes to `logFile`. Ends, as `stop` does, this one process and no other. */
-export function startProcess(launch: Launch, logFile: string): ServerProcess {
+/** Starts a server; what it prints goes to `logFile`. */
+function startProcess(launch: Launch, logFile: string): ServerProcess {
   const log = openSync(logFile, 'a')
   const child = spawn(launch.command, launch.args, {
     stdio: ['ignore', log, log],
@@ -41,8 +41,19 @@ export function startProcess(launch: Launch, logFile: string): ServerProcess {
   return { pid: child.pid!, hasExited: () => !running.has(child), stop }
 }
 
-/** Resolves once a GET to the server answers 2xx. */
-export async function untilOk(server: ServerProcess, url: string, withinMs = 60_000): Promise<void> {
+/** The same, resolved once a GET to `url` answers 2xx; what the server said goes with the error when it does not. */
+export async function startUntilOk(name: string, launch: Launch, url: string, logFile: string): Promise<ServerProcess> {
+  const server = startProcess(launch, logFile)
+  try {
+    await untilOk(server, url)
+    return server
+  } catch (cause) {
+    await server.stop()
+    throw new Error(`${name} did not start; it said:\n${readFileSync(logFile, 'utf8').slice(-2000)}`, { cause })
+  }
+}
+
+async function untilOk(server: ServerProcess, url: string, withinMs = 60_000): Promise<void> {
   const deadline = Date.now() + withinMs
   for (;;) {
     const answer = await fetch(url).catch(() => undefined)

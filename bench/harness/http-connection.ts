@@ -6,7 +6,7 @@ export interface HttpAnswer {
   body: Buffer
 }
 
-/** One keep-alive connection with one request at a time; no more HTTP than the three servers speak. */
+/** One keep-alive connection with one request at a time; no more HTTP than the servers under test speak. */
 export interface HttpConnection {
   request(method: string, path: string, headers: Readonly<Record<string, string>>, body?: Buffer): Promise<HttpAnswer>
   close(): void
