@@ -7,11 +7,16 @@ export interface Idle {
   heapBytesEach: number
 }
 
-/** What a connection takes that is subscribed, to one device that says nothing: what memory grew by as nine tenths of them came. */
-export async function measureIdle(server: Server, connections: number): Promise<Idle> {
-  const subscriptions = Array.from({ length: connections }, (_, index) =>
-    server.peer.subscription(server.headers, `idle-${index}`),
-  )
+/** `connected` has asked for nothing; `subscribed` to one device that says nothing. */
+export const idleKinds = ['connected', 'subscribed'] as const
+export type IdleKind = (typeof idleKinds)[number]
+
+/** What an idle connection takes: what memory grew by as nine tenths of them came. */
+export async function measureIdle(server: Server, connections: number, kind: IdleKind): Promise<Idle> {
+  const subscriptions = Array.from({ length: connections }, (_, index) => {
+    const whole = server.peer.subscription(server.headers, `idle-${index}`)
+    return kind === 'subscribed' ? whole : { steps: whole.steps.slice(0, 1), keepAlive: undefined }
+  })
   // What the first tenth brings with it, such as compiled code, is no connection's.
   const tenth = Math.ceil(connections / 10)
   const first = await openReaders(server.port, subscriptions.slice(0, tenth))

@@ -1,6 +1,7 @@
 import { machineText } from '../harness/machine.ts'
 import { verdictTable } from '../harness/verdict.ts'
 import { type Hostile, type Scenario, scenarios, scenarioTitles } from './hostile.ts'
+import { idleKinds } from './idle-connections.ts'
 import type { PeerName } from './peers/peer.ts'
 import { casesOf, type Results } from './results.ts'
 import { medianOf, titleOf, verdictsOf } from './targets.ts'
@@ -41,12 +42,12 @@ function fanOutRows(results: Results, names: PeerName[]): string[] {
 function idleRows({ idle, settings }: Results, names: PeerName[]): string[] {
   if (Object.keys(idle).length === 0) return []
   const kib = (bytes = Number.NaN) => (bytes / 1024).toFixed(1)
-  return [
-    row(`KiB for each of ${whole(settings.idle)} idle connections (of them on the heap)`, names, (name) => {
-      const found = idle[name]
+  return idleKinds.map((kind) =>
+    row(`KiB for each of ${whole(settings.idle)} idle connections, ${kind} (of them on the heap)`, names, (name) => {
+      const found = idle[name]?.[kind]
       return `${kib(found?.rssBytesEach)} (${kib(found?.heapBytesEach)})`
     }),
-  ]
+  )
 }
 
 function hostileTable({ hostile, settings }: Results): string[] {

@@ -1,7 +1,7 @@
 import { type Machine, thisMachine } from '../harness/machine.ts'
 import type { FanOut } from './fan-out.ts'
 import type { Hostile, Scenario } from './hostile.ts'
-import type { Idle } from './idle-connections.ts'
+import type { Idle, IdleKind } from './idle-connections.ts'
 import type { BenchOptions } from './options.ts'
 import type { PeerName } from './peers/peer.ts'
 
@@ -22,7 +22,7 @@ export interface Results {
   }
   systems: { name: PeerName; version: string; description: string }[]
   fanOut: Partial<Record<PeerName, FanOut[]>>
-  idle: Partial<Record<PeerName, Idle>>
+  idle: Partial<Record<PeerName, Partial<Record<IdleKind, Idle>>>>
   hostile: Partial<Record<PeerName, Partial<Record<Scenario, Hostile>>>>
 }
 

@@ -5,7 +5,7 @@ import { pinLoad } from '../harness/pinning.ts'
 import { writeDocs, writeResults } from '../harness/publish.ts'
 import { measureFanOut } from './fan-out.ts'
 import { measureHostile, scenarios } from './hostile.ts'
-import { measureIdle } from './idle-connections.ts'
+import { idleKinds, measureIdle } from './idle-connections.ts'
 import { type BenchOptions, benchOptions } from './options.ts'
 import type { Peer, Server } from './peers/peer.ts'
 import { startServer } from './peers/start-server.ts'
@@ -58,11 +58,15 @@ async function fanOuts({ options, results, within }: Run): Promise<void> {
 
 async function idle({ options, results, within }: Run): Promise<void> {
   for (const peer of options.peers) {
-    await within(peer, async (server) => {
-      const found = await measureIdle(server, options.idle)
-      results.idle[peer.name] = found
-      say(`idle ${peer.name}: ${Math.round(found.rssBytesEach)} bytes a connection`)
-    })
+    const found: Results['idle'][typeof peer.name] = {}
+    results.idle[peer.name] = found
+    for (const kind of idleKinds) {
+      await within(peer, async (server) => {
+        const one = await measureIdle(server, options.idle, kind)
+        found[kind] = one
+        say(`${kind} ${peer.name}: ${Math.round(one.rssBytesEach)} bytes a connection`)
+      })
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import { median } from '../harness/statistics.ts'
 import { atLeast, atMost, type Verdict } from '../harness/verdict.ts'
 import type { FanOut } from './fan-out.ts'
+import { idleKinds } from './idle-connections.ts'
 import type { PeerName } from './peers/peer.ts'
 import { type Case, casesOf, type Results } from './results.ts'
 
@@ -10,18 +11,20 @@ export function verdictsOf(results: Results): Verdict[] {
     const rate = (name: PeerName) => medianOf(results, name, one, 'deliveriesPerSecond')
     return atLeast(`${titleOf(one)}, ${nexus}: at least ${bound} × ${peer}`, rate(nexus) / rate(peer), bound)
   }
-  const smaller = (nexus: PeerName, peer: PeerName, bound: number) => {
-    const bytes = (name: PeerName) => results.idle[name]?.rssBytesEach ?? Number.NaN
-    return atMost(`bytes an idle connection, ${nexus}: at most ${bound} × ${peer}`, bytes(nexus) / bytes(peer), bound)
-  }
+  const smaller = (nexus: PeerName, peer: PeerName, bound: number) =>
+    idleKinds.map((kind) => {
+      const bytes = (name: PeerName) => results.idle[name]?.[kind]?.rssBytesEach ?? Number.NaN
+      const title = `bytes an idle connection, ${kind}, ${nexus}: at most ${bound} × ${peer}`
+      return atMost(title, bytes(nexus) / bytes(peer), bound)
+    })
   return [
     ...casesOf(results.settings).flatMap((one) => [
       faster(one, 'nexus-websocket', 'bare-ws', 0.9),
       faster(one, 'nexus-websocket', 'socket.io', 1.2),
       faster(one, 'nexus-sse', 'bare-sse', 0.7),
     ]),
-    smaller('nexus-websocket', 'bare-ws', 1.5),
-    smaller('nexus-sse', 'bare-sse', 1.5),
+    ...smaller('nexus-websocket', 'bare-ws', 1.5),
+    ...smaller('nexus-sse', 'bare-sse', 1.5),
   ].filter(({ ratio }) => !Number.isNaN(ratio))
 }
 

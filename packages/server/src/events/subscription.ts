@@ -16,15 +16,6 @@ export type StreamItem =
   | { kind: 'gap'; requested: number; firstAvailable: number }
   | { kind: 'overflow' }
 
-export interface Subscription extends AsyncIterable<StreamItem> {
-  /** Where it begins: who comes back with this has missed nothing. */
-  readonly cursor: number
-  /** Whether a cursor was given, and everything after it is there. */
-  readonly recovered: boolean
-  /** The number up to which everything has been taken by the reader; undefined while something waits for it. */
-  position(): number | undefined
-}
-
 const pageSize = 500
 
 /**
@@ -34,36 +25,81 @@ const pageSize = 500
  * event that was read.
  */
 export async function subscribe(log: EventLog, history: History, options: SubscriptionOptions): Promise<Subscription> {
-  const { types, after, signal } = options
-  const queue = new Queue(options)
-  const leave = () => {
-    log.unlisten(queue)
-    queue.wake()
-  }
-  signal.addEventListener('abort', leave, { once: true })
-  const reading = {
-    [Symbol.asyncIterator]: () => read(log, history, queue, options),
-    position: () => (queue.isAwaited ? log.released : undefined),
-  }
-  if (after === undefined) {
-    if (!signal.aborted) log.listen(queue)
-    return { ...reading, cursor: log.released, recovered: false }
-  }
+  const { types, after } = options
+  if (after === undefined) return new Subscription(log, history, options, { cursor: log.released, recovered: false })
   const gone = after === earliest ? after : await history.goneUpTo(types)
-  return { ...reading, cursor: Math.max(after, 0), recovered: gone <= after && after <= log.released }
+  const recovered = gone <= after && after <= log.released
+  return new Subscription(log, history, options, { cursor: Math.max(after, 0), recovered })
 }
 
-async function* read(
-  log: EventLog,
-  history: History,
-  queue: Queue,
-  { after, ...options }: SubscriptionOptions,
-): AsyncGenerator<StreamItem> {
-  try {
-    if (after !== undefined) yield* catchUp(log, history, queue, { ...options, after })
-    yield* follow(queue, options.signal)
-  } finally {
-    log.unlisten(queue)
+/** An iterator by hand, for there are many: nested generators would take a kilobyte each. */
+export class Subscription implements AsyncIterable<StreamItem>, AsyncIterator<StreamItem, undefined> {
+  /** Where it begins: who comes back with this has missed nothing. */
+  readonly cursor: number
+  /** Whether a cursor was given, and everything after it is there. */
+  readonly recovered: boolean
+  readonly #log: EventLog
+  readonly #queue: Queue
+  readonly #signal: AbortSignal
+  #past: AsyncGenerator<StreamItem> | undefined
+  #isOver = false
+
+  constructor(
+    log: EventLog,
+    history: History,
+    { after, ...options }: SubscriptionOptions,
+    { cursor, recovered }: Pick<Subscription, 'cursor' | 'recovered'>,
+  ) {
+    this.cursor = cursor
+    this.recovered = recovered
+    this.#log = log
+    this.#queue = new Queue(options)
+    this.#signal = options.signal
+    if (this.#signal.aborted) return
+    this.#signal.addEventListener('abort', () => this.#leave(), { once: true })
+    if (after === undefined) log.listen(this.#queue)
+    else this.#past = catchUp(log, history, this.#queue, { ...options, after })
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  /** The number up to which everything has been taken by the reader; undefined while something waits for it. */
+  position(): number | undefined {
+    return this.#queue.isAwaited ? this.#log.released : undefined
+  }
+
+  async next(): Promise<IteratorResult<StreamItem, undefined>> {
+    if (this.#past) {
+      const item = await this.#past.next()
+      if (!item.done) return item
+      this.#past = undefined
+    }
+    this.#queue.coalesces = true
+    while (!this.#isOver && !this.#signal.aborted) {
+      const events = this.#queue.take()
+      if (events.length > 0) return { done: false, value: { kind: 'events', events } }
+      if (this.#queue.overflowed) {
+        this.#isOver = true
+        return { done: false, value: { kind: 'overflow' } }
+      }
+      await this.#queue.filled()
+    }
+    return this.return()
+  }
+
+  /** Whoever reads no more says so, or aborts the signal. */
+  async return(): Promise<IteratorResult<StreamItem, undefined>> {
+    this.#leave()
+    await this.#past?.return(undefined)
+    return { done: true, value: undefined }
+  }
+
+  #leave(): void {
+    this.#isOver = true
+    this.#log.unlisten(this.#queue)
+    this.#queue.wake()
   }
 }
 
@@ -90,18 +126,6 @@ async function* catchUp(
       if (wanted.kind !== 'events' || wanted.events.length > 0) yield wanted
     }
     from = queue.overflowed ? upTo : undefined
-  }
-}
-
-async function* follow(queue: Queue, signal: AbortSignal): AsyncGenerator<StreamItem> {
-  queue.coalesces = true
-  while (!signal.aborted) {
-    const events = queue.take()
-    if (events.length > 0) yield { kind: 'events', events }
-    else if (queue.overflowed) {
-      yield { kind: 'overflow' }
-      return
-    } else await queue.filled()
   }
 }
 

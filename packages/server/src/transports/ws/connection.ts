@@ -17,7 +17,7 @@ import type { TransportDeps } from '../ports.ts'
 import { readEnvelope, readMessage } from './incoming.ts'
 import { invokeOperation } from './invoke-operation.ts'
 import { MessageRate } from './message-rate.ts'
-import { Outbox } from './outbox.ts'
+import { Outbox, type OutboxOwner } from './outbox.ts'
 import { errorPayload } from './outgoing.ts'
 import { Subscriptions } from './subscriptions.ts'
 
@@ -35,17 +35,23 @@ interface Call {
   requestId: string
 }
 
+/** How a `WebSocket` finds its connection: listeners of its own would be five closures for each of many thousands. */
+const owner = Symbol('connection')
+type Owned = WebSocket & { [owner]: Connection }
+
 /** One WebSocket. States: open -> closing (nothing is said or done any more) -> closed. */
-export class Connection {
+export class Connection implements OutboxOwner {
   readonly #deps: TransportDeps
   readonly #ws: WebSocket
   readonly #credential: Credential
+  readonly #limited: boolean
   readonly #outbox: Outbox
-  readonly #subscriptions: Subscriptions
-  readonly #rate: MessageRate | undefined
+  #subscriptions: Subscriptions | undefined
+  #rate: MessageRate | undefined
   #calls = 0
   #refusedSubscriptions = 0
   #gone: AbortController | undefined
+  readonly socket: Duplex
   /** When the client was heard last, by `performance.now()`. */
   heardAt = performance.now()
 
@@ -53,30 +59,31 @@ export class Connection {
     this.#deps = deps
     this.#ws = ws
     this.#credential = credential
-    this.#outbox = new Outbox({
-      socket,
-      now: deps.now,
-      isOpen: () => ws.readyState === ws.OPEN,
-      onSlow: () => this.close(1008, 'slow_reader'),
-    })
-    this.#subscriptions = new Subscriptions({
-      events: deps.events,
-      outbox: this.#outbox,
-      now: deps.now,
-      onBug: (cause) => this.#fail(cause),
-    })
-    this.#rate = limited ? new MessageRate(performance.now()) : undefined
-    ws.on('message', (data, isBinary) => this.#heard(data as Buffer, isBinary))
-    ws.on('pong', this.#alive).on('ping', this.#alive)
-    ws.on('close', () => this.#end())
+    this.#limited = limited
+    this.socket = socket
+    this.#outbox = new Outbox(this)
+    ;(ws as Owned)[owner] = this
+    ws.on('message', onMessage).on('pong', onAlive).on('ping', onAlive).on('close', onClose)
     // What the client did wrong is told by the close code.
-    ws.on('error', () => {})
+    ws.on('error', ignored)
+  }
+
+  now(): number {
+    return this.#deps.now()
+  }
+
+  get isOpen(): boolean {
+    return this.#ws.readyState === this.#ws.OPEN
+  }
+
+  onSlow(): void {
+    this.close(1008, 'slow_reader')
   }
 
   /** Asks for a sign of life. */
   ping(): void {
     this.#ws.ping()
-    this.#subscriptions.tellCursors()
+    this.#subscriptions?.tellCursors()
   }
 
   /** The key is no longer valid, or permits less than it did. */
@@ -86,32 +93,35 @@ export class Connection {
 
   /** Says why, if there is a word for it, and goodbye; nothing, once it is closing. What is under way is given up. */
   close(code: CloseCode, reason: string, type?: 'stream.expired' | 'stream.shutdown'): void {
-    if (this.#ws.readyState !== this.#ws.OPEN) return
+    if (!this.isOpen) return
     if (type) this.#outbox.notify({ type, payload: { reason } })
     this.#ws.close(code, reason)
-    this.#end()
+    // Of a flood nothing more is read, not even the answer to the goodbye.
+    if (code === 4001) this.#ws.pause()
+    this.end()
   }
 
-  readonly #alive = (): void => {
-    this.heardAt = performance.now()
-  }
-
-  #end(): void {
-    this.#subscriptions.endAll()
+  /** Gives up what is under way. */
+  end(): void {
+    this.#subscriptions?.endAll()
     this.#gone?.abort(callerGone())
   }
 
-  #heard(data: Buffer, isBinary: boolean): void {
-    this.#alive()
-    if (this.#ws.readyState !== this.#ws.OPEN) return
+  heard(data: Buffer, isBinary: boolean): void {
+    if (!this.isOpen) return
     const envelope = isBinary ? undefined : this.#read(data)
     if (isBinary) this.close(1003, 'binary_message')
     if (!envelope) return
     const call = { id: envelope.id, requestId: requestIdOf(undefined) }
-    const rate = this.#rate?.take(this.heardAt) ?? 'taken'
+    const rate = this.#limited ? this.#takeMessage() : 'taken'
     if (rate === 'exceeded') this.close(4001, 'too_many_messages')
     else if (rate === 'refused') this.#refuse(call, tooManyMessages())
     else this.#serve(call, envelope).catch((cause) => this.#refuse(call, cause))
+  }
+
+  #takeMessage() {
+    this.#rate ??= new MessageRate(this.heardAt)
+    return this.#rate.take(this.heardAt)
   }
 
   #read(data: Buffer): ClientEnvelope | undefined {
@@ -142,7 +152,7 @@ export class Connection {
   async #subscribe(call: Call, envelope: ClientEnvelope): Promise<void> {
     try {
       const { payload } = readMessage(envelope)
-      const { begun, run } = await this.#subscriptions.begin(await this.#identify(), payload as Subscribe)
+      const { begun, run } = await this.#opened().begin(await this.#identify(), payload as Subscribe)
       this.#outbox.answer(call.id, { type: 'subscribed', payload: begun })
       run()
     } catch (cause) {
@@ -154,8 +164,18 @@ export class Connection {
     }
   }
 
+  #opened(): Subscriptions {
+    this.#subscriptions ??= new Subscriptions({
+      events: this.#deps.events,
+      outbox: this.#outbox,
+      now: this.#deps.now,
+      onBug: (cause) => this.#fail(cause),
+    })
+    return this.#subscriptions
+  }
+
   #unsubscribe({ id }: Call, { subscription_id }: { subscription_id: string }): void {
-    if (!this.#subscriptions.end(subscription_id))
+    if (!this.#subscriptions?.end(subscription_id))
       throw fail('NOT_FOUND', { field: 'subscription_id', issue: 'names no subscription of this connection' })
     this.#outbox.answer(id, { type: 'unsubscribed', payload: { subscription_id } })
   }
@@ -198,6 +218,21 @@ export class Connection {
     this.#deps.onBug(cause, { requestId, method: 'WebSocket', url: websocketPath })
   }
 }
+
+function onMessage(this: WebSocket, data: unknown, isBinary: boolean): void {
+  onAlive.call(this)
+  ;(this as Owned)[owner].heard(data as Buffer, isBinary)
+}
+
+function onAlive(this: WebSocket): void {
+  ;(this as Owned)[owner].heardAt = performance.now()
+}
+
+function onClose(this: WebSocket): void {
+  ;(this as Owned)[owner].end()
+}
+
+function ignored(): void {}
 
 function tooManyMessages(): Failure {
   const { messagesPerSecond: limit, messagesBurst } = websocketLimits

@@ -8,7 +8,14 @@ const mebibyte = Buffer.alloc(1024 * 1024)
 function outbox() {
   const socket = new PassThrough({ highWaterMark: 16 })
   const state = { slow: 0, open: true }
-  const box = new Outbox({ socket, now: () => 0, isOpen: () => state.open, onSlow: () => state.slow++ })
+  const box = new Outbox({
+    socket,
+    now: () => 0,
+    get isOpen() {
+      return state.open
+    },
+    onSlow: () => state.slow++,
+  })
   return { socket, state, box }
 }
 

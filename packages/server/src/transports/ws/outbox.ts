@@ -9,48 +9,49 @@ const unsentBytesMax = 4 * 1024 * 1024
 /** How long it may take the client to read that mebibyte. */
 const drainMs = 30_000
 
-export interface OutboxOptions {
-  socket: Duplex
+/** Whose messages go out; an object that is there anyway, for there are many connections. */
+export interface OutboxOwner {
+  readonly socket: Duplex
   now(): number
   /** Whether data may be sent; no longer after a close frame (RFC 6455, 5.5.1). */
-  isOpen(): boolean
+  readonly isOpen: boolean
   /** The client doesn't read. */
   onSlow(): void
 }
 
 /** What goes out on a connection; once that is closing, nothing does. */
 export class Outbox {
-  readonly #options: OutboxOptions
+  readonly #owner: OutboxOwner
   #drained: Promise<void> | undefined
 
-  constructor(options: OutboxOptions) {
-    this.#options = options
+  constructor(owner: OutboxOwner) {
+    this.#owner = owner
   }
 
   /** Answers the message with this id, or with none. It is sent whatever waits, up to four mebibytes. */
   answer(id: string | undefined, message: OutgoingMessage): void {
-    this.#send(answer(id, message, this.#options.now()))
+    this.#send(answer(id, message, this.#owner.now()))
   }
 
   notify(message: OutgoingMessage): void {
-    this.#send(notice(message, this.#options.now()))
+    this.#send(notice(message, this.#owner.now()))
   }
 
   /** Whole frames, whatever waits: who has many of them asks `isFull` first. */
   write(frames: Buffer): void {
-    if (this.#options.isOpen()) this.#options.socket.write(frames)
+    if (this.#owner.isOpen) this.#owner.socket.write(frames)
   }
 
   /** Whether what is written next should wait until `drained`. */
   get isFull(): boolean {
-    return this.#options.isOpen() && this.#options.socket.writableLength > fullBytes
+    return this.#owner.isOpen && this.#owner.socket.writableLength > fullBytes
   }
 
   /** Resolves when the client has read everything, or the connection is over; who takes too long is told of. */
   drained(): Promise<void> {
     this.#drained ??= new Promise((resolve) => {
-      const { socket, onSlow } = this.#options
-      const slow = setTimeout(onSlow, drainMs)
+      const { socket } = this.#owner
+      const slow = setTimeout(() => this.#owner.onSlow(), drainMs)
       const done = () => {
         clearTimeout(slow)
         socket.off('drain', done).off('close', done)
@@ -63,7 +64,7 @@ export class Outbox {
   }
 
   #send(message: object): void {
-    if (this.#options.socket.writableLength > unsentBytesMax) this.#options.onSlow()
+    if (this.#owner.socket.writableLength > unsentBytesMax) this.#owner.onSlow()
     else this.write(textFrame(JSON.stringify(message)))
   }
 }

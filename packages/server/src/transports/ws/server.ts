@@ -152,14 +152,14 @@ interface Opened extends Admitted {
 
 function open(lobby: Lobby, ws: WebSocket, socket: Duplex, { principal, credential, leave, traceId }: Opened): void {
   const { deps, options, connections, keys } = lobby
-  ws.once('close', leave)
+  ws.on('close', leave)
   const connection = new Connection(deps, { ws, socket, credential, limited: options.messagesLimited })
   const unwatch = keys.watch(credential, principal, () => connection.expire())
   const isDevice = principal.deviceId !== null && holds(principal, 'telemetry:write')
   const detach = isDevice ? deps.devices.attach(principal.deviceId!, traceId) : undefined
   connections.add(connection, performance.now())
   deps.countConnection('websocket', 1)
-  ws.once('close', () => {
+  ws.on('close', () => {
     unwatch()
     detach?.()
     connections.remove(connection)

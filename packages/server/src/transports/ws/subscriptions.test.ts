@@ -9,7 +9,7 @@ import { Subscriptions } from './subscriptions.ts'
 test('a subscription for which nothing comes tells a newer cursor, once, and none while something waits', async (t) => {
   const room = await openEventsRoom(t)
   const socket = new PassThrough({ highWaterMark: 1 << 20 })
-  const outbox = new Outbox({ socket, now: () => 0, isOpen: () => true, onSlow: () => {} })
+  const outbox = new Outbox({ socket, now: () => 0, isOpen: true, onSlow: () => {} })
   const fail = (cause: unknown) => {
     throw cause
   }
