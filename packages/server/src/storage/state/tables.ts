@@ -8,6 +8,7 @@ export interface StateTables {
   sequences: SequencesTable
   idempotency: IdempotencyTable
   tickets: TicketsTable
+  work: WorkTable
   retention: RetentionTable
   devices: DevicesTable
   device_tags: DeviceTagsTable
@@ -100,4 +101,40 @@ export interface DeviceTagsTable {
   device_id: Fixed<string>
   key: Fixed<string>
   value: Fixed<string>
+}
+
+/** Leased work; `ready` and `due_at` follow from the rest, for the indexes. */
+export interface WorkTable {
+  id: Fixed<string>
+  kind: Fixed<string>
+  queue: Fixed<string>
+  priority: Fixed<number>
+  fair_key: Fixed<string>
+  ordering_key: Fixed<string | null>
+  retry_json: Fixed<string>
+  lease_ms: Fixed<number>
+  attempt_ms: Fixed<number | null>
+  start_by: Fixed<number | null>
+  created_at: Fixed<number>
+  trace_id: Fixed<string>
+  cause_id: Fixed<string | null>
+  seq: Fixed<number>
+  version: number
+  state: string
+  ready: number
+  turn: number
+  attempt: number
+  not_before: number | null
+  waiting_for_json: string | null
+  blocked: number
+  worker: string | null
+  lease_token: string | null
+  lease_expires_at: number | null
+  deadline: number | null
+  started_at: number | null
+  cancel_requested_at: number | null
+  cancel_by: number | null
+  ended_at: number | null
+  status_reason: string | null
+  due_at: number | null
 }

@@ -5,6 +5,7 @@ import { retention } from './0003-retention.ts'
 import { events } from './0004-events.ts'
 import { devices } from './0005-devices.ts'
 import { tickets } from './0006-tickets.ts'
+import { work } from './0007-work.ts'
 
 export const migrations: Migrations = {
   '0001-keys': keys,
@@ -13,4 +14,5 @@ export const migrations: Migrations = {
   '0004-events': events,
   '0005-devices': devices,
   '0006-tickets': tickets,
+  '0007-work': work,
 }

@@ -1,0 +1,25 @@
+import type { Tx } from '../core/context.ts'
+import type { WorkItem, WorkKind } from './item.ts'
+import type { WorkStore } from './ports.ts'
+import type { Waiters } from './waiters.ts'
+
+/** What happened to an item, told in the transaction in which it did. */
+export interface Change {
+  /** Undefined: it is new. */
+  before: WorkItem | undefined
+  after: WorkItem
+}
+
+/** What a room does about changes of its kind, such as events and records of its own; it shares their transaction. */
+export type OnChange = (tx: Tx, changes: readonly Change[], now: number) => Promise<void>
+
+export interface EngineDeps {
+  store: WorkStore
+  now(): number
+  /** In [0, 1). */
+  random(): number
+  waiters: Waiters
+  onChange: Readonly<Record<WorkKind, OnChange>>
+  /** Something is due at this instant, maybe earlier than anything before. */
+  onDue(at: number): void
+}

@@ -1,0 +1,88 @@
+import type { Tx } from '../core/context.ts'
+import { tell } from './commit.ts'
+import type { EngineDeps } from './engine.ts'
+import type { WaitingFor, WorkItem } from './item.ts'
+
+/** New work, as a room asks for it. */
+export type NewWork = Pick<
+  WorkItem,
+  | 'id'
+  | 'kind'
+  | 'queue'
+  | 'priority'
+  | 'fairKey'
+  | 'orderingKey'
+  | 'retry'
+  | 'leaseMs'
+  | 'attemptMs'
+  | 'startBy'
+  | 'notBefore'
+  | 'traceId'
+  | 'causeId'
+> & { waitingFor: WaitingFor | null }
+
+/**
+ * Adds work; it commits with the transaction, and whoever waits for it is woken then. Those of one key in a queue get their
+ * turns behind one another, and beside those of other keys.
+ */
+export async function enqueue(deps: EngineDeps, tx: Tx, asked: readonly NewWork[]): Promise<WorkItem[]> {
+  const now = deps.now()
+  const items: WorkItem[] = []
+  for (const group of Map.groupBy(asked, ({ kind, queue, fairKey }) => `${kind} ${queue} ${fairKey}`).values()) {
+    const [first] = group
+    const { lowest = 0, last = lowest - 1 } = await deps.store.turns(tx, first!, first!.fairKey)
+    let turn = Math.max(lowest, last + 1)
+    for (const work of group) items.push(itemOf(work, turn++, now))
+  }
+  await block(deps, tx, items)
+  await deps.store.insert(tx, items)
+  await tell(
+    deps,
+    tx,
+    items.map((after) => ({ before: undefined, after })),
+  )
+  return items
+}
+
+/** Marks those that others of their ordering key are before. */
+async function block(deps: EngineDeps, tx: Tx, items: WorkItem[]): Promise<void> {
+  const ordered = items.filter(({ orderingKey }) => orderingKey !== null)
+  const keyOf = ({ kind, queue, orderingKey }: WorkItem) => `${kind} ${queue} ${orderingKey}`
+  // In one order everywhere, so that two transactions never wait for each other.
+  const groups = [...Map.groupBy(ordered, keyOf)].sort(([a], [b]) => (a < b ? -1 : 1))
+  for (const [, group] of groups) {
+    await deps.store.lockOrder(tx, group[0]!)
+    const behind = await deps.store.hasLive(tx, group[0]!)
+    for (const [i, item] of group.entries()) item.blocked = behind || i > 0
+  }
+}
+
+const last = { seq: 0 }
+
+/** In the order of the clock, and of the calls within a millisecond. */
+function nextSeq(now: number): number {
+  last.seq = Math.max(last.seq + 1, now * 1000)
+  return last.seq
+}
+
+function itemOf(work: NewWork, turn: number, now: number): WorkItem {
+  return {
+    ...work,
+    createdAt: now,
+    seq: nextSeq(now),
+    version: 0,
+    state: 'pending',
+    turn,
+    attempt: 0,
+    blocked: false,
+    worker: null,
+    leaseToken: null,
+    leaseExpiresAt: null,
+    deadline: null,
+    startedAt: null,
+    cancelRequestedAt: null,
+    cancelBy: null,
+    endedAt: null,
+    statusReason: null,
+  }
+}

@@ -1,0 +1,74 @@
+import type { Tx } from '../core/context.ts'
+import type { Loop } from '../core/loop.ts'
+import { cancel } from './cancel.ts'
+import { type Claim, claim } from './claim.ts'
+import type { EngineDeps, OnChange } from './engine.ts'
+import { enqueue, type NewWork } from './enqueue.ts'
+import { hold } from './hold.ts'
+import type { WaitingFor, WorkItem, WorkKind } from './item.ts'
+import { lease } from './lease.ts'
+import type { WorkStore } from './ports.ts'
+import { type Report, type Reported, report } from './report.ts'
+import { createSweeper } from './sweeper.ts'
+import { Waiters } from './waiters.ts'
+
+export type { Claim } from './claim.ts'
+export type { Change, OnChange } from './engine.ts'
+export type { NewWork } from './enqueue.ts'
+export type {
+  AttemptFault,
+  EndState,
+  Priority,
+  RetryPolicy,
+  WaitingFor,
+  WorkItem,
+  WorkKind,
+  WorkState,
+} from './item.ts'
+export { dueAt, hasEnded, isReady, priorities } from './item.ts'
+export type { QueueName, WorkStore } from './ports.ts'
+export { leaseLost, type Report, type Reported } from './report.ts'
+
+export interface WorkOptions {
+  store: WorkStore
+  now(): number
+  /** In [0, 1). */
+  random?(): number
+  onChange: Readonly<Record<WorkKind, OnChange>>
+  onError(cause: unknown): void
+}
+
+/** The engine of leased work: each item is done by one worker at a time, as often as its policy says, and ends once. */
+export interface Work extends Loop {
+  /** See `enqueue`. */
+  enqueue(tx: Tx, work: readonly NewWork[]): Promise<WorkItem[]>
+  /** See `claim`. */
+  claim(tx: Tx, wanted: Claim): Promise<WorkItem[]>
+  /** See `lease`. */
+  lease(wanted: Claim, signal: AbortSignal): Promise<WorkItem[]>
+  /** See `report`. */
+  report(tx: Tx, reports: readonly Report[]): Promise<Reported[]>
+  /** See `cancel`. */
+  cancel(tx: Tx, ids: readonly string[]): Promise<WorkItem[]>
+  /** See `hold`. */
+  hold(tx: Tx, ids: readonly string[], waitingFor: WaitingFor | null): Promise<WorkItem[]>
+  /** Does everything that is due. */
+  sweep(): Promise<void>
+}
+
+export function createWork({ store, now, random = Math.random, onChange, onError }: WorkOptions): Work {
+  const shared = { store, now, random, onChange, waiters: new Waiters() }
+  const sweeper = createSweeper(shared, onError)
+  const deps: EngineDeps = { ...shared, onDue: sweeper.expect }
+  return {
+    enqueue: (tx, work) => enqueue(deps, tx, work),
+    claim: (tx, wanted) => claim(deps, tx, wanted),
+    lease: (wanted, signal) => lease(deps, wanted, signal),
+    report: (tx, reports) => report(deps, tx, reports),
+    cancel: (tx, ids) => cancel(deps, tx, ids),
+    hold: (tx, ids, waitingFor) => hold(deps, tx, ids, waitingFor),
+    sweep: sweeper.sweep,
+    start: sweeper.start,
+    stop: sweeper.stop,
+  }
+}

@@ -1,0 +1,233 @@
+import { deepEqual, equal } from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { Tx } from '../core/context.ts'
+import { createWorkStore, openState, type StateEngine } from '../storage/state/index.ts'
+import { enginesUnderTest } from '../storage/state/testing/engines-under-test.ts'
+import { within } from '../storage/state/transaction.ts'
+import { type Change, createWork, hasEnded, type NewWork, type Priority, type Report } from './index.ts'
+import { Reference } from './testing/reference.ts'
+
+const start = Date.parse('2026-05-01T12:00:00Z')
+
+type Op =
+  | { op: 'enqueue'; works: Asked[] }
+  | { op: 'claim'; queue: number; max: number }
+  | { op: 'report'; lease: number; kind: 'alive' | 'completed' | 'failed' | 'cancelled'; retryable: boolean }
+  | { op: 'cancel' | 'hold' | 'release'; item: number }
+  | { op: 'pass'; ms: number }
+  | { op: 'restart' }
+
+interface Asked {
+  queue: number
+  priority: Priority
+  fairKey: string
+  orderingKey: string | null
+  attemptsMax: number
+  attemptMs: number | null
+  startMs: number | null
+  delayMs: number | null
+  held: boolean
+}
+
+const asked: fc.Arbitrary<Asked> = fc.record({
+  queue: fc.nat(1),
+  priority: fc.constantFrom('low', 'normal', 'high', 'urgent'),
+  fairKey: fc.constantFrom('a', 'b'),
+  orderingKey: fc.option(fc.constantFrom('x', 'y'), { freq: 1 }),
+  attemptsMax: fc.integer({ min: 1, max: 3 }),
+  attemptMs: fc.option(fc.constantFrom(20_000, 45_000)),
+  startMs: fc.option(fc.constantFrom(15_000, 90_000)),
+  delayMs: fc.option(fc.constantFrom(0, 5000, 70_000), { freq: 1 }),
+  held: fc.boolean(),
+})
+
+const operation: fc.Arbitrary<Op> = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      op: fc.constant('enqueue' as const),
+      works: fc.array(asked, { minLength: 1, maxLength: 4 }),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ op: fc.constant('claim' as const), queue: fc.nat(1), max: fc.integer({ min: 1, max: 3 }) }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      op: fc.constant('report' as const),
+      lease: fc.nat(30),
+      kind: fc.constantFrom('alive', 'completed', 'failed', 'cancelled'),
+      retryable: fc.boolean(),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      op: fc.constantFrom('cancel' as const, 'hold' as const, 'release' as const),
+      item: fc.nat(30),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      op: fc.constant('pass' as const),
+      ms: fc.constantFrom(1, 4999, 9000, 10_000, 31_000, 61_000),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ op: fc.constant('restart' as const) }) },
+)
+
+for (const { name, skip, fresh } of await enginesUnderTest()) {
+  test(`${name}: whatever clients, workers, crashes and the clock do, work stands as a plain model has it`, {
+    skip: skip ?? false,
+  }, async (t) => {
+    const engine = await openState(await fresh(t))
+    t.after(() => engine.close())
+    await fc.assert(
+      fc.asyncProperty(fc.array(operation, { minLength: 5, maxLength: 40, size: 'max' }), (ops) => play(engine, ops)),
+      { numRuns: name === 'SQLite' ? 300 : 60 },
+    )
+  })
+}
+
+/** Does the same to the engine and to the model, and compares after each step. */
+async function play(state: StateEngine, ops: readonly Op[]): Promise<void> {
+  const model = new Reference(start)
+  const now = () => model.now
+  await state.write((tx) => within(tx).deleteFrom('work').execute())
+  const store = createWorkStore(state, now)
+  const told: Change[] = []
+  const onChange = async (_tx: Tx, changes: readonly Change[]) => void told.push(...changes)
+  const make = () =>
+    createWork({
+      store,
+      now,
+      random: () => 0.5,
+      onChange: { command: onChange, task: onChange, ai: onChange },
+      onError: (cause) => {
+        throw cause
+      },
+    })
+  let work = make()
+  const leases: { id: string; attempt: number; leaseToken: string }[] = []
+  const write = <T>(fn: (tx: Tx) => Promise<T>) => store.write(fn)
+
+  for (const op of ops) {
+    const item = 'item' in op ? model.items[op.item % Math.max(1, model.items.length)] : undefined
+    switch (op.op) {
+      case 'enqueue': {
+        const works = op.works.map((one, i) => newWork(one, `w${model.items.length + i}`, model.now))
+        model.enqueue(works)
+        await write((tx) => work.enqueue(tx, works))
+        break
+      }
+      case 'claim': {
+        const queue = `q${op.queue}`
+        const wanted = { queues: [{ kind: 'task' as const, queue }], worker: 'w', max: op.max }
+        const taken = await write((tx) => work.claim(tx, wanted))
+        deepEqual(
+          taken.map(({ id }) => id),
+          model.claim(queue, op.max),
+        )
+        leases.push(...taken.map(({ id, attempt, leaseToken }) => ({ id, attempt, leaseToken: leaseToken! })))
+        break
+      }
+      case 'report': {
+        const lease = leases[op.lease % Math.max(1, leases.length)]
+        if (!lease) break
+        const said = {
+          id: lease.id,
+          leaseToken: lease.leaseToken,
+          kind: op.kind,
+          error: { reason: 'boom', retryable: op.retryable },
+        }
+        const [answer] = await write((tx) => work.report(tx, [said as Report]))
+        equal(!('lost' in answer!), model.report(lease.id, lease.attempt, op.kind, op.retryable))
+        break
+      }
+      case 'cancel':
+        if (!item) break
+        model.cancel(item.id)
+        await write((tx) => work.cancel(tx, [item.id]))
+        break
+      case 'hold':
+      case 'release':
+        if (!item) break
+        model.hold(item.id, op.op === 'hold')
+        await write((tx) => work.hold(tx, [item.id], op.op === 'hold' ? { reason: 'held' } : null))
+        break
+      case 'pass':
+        model.now += op.ms
+        model.sweep()
+        await work.sweep()
+        break
+      case 'restart':
+        work = make()
+        break
+      default:
+        op satisfies never
+    }
+    const ids = model.items.map(({ id }) => id)
+    const found = new Map((await store.find(ids)).map((one) => [one.id, one]))
+    deepEqual(
+      ids.map((id) => shown(found.get(id)!)),
+      model.items.map(shown),
+      op.op,
+    )
+  }
+  const ends = told.filter(({ after }) => hasEnded(after)).map(({ after }) => after.id)
+  deepEqual(
+    ends.toSorted(),
+    model.items
+      .filter(hasEnded)
+      .map(({ id }) => id)
+      .toSorted(),
+    'each end is told once',
+  )
+}
+
+function shown({
+  id,
+  state,
+  attempt,
+  statusReason,
+  turn,
+}: {
+  id: string
+  state: string
+  attempt: number
+  statusReason: string | null
+  turn: number
+}) {
+  return { id, state, attempt, statusReason, turn }
+}
+
+function newWork(asked: Asked, id: string, now: number): NewWork {
+  const after = (ms: number | null) => (ms === null ? null : now + ms)
+  return {
+    id,
+    kind: 'task',
+    queue: `q${asked.queue}`,
+    priority: asked.priority,
+    fairKey: asked.fairKey,
+    orderingKey: asked.orderingKey,
+    retry: {
+      attemptsMax: asked.attemptsMax,
+      on: ['error', 'worker_lost'],
+      initialDelayMs: 4000,
+      multiplier: 2,
+      maxDelayMs: 60_000,
+      jitter: 0,
+    },
+    leaseMs: 30_000,
+    attemptMs: asked.attemptMs,
+    startBy: after(asked.startMs),
+    notBefore: after(asked.delayMs),
+    waitingFor: asked.held ? { reason: 'held' } : null,
+    traceId: '0'.repeat(32),
+    causeId: null,
+  }
+}

@@ -1,0 +1,132 @@
+import type { NewWork, Priority, WorkItem } from '../index.ts'
+
+/** The engine as a list that is searched from end to end: what `work/` does, said in the plainest way. */
+export class Reference {
+  items: Expected[] = []
+  now: number
+
+  constructor(now: number) {
+    this.now = now
+  }
+
+  enqueue(works: readonly NewWork[]): void {
+    const waiting = this.items.filter(({ state }) => state === 'pending')
+    const next = new Map<string, number>()
+    for (const work of works) {
+      const inQueue = waiting.filter(({ queue }) => queue === work.queue)
+      const own = inQueue.filter(({ fairKey }) => fairKey === work.fairKey)
+      const turns = [Math.min(...inQueue.map(({ turn }) => turn)), ...own.map(({ turn }) => turn + 1)]
+      const key = `${work.queue} ${work.fairKey}`
+      const turn = next.get(key) ?? (inQueue.length === 0 ? 0 : Math.max(...turns))
+      next.set(key, turn + 1)
+      this.items.push({ ...expectedOf(work, this.now), turn, order: this.items.length })
+    }
+  }
+
+  claim(queue: string, max: number): string[] {
+    const level = ({ priority, createdAt }: Expected) =>
+      Math.min(3, levels.indexOf(priority) + Math.floor((this.now - createdAt) / 60_000))
+    const chosen = this.items
+      .filter((item) => item.queue === queue && this.isReady(item))
+      .sort((a, b) => level(b) - level(a) || a.turn - b.turn || a.order - b.order)
+      .slice(0, max)
+    for (const item of chosen) {
+      item.state = 'running'
+      item.attempt++
+      item.readyAt = undefined
+      item.silentAt = this.now + item.leaseMs
+      item.tooLongAt = item.attemptMs === null ? undefined : this.now + item.attemptMs
+    }
+    return chosen.map(({ id }) => id)
+  }
+
+  /** False: the lease is lost. `attempt`: the one that the worker has begun. */
+  report(id: string, attempt: number, kind: 'alive' | 'completed' | 'failed' | 'cancelled', retryable = true): boolean {
+    const item = this.items.find((one) => one.id === id)!
+    if (item.state !== 'running' || item.attempt !== attempt || item.silentAt! <= this.now) return false
+    if (kind === 'alive') item.silentAt = this.now + item.leaseMs
+    else if (kind === 'failed') this.#fail(item, 'error', 'boom', retryable)
+    else this.#end(item, kind, kind === 'completed' ? null : 'cancelled')
+    return true
+  }
+
+  cancel(id: string): void {
+    const item = this.items.find((one) => one.id === id)!
+    if (item.state === 'pending') this.#end(item, 'cancelled', 'cancelled')
+    else if (item.state === 'running') item.stopBy ??= this.now + 10_000
+  }
+
+  hold(id: string, held: boolean): void {
+    const item = this.items.find((one) => one.id === id)!
+    if (item.state === 'pending') item.held = held
+  }
+
+  sweep(): void {
+    for (const item of this.items) {
+      if (item.state === 'pending') {
+        if (item.startBy !== null && item.startBy <= this.now) this.#end(item, 'timeout', 'not_started_in_time')
+        else if (item.readyAt !== undefined && item.readyAt <= this.now) item.readyAt = undefined
+      } else if (item.state === 'running') {
+        if (item.stopBy !== undefined && item.stopBy <= this.now) this.#end(item, 'cancelled', 'unconfirmed')
+        else if (item.tooLongAt !== undefined && item.tooLongAt <= this.now)
+          this.#fail(item, 'timeout', 'attempt_timeout', true)
+        else if (item.silentAt! <= this.now)
+          this.#fail(item, 'worker_lost', item.retry.attemptsMax === 1 ? 'outcome_unknown' : 'worker_lost', true)
+      }
+    }
+  }
+
+  isReady(item: Expected): boolean {
+    const first = this.items.find(
+      (one) => one.queue === item.queue && one.orderingKey === item.orderingKey && !isOver(one),
+    )
+    const inOrder = item.orderingKey === null || first === item
+    return item.state === 'pending' && !item.held && item.readyAt === undefined && inOrder
+  }
+
+  #fail(item: Expected, fault: 'error' | 'timeout' | 'worker_lost', reason: string, retryable: boolean): void {
+    const { retry, attempt } = item
+    if (item.stopBy !== undefined) this.#end(item, 'cancelled', reason)
+    else if (!retryable || attempt === retry.attemptsMax || !retry.on.includes(fault))
+      this.#end(item, fault === 'timeout' ? 'timeout' : 'failed', reason)
+    if (isOver(item)) return
+    item.state = 'pending'
+    item.statusReason = reason
+    item.readyAt = this.now + Math.min(retry.initialDelayMs * retry.multiplier ** (attempt - 1), retry.maxDelayMs)
+  }
+
+  #end(item: Expected, state: Expected['state'], reason: string | null): void {
+    item.state = state
+    item.statusReason = reason
+  }
+}
+
+const levels: readonly Priority[] = ['low', 'normal', 'high', 'urgent']
+
+export interface Expected extends NewWork {
+  state: WorkItem['state']
+  attempt: number
+  turn: number
+  createdAt: number
+  order: number
+  statusReason: string | null
+  held: boolean
+  readyAt: number | undefined
+  silentAt: number | undefined
+  tooLongAt: number | undefined
+  stopBy: number | undefined
+}
+
+function isOver({ state }: Expected): boolean {
+  return state !== 'pending' && state !== 'running'
+}
+
+function expectedOf(work: NewWork, now: number): Expected {
+  return {
+    ...work,
+    ...{ state: 'pending', attempt: 0, turn: 0, createdAt: now, order: 0, statusReason: null },
+    held: work.waitingFor !== null,
+    readyAt: work.notBefore !== null && work.notBefore > now ? work.notBefore : undefined,
+    ...{ silentAt: undefined, tooLongAt: undefined, stopBy: undefined },
+  }
+}

@@ -1,0 +1,75 @@
+import { type AttemptFault, dueAt, type EndState, hasEnded, type WorkItem } from './item.ts'
+import { retryDelayMs } from './retry-delay.ts'
+
+/** How long a worker has to confirm a cancel. */
+export const cancelConfirmMs = 10_000
+
+/** Its worker was heard of. */
+export function renewed(item: WorkItem, now: number): WorkItem {
+  return { ...item, leaseExpiresAt: now + item.leaseMs }
+}
+
+export function ended(item: WorkItem, now: number, state: EndState, statusReason: string | null): WorkItem {
+  return { ...released(item), state, endedAt: now, statusReason, notBefore: null, waitingFor: null, blocked: false }
+}
+
+/** What a worker reports of an attempt that failed. */
+export interface AttemptError {
+  /** Stable, snake_case. */
+  reason: string
+  /** False: no other attempt would help. */
+  retryable: boolean
+  /** How long to wait at least. */
+  retryAfterMs?: number
+}
+
+/** An attempt that came to nothing: another one follows, or that was the last. */
+export function attemptFailed(
+  item: WorkItem,
+  now: number,
+  fault: AttemptFault,
+  { reason, retryable, retryAfterMs = 0 }: AttemptError,
+  random: number,
+): WorkItem {
+  if (item.cancelRequestedAt !== null) return ended(item, now, 'cancelled', reason)
+  const { retry, attempt } = item
+  if (!retryable || attempt >= retry.attemptsMax || !retry.on.includes(fault))
+    return ended(item, now, fault === 'timeout' ? 'timeout' : 'failed', reason)
+  const notBefore = now + Math.max(retryDelayMs(retry, attempt, random), retryAfterMs)
+  return { ...released(item), state: 'pending', notBefore, statusReason: reason }
+}
+
+/** Asks for an end: at once if nobody works on it, else the worker is given some time to confirm. */
+export function cancelling(item: WorkItem, now: number): WorkItem {
+  if (item.state === 'pending') return ended(item, now, 'cancelled', 'cancelled')
+  if (item.cancelRequestedAt !== null) return item
+  return { ...item, cancelRequestedAt: now, cancelBy: now + cancelConfirmMs }
+}
+
+/** What time alone does to an item that is due; the same item: nothing. */
+export function swept(item: WorkItem, now: number, random: number): WorkItem {
+  const due = dueAt(item)
+  if (hasEnded(item) || due === null || due > now) return item
+  if (item.state === 'pending') {
+    if (item.startBy !== null && item.startBy <= now) return ended(item, now, 'timeout', 'not_started_in_time')
+    return { ...item, notBefore: null }
+  }
+  if (item.cancelBy !== null && item.cancelBy <= now) return ended(item, now, 'cancelled', 'unconfirmed')
+  if (item.deadline !== null && item.deadline <= now)
+    return attemptFailed(item, now, 'timeout', { reason: 'attempt_timeout', retryable: true }, random)
+  // Of work that may be done but once nobody knows what became of it.
+  const reason = item.retry.attemptsMax === 1 ? 'outcome_unknown' : 'worker_lost'
+  return attemptFailed(item, now, 'worker_lost', { reason, retryable: true }, random)
+}
+
+/** Without a worker. */
+function released(item: WorkItem): WorkItem {
+  return {
+    ...item,
+    worker: null,
+    leaseToken: null,
+    leaseExpiresAt: null,
+    deadline: null,
+    cancelBy: null,
+  }
+}
