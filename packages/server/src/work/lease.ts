@@ -1,7 +1,7 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import { type Claim, claim } from './claim.ts'
 import type { EngineDeps } from './engine.ts'
 import type { WorkItem } from './item.ts'
+import type { Waiting } from './waiters.ts'
 
 /**
  * Gives a worker what is next, or waits until there is something, or `signal` is aborted; it holds no connection of the
@@ -16,12 +16,20 @@ export async function lease(deps: EngineDeps, wanted: Claim, signal: AbortSignal
       waiting.leave(false)
       return items
     }
-    await Promise.race([waiting.woken, aborted(signal)])
+    await wokenOrAborted(waiting, signal)
     waiting.leave(!signal.aborted)
     if (signal.aborted) return []
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  return pause(2 ** 31 - 1, undefined, { signal, ref: false }).catch(() => {})
+function wokenOrAborted({ woken }: Waiting, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    signal.addEventListener('abort', done, { once: true })
+    void woken.then(done)
+    if (signal.aborted) done()
+  })
 }

@@ -2,10 +2,11 @@ import { deepEqual, equal } from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Tx } from '../core/context.ts'
-import { createWorkStore, openState, type StateEngine } from '../storage/state/index.ts'
+import { openState, type StateEngine } from '../storage/state/index.ts'
 import { enginesUnderTest } from '../storage/state/testing/engines-under-test.ts'
 import { within } from '../storage/state/transaction.ts'
-import { type Change, createWork, hasEnded, type NewWork, type Priority, type Report } from './index.ts'
+import { type Change, hasEnded, type NewWork, type Priority, type Report } from './index.ts'
+import { engineOver, newWork } from './testing/engine-room.ts'
 import { Reference } from './testing/reference.ts'
 
 const start = Date.parse('2026-05-01T12:00:00Z')
@@ -98,20 +99,9 @@ async function play(state: StateEngine, ops: readonly Op[]): Promise<void> {
   const model = new Reference(start)
   const now = () => model.now
   await state.write((tx) => within(tx).deleteFrom('work').execute())
-  const store = createWorkStore(state, now)
   const told: Change[] = []
-  const onChange = async (_tx: Tx, changes: readonly Change[]) => void told.push(...changes)
-  const make = () =>
-    createWork({
-      store,
-      now,
-      random: () => 0.5,
-      onChange: { command: onChange, task: onChange, ai: onChange },
-      onError: (cause) => {
-        throw cause
-      },
-    })
-  let work = make()
+  const make = () => engineOver(state, now, told)
+  let { work, store } = make()
   const leases: { id: string; attempt: number; leaseToken: string }[] = []
   const write = <T>(fn: (tx: Tx) => Promise<T>) => store.write(fn)
 
@@ -119,7 +109,7 @@ async function play(state: StateEngine, ops: readonly Op[]): Promise<void> {
     const item = 'item' in op ? model.items[op.item % Math.max(1, model.items.length)] : undefined
     switch (op.op) {
       case 'enqueue': {
-        const works = op.works.map((one, i) => newWork(one, `w${model.items.length + i}`, model.now))
+        const works = op.works.map((one, i) => workOf(one, `w${model.items.length + i}`, model.now))
         model.enqueue(works)
         await write((tx) => work.enqueue(tx, works))
         break
@@ -165,7 +155,7 @@ async function play(state: StateEngine, ops: readonly Op[]): Promise<void> {
         await work.sweep()
         break
       case 'restart':
-        work = make()
+        ;({ work, store } = make())
         break
       default:
         op satisfies never
@@ -205,29 +195,15 @@ function shown({
   return { id, state, attempt, statusReason, turn }
 }
 
-function newWork(asked: Asked, id: string, now: number): NewWork {
+function workOf(asked: Asked, id: string, now: number): NewWork {
   const after = (ms: number | null) => (ms === null ? null : now + ms)
-  return {
-    id,
-    kind: 'task',
-    queue: `q${asked.queue}`,
-    priority: asked.priority,
-    fairKey: asked.fairKey,
-    orderingKey: asked.orderingKey,
-    retry: {
-      attemptsMax: asked.attemptsMax,
-      on: ['error', 'worker_lost'],
-      initialDelayMs: 4000,
-      multiplier: 2,
-      maxDelayMs: 60_000,
-      jitter: 0,
-    },
-    leaseMs: 30_000,
-    attemptMs: asked.attemptMs,
-    startBy: after(asked.startMs),
-    notBefore: after(asked.delayMs),
-    waitingFor: asked.held ? { reason: 'held' } : null,
-    traceId: '0'.repeat(32),
-    causeId: null,
-  }
+  const { queue, priority, fairKey, orderingKey, attemptsMax, attemptMs, startMs, delayMs, held } = asked
+  const { retry } = newWork(id)
+  return newWork(id, {
+    ...{ queue: `q${queue}`, priority, fairKey, orderingKey, attemptMs },
+    retry: { ...retry, attemptsMax },
+    startBy: after(startMs),
+    notBefore: after(delayMs),
+    waitingFor: held ? { reason: 'held' } : null,
+  })
 }

@@ -1,0 +1,47 @@
+import type { Tx } from '../../core/context.ts'
+import { createWorkStore, type StateEngine } from '../../storage/state/index.ts'
+import { type Change, createWork, type NewWork, type Work } from '../index.ts'
+
+/** An engine over a state, that remembers what it told. */
+export function engineOver(state: StateEngine, now: () => number, told: Change[] = []) {
+  const onChange = async (_tx: Tx, changes: readonly Change[]) => void told.push(...changes)
+  const store = createWorkStore(state, now)
+  const work: Work = createWork({
+    store,
+    now,
+    random: () => 0.5,
+    onChange: { command: onChange, task: onChange, ai: onChange },
+    onError: (cause) => {
+      throw cause
+    },
+  })
+  return { work, store, told }
+}
+
+/** Work for the queue `q`, as plain as it can be. */
+export function newWork(id: string, more: Partial<NewWork> = {}): NewWork {
+  return {
+    id,
+    kind: 'task',
+    queue: 'q',
+    priority: 'normal',
+    fairKey: 'a',
+    orderingKey: null,
+    retry: {
+      attemptsMax: 3,
+      on: ['error', 'worker_lost'],
+      initialDelayMs: 4000,
+      multiplier: 2,
+      maxDelayMs: 60_000,
+      jitter: 0,
+    },
+    leaseMs: 30_000,
+    attemptMs: null,
+    startBy: null,
+    notBefore: null,
+    waitingFor: null,
+    traceId: '0'.repeat(32),
+    causeId: null,
+    ...more,
+  }
+}

@@ -1,0 +1,124 @@
+import { deepEqual, equal, ok } from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { setImmediate as endOfTurn } from 'node:timers/promises'
+import { openState } from '../storage/state/index.ts'
+import { enginesUnderTest } from '../storage/state/testing/engines-under-test.ts'
+import { testClock } from '../testing/telemetry-room.ts'
+import { until } from '../testing/until.ts'
+import { hasEnded, type Report, type WorkItem } from './index.ts'
+import { engineOver, newWork } from './testing/engine-room.ts'
+
+const queues = [{ kind: 'task' as const, queue: 'q' }]
+const wanted = (max = 1) => ({ queues, worker: 'w', max })
+const never = new AbortController().signal
+const ids = (items: readonly { id: string }[]) => items.map(({ id }) => id)
+
+for (const { name, skip, fresh } of await enginesUnderTest()) {
+  const guarantee = (title: string, body: (room: Awaited<ReturnType<typeof open>>, t: TestContext) => Promise<void>) =>
+    test(`${name}: ${title}`, { skip: skip ?? false }, async (t) => body(await open(t), t))
+
+  const open = async (t: TestContext) => {
+    const options = await fresh(t)
+    const state = await openState(options)
+    t.after(() => state.close())
+    const clock = testClock()
+    const room = engineOver(state, () => clock.now())
+    return { ...room, state, options, clock }
+  }
+
+  guarantee('who waits for work gets it in the turn in which it commits, the first first', async ({ work, store }) => {
+    const waiting = ['one', 'two'].map(async (worker) => {
+      const items = await work.lease({ ...wanted(), worker }, never)
+      return `${worker} ${ids(items)}`
+    })
+    await endOfTurn()
+    await store.write((tx) => work.enqueue(tx, [newWork('a')]))
+    equal(await waiting[0], 'one a')
+    await store.write((tx) => work.enqueue(tx, [newWork('b')]))
+    equal(await waiting[1], 'two b')
+  })
+
+  guarantee('a wait ends when its caller leaves, and its wake goes to the next', async ({ work, store }) => {
+    const leaving = new AbortController()
+    const left = work.lease(wanted(), leaving.signal)
+    const stays = work.lease(wanted(), never)
+    await endOfTurn()
+    leaving.abort()
+    await store.write((tx) => work.enqueue(tx, [newWork('a')]))
+    deepEqual([ids(await left), ids(await stays)], [[], ['a']])
+  })
+
+  guarantee('a flood of one key does not hold up the others', async ({ work, store }) => {
+    const many = Array.from({ length: 600 }, (_, i) => newWork(`a${i}`))
+    await store.write((tx) => work.enqueue(tx, many))
+    await store.write((tx) => work.claim(tx, wanted(100)))
+    await store.write((tx) => work.enqueue(tx, [newWork('b0', { fairKey: 'b' }), newWork('b1', { fairKey: 'b' })]))
+    deepEqual(ids(await store.write((tx) => work.claim(tx, wanted(4)))), ['a100', 'b0', 'a101', 'b1'])
+  })
+
+  guarantee('work of low priority comes to the top in time', async ({ work, store, clock }) => {
+    await store.write((tx) => work.enqueue(tx, [newWork('old', { priority: 'low' })]))
+    clock.at += 3 * 60_000
+    await store.write((tx) => work.enqueue(tx, [newWork('urgent', { priority: 'urgent', fairKey: 'b' })]))
+    deepEqual(ids(await store.write((tx) => work.claim(tx, wanted(2)))), ['old', 'urgent'])
+  })
+
+  guarantee(
+    'the sweeper wakes when something is due, and does what was due while nobody was there',
+    async (room, t) => {
+      const { work, store, state } = room
+      await store.write((tx) => work.enqueue(tx, [newWork('late', { startBy: room.clock.now() - 1 })]))
+      const again = engineOver(state, Date.now)
+      again.work.start()
+      t.after(() => again.work.stop())
+      const stateOf = async (id: string) => (await store.find([id]))[0]!.state
+      await until('what was due is done', async () => (await stateOf('late')) === 'timeout')
+      await store.write((tx) => again.work.enqueue(tx, [newWork('soon', { startBy: Date.now() + 40 })]))
+      await until('what becomes due is done', async () => (await stateOf('soon')) === 'timeout')
+    },
+  )
+
+  guarantee(
+    'engines over one state never hold an item twice, and lose none',
+    async ({ options, store, work, clock }, t) => {
+      const states = await Promise.all(name === 'SQLite' ? [] : [openState(options), openState(options)])
+      t.after(() => Promise.all(states.map((state) => state.close())))
+      const engines = [{ work, store }, ...states.map((state) => engineOver(state, () => clock.now()))]
+      const count = 300
+      const works = Array.from({ length: count }, (_, i) =>
+        newWork(`i${i}`, { orderingKey: i % 5 === 0 ? `o${i % 3}` : null, fairKey: `k${i % 4}` }),
+      )
+      for (let i = 0; i < count; i += 50) await store.write((tx) => work.enqueue(tx, works.slice(i, i + 50)))
+      const held = new Set<string>()
+      const heldKeys = new Set<string>()
+      const done: string[] = []
+      const run = async (engine: (typeof engines)[number]) => {
+        const take = () => engine.store.write((tx) => engine.work.claim(tx, wanted(7)))
+        while (done.length < count) {
+          const items: WorkItem[] = await take()
+          for (const { id, orderingKey } of items) {
+            ok(!held.has(id), `${id} is held twice`)
+            held.add(id)
+            if (orderingKey === null) continue
+            ok(!heldKeys.has(orderingKey), `two of ${orderingKey} run at once`)
+            heldKeys.add(orderingKey)
+          }
+          await endOfTurn()
+          for (const { orderingKey } of items) if (orderingKey !== null) heldKeys.delete(orderingKey)
+          const reports = items.map(
+            ({ id, leaseToken }): Report => ({ kind: 'completed', id, leaseToken: leaseToken! }),
+          )
+          const answers = await engine.store.write((tx) => engine.work.report(tx, reports))
+          for (const answer of answers) {
+            ok(!('lost' in answer))
+            done.push(answer.id)
+          }
+        }
+      }
+      await Promise.all([...engines, ...engines].map(run))
+      equal(new Set(done).size, count)
+      const found = await store.find(ids(works))
+      ok(found.every((item) => hasEnded(item) && item.attempt === 1))
+    },
+  )
+}
