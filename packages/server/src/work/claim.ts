@@ -14,25 +14,39 @@ export interface Claim {
 const agingMs = 60_000
 
 /**
- * Gives a worker what is next: by priority, which rises by a level for each minute of waiting, then by turns of the keys,
- * then by time. Each item is in nobody else's hands until its lease ends.
+ * Gives a worker what is next. Inside of a priority the keys take turns, and of a turn the oldest is first; of those that
+ * are next in their priorities the highest goes first, where each minute of waiting raises one by a level. Each item is
+ * in nobody else's hands until its lease ends.
  */
 export async function claim(deps: EngineDeps, tx: Tx, { queues, worker, max }: Claim): Promise<WorkItem[]> {
   const now = deps.now()
-  const found: WorkItem[] = []
+  const lines: WorkItem[][] = []
   for (const queue of queues)
-    for (const priority of priorities) found.push(...(await deps.store.ready(tx, queue, priority, max)))
-  const chosen = found.sort((a, b) => byRank(a, b, now)).slice(0, max)
+    for (const priority of priorities) lines.push(await deps.store.ready(tx, queue, priority, max))
+  const chosen = merged(lines, max, now)
   if (chosen.length === 0) return []
-  const before = new Map(chosen.map((item) => [item.id, item]))
   const leaseToken = `lease-${randomBytes(12).toString('hex')}`
-  const taken = await deps.store.take(tx, [...before.keys()], { now, worker, leaseToken })
-  await tell(
-    deps,
-    tx,
-    taken.map((after) => ({ before: before.get(after.id), after })),
-  )
-  return taken.sort((a, b) => byRank(before.get(a.id)!, before.get(b.id)!, now))
+  const ids = chosen.map(({ id }) => id)
+  const taken = new Map((await deps.store.take(tx, ids, { now, worker, leaseToken })).map((item) => [item.id, item]))
+  const changes = chosen.flatMap((before) => {
+    const after = taken.get(before.id)
+    return after ? [{ before, after }] : []
+  })
+  await tell(deps, tx, changes)
+  return changes.map(({ after }) => after)
+}
+
+/** The first of some lines, whose own order stays. */
+function merged(lines: readonly WorkItem[][], max: number, now: number): WorkItem[] {
+  const chosen: WorkItem[] = []
+  while (chosen.length < max) {
+    const heads = lines.flatMap((line) => (line[0] ? [line[0]] : []))
+    if (heads.length === 0) break
+    const next = heads.reduce((first, head) => (byRank(head, first, now) < 0 ? head : first))
+    lines.find((line) => line[0] === next)!.shift()
+    chosen.push(next)
+  }
+  return chosen
 }
 
 /** Who comes first. */

@@ -27,13 +27,8 @@ export type NewWork = Pick<
  */
 export async function enqueue(deps: EngineDeps, tx: Tx, asked: readonly NewWork[]): Promise<WorkItem[]> {
   const now = deps.now()
-  const items: WorkItem[] = []
-  for (const group of Map.groupBy(asked, ({ kind, queue, fairKey }) => `${kind} ${queue} ${fairKey}`).values()) {
-    const [first] = group
-    const { lowest = 0, last = lowest - 1 } = await deps.store.turns(tx, first!, first!.fairKey)
-    let turn = Math.max(lowest, last + 1)
-    for (const work of group) items.push(itemOf(work, turn++, now))
-  }
+  const turns = await turnsOf(deps, tx, asked)
+  const items = asked.map((work) => itemOf(work, turns.get(keyOf(work))!.next++, now))
   await block(deps, tx, items)
   await deps.store.insert(tx, items)
   await tell(
@@ -44,12 +39,27 @@ export async function enqueue(deps: EngineDeps, tx: Tx, asked: readonly NewWork[
   return items
 }
 
+/** The next turn of each key in each queue. */
+async function turnsOf(deps: EngineDeps, tx: Tx, asked: readonly NewWork[]): Promise<Map<string, { next: number }>> {
+  const turns = new Map<string, { next: number }>()
+  for (const work of asked) {
+    if (turns.has(keyOf(work))) continue
+    const { lowest = 0, last = lowest - 1 } = await deps.store.turns(tx, work, work.fairKey)
+    turns.set(keyOf(work), { next: Math.max(lowest, last + 1) })
+  }
+  return turns
+}
+
+function keyOf({ kind, queue, fairKey }: NewWork): string {
+  return `${kind} ${queue} ${fairKey}`
+}
+
 /** Marks those that others of their ordering key are before. */
 async function block(deps: EngineDeps, tx: Tx, items: WorkItem[]): Promise<void> {
   const ordered = items.filter(({ orderingKey }) => orderingKey !== null)
-  const keyOf = ({ kind, queue, orderingKey }: WorkItem) => `${kind} ${queue} ${orderingKey}`
+  const orderOf = ({ kind, queue, orderingKey }: WorkItem) => `${kind} ${queue} ${orderingKey}`
   // In one order everywhere, so that two transactions never wait for each other.
-  const groups = [...Map.groupBy(ordered, keyOf)].sort(([a], [b]) => (a < b ? -1 : 1))
+  const groups = [...Map.groupBy(ordered, orderOf)].sort(([a], [b]) => (a < b ? -1 : 1))
   for (const [, group] of groups) {
     await deps.store.lockOrder(tx, group[0]!)
     const behind = await deps.store.hasLive(tx, group[0]!)

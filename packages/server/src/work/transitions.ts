@@ -1,5 +1,5 @@
+import { attemptDelayMs } from './attempt-delay.ts'
 import { type AttemptFault, dueAt, type EndState, hasEnded, type WorkItem } from './item.ts'
-import { retryDelayMs } from './retry-delay.ts'
 
 /** How long a worker has to confirm a cancel. */
 export const cancelConfirmMs = 10_000
@@ -35,7 +35,7 @@ export function attemptFailed(
   const { retry, attempt } = item
   if (!retryable || attempt >= retry.attemptsMax || !retry.on.includes(fault))
     return ended(item, now, fault === 'timeout' ? 'timeout' : 'failed', reason)
-  const notBefore = now + Math.max(retryDelayMs(retry, attempt, random), retryAfterMs)
+  const notBefore = now + Math.max(attemptDelayMs(retry, attempt, random), retryAfterMs)
   return { ...released(item), state: 'pending', notBefore, statusReason: reason }
 }
 

@@ -24,20 +24,28 @@ export class Reference {
   }
 
   claim(queue: string, max: number): string[] {
-    const level = ({ priority, createdAt }: Expected) =>
-      Math.min(3, levels.indexOf(priority) + Math.floor((this.now - createdAt) / 60_000))
-    const chosen = this.items
-      .filter((item) => item.queue === queue && this.isReady(item))
-      .sort((a, b) => level(b) - level(a) || a.turn - b.turn || a.order - b.order)
-      .slice(0, max)
-    for (const item of chosen) {
+    const ids: string[] = []
+    for (let item = this.#next(queue); item && ids.length < max; item = this.#next(queue)) {
       item.state = 'running'
       item.attempt++
       item.readyAt = undefined
       item.silentAt = this.now + item.leaseMs
       item.tooLongAt = item.attemptMs === null ? undefined : this.now + item.attemptMs
+      ids.push(item.id)
     }
-    return chosen.map(({ id }) => id)
+    return ids
+  }
+
+  /** Of the first of each priority the one whose level is the highest by now. */
+  #next(queue: string): Expected | undefined {
+    const level = ({ priority, createdAt }: Expected) =>
+      Math.min(3, levels.indexOf(priority) + Math.floor((this.now - createdAt) / 60_000))
+    const ready = this.items.filter((item) => item.queue === queue && this.isReady(item))
+    const inTurn = (a: Expected, b: Expected) => a.turn - b.turn || a.order - b.order
+    const firsts = levels.flatMap(
+      (priority) => ready.filter((item) => item.priority === priority).sort(inTurn)[0] ?? [],
+    )
+    return firsts.sort((a, b) => level(b) - level(a) || inTurn(a, b))[0]
   }
 
   /** False: the lease is lost. `attempt`: the one that the worker has begun. */
