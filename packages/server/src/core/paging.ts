@@ -11,11 +11,16 @@ export function decodeCursor(cursor: string, shape: readonly ('string' | 'number
   if (
     !Array.isArray(position) ||
     position.length !== shape.length ||
-    !shape.every((type, i) => typeof position[i] === type)
+    !shape.every((type, i) => isPart(type, position[i]))
   ) {
     throw invalid('cursor', 'is not a cursor that this operation gave out')
   }
   return position
+}
+
+/** What a sort key may be: engines know no other numbers than whole ones, and PostgreSQL no text with NUL. */
+function isPart(type: 'string' | 'number', value: unknown): boolean {
+  return type === 'number' ? Number.isSafeInteger(value) : typeof value === 'string' && !value.includes('\0')
 }
 
 function parse(cursor: string): unknown {
