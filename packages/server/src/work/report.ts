@@ -22,20 +22,19 @@ export type Reported = WorkItem | { id: string; lost: true }
  */
 export async function report(deps: EngineDeps, tx: Tx, reports: readonly Report[]): Promise<Reported[]> {
   const now = deps.now()
-  const items = new Map(
-    (
-      await deps.store.find(
-        reports.map(({ id }) => id),
-        tx,
-      )
-    ).map((item) => [item.id, item]),
-  )
-  const changes = reports.flatMap((said) => {
-    const before = items.get(said.id)
-    return before && holds(before, said, now) ? [{ before, after: afterReport(before, said, now, deps.random()) }] : []
+  const ids = [...new Set(reports.map(({ id }) => id))]
+  const found = await deps.store.find(ids, tx)
+  const changes = new Map(found.map((before) => [before.id, { before, after: before }]))
+  // Of one item one after the other: what the first makes of it is what the next is about.
+  const isTaken = reports.map((said) => {
+    const change = changes.get(said.id)
+    if (!change || !isHeld(change.after, said, now)) return false
+    change.after = afterReport(change.after, said, now, deps.random())
+    return true
   })
-  const written = new Map((await commitChanges(deps, tx, changes)).map((item) => [item.id, item]))
-  return reports.map(({ id }) => written.get(id) ?? { id, lost: true })
+  const changed = [...changes.values()].filter(({ before, after }) => after !== before)
+  const written = new Map((await commitChanges(deps, tx, changed)).map((item) => [item.id, item]))
+  return reports.map(({ id }, i) => (isTaken[i] && written.get(id)) || { id, lost: true })
 }
 
 /** The refusal for a worker whose lease is over (409). */
@@ -43,7 +42,7 @@ export function leaseLost(id: string) {
   return fail('CONFLICT', { reason: 'lease_lost', id, issue: 'the lease is over: stop working on it' })
 }
 
-function holds({ state, leaseToken, leaseExpiresAt }: WorkItem, said: Report, now: number): boolean {
+function isHeld({ state, leaseToken, leaseExpiresAt }: WorkItem, said: Report, now: number): boolean {
   return state === 'running' && leaseToken === said.leaseToken && leaseExpiresAt! > now
 }
 

@@ -26,23 +26,26 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     return { ...room, state, options, clock }
   }
 
-  guarantee('who waits for work gets it in the turn in which it commits, the first first', async ({ work, store }) => {
-    const waiting = ['one', 'two'].map(async (worker) => {
-      const items = await work.lease({ ...wanted(), worker }, never)
-      return `${worker} ${ids(items)}`
-    })
-    await endOfTurn()
-    await store.write((tx) => work.enqueue(tx, [newWork('a')]))
-    equal(await waiting[0], 'one a')
-    await store.write((tx) => work.enqueue(tx, [newWork('b')]))
-    equal(await waiting[1], 'two b')
-  })
+  guarantee(
+    'who waits for work gets it in the turn in which it commits, the first first',
+    async ({ work, store, writes }) => {
+      const waiting = ['one', 'two'].map(async (worker) => {
+        const items = await work.lease({ ...wanted(), worker }, never)
+        return `${worker} ${ids(items)}`
+      })
+      await until('both have looked in vain', async () => writes.done === 2)
+      await store.write((tx) => work.enqueue(tx, [newWork('a')]))
+      equal(await waiting[0], 'one a')
+      await store.write((tx) => work.enqueue(tx, [newWork('b')]))
+      equal(await waiting[1], 'two b')
+    },
+  )
 
-  guarantee('a wait ends when its caller leaves, and its wake goes to the next', async ({ work, store }) => {
+  guarantee('a wait ends when its caller leaves, and its wake goes to the next', async ({ work, store, writes }) => {
     const leaving = new AbortController()
     const left = work.lease(wanted(), leaving.signal)
     const stays = work.lease(wanted(), never)
-    await endOfTurn()
+    await until('both have looked in vain', async () => writes.done === 2)
     leaving.abort()
     await store.write((tx) => work.enqueue(tx, [newWork('a')]))
     deepEqual([ids(await left), ids(await stays)], [[], ['a']])
@@ -61,6 +64,33 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     clock.at += 3 * 60_000
     await store.write((tx) => work.enqueue(tx, [newWork('urgent', { priority: 'urgent', fairKey: 'b' })]))
     deepEqual(ids(await store.write((tx) => work.claim(tx, wanted(2)))), ['old', 'urgent'])
+  })
+
+  guarantee('reports of one item in one call follow one another, and are one change', async ({ work, store, told }) => {
+    await store.write((tx) => work.enqueue(tx, [newWork('a'), newWork('b')]))
+    const [a, b] = await store.write((tx) => work.claim(tx, wanted(2)))
+    told.length = 0
+    const of = ({ id, leaseToken }: WorkItem) => ({ id, leaseToken: leaseToken! })
+    const reports: Report[] = [
+      { kind: 'alive', ...of(a!) },
+      { kind: 'completed', ...of(a!) },
+      { kind: 'failed', ...of(a!), error: { reason: 'boom', retryable: true } },
+      { kind: 'alive', ...of(b!) },
+    ]
+    const answers = await store.write((tx) => work.report(tx, reports))
+    deepEqual(
+      answers.map((answer) => ('lost' in answer ? 'lost' : answer.state)),
+      ['completed', 'completed', 'lost', 'running'],
+    )
+    deepEqual(
+      told.map(({ before, after }) => [after.id, before!.state, after.state]),
+      [
+        ['a', 'running', 'completed'],
+        ['b', 'running', 'running'],
+      ],
+    )
+    const [first] = await store.find(['a'])
+    deepEqual([first!.state, first!.version], ['completed', 2])
   })
 
   guarantee(

@@ -1,11 +1,19 @@
 import type { Tx } from '../../core/context.ts'
 import { createWorkStore, type StateEngine } from '../../storage/state/index.ts'
-import { type Change, createWork, type NewWork, type Work } from '../index.ts'
+import { type Change, createWork, type NewWork, type Work, type WorkStore } from '../index.ts'
 
 /** An engine over a state, that remembers what it told. */
 export function engineOver(state: StateEngine, now: () => number, told: Change[] = []) {
   const onChange = async (_tx: Tx, changes: readonly Change[]) => void told.push(...changes)
-  const store = createWorkStore(state, now)
+  const kept = createWorkStore(state, now)
+  const writes = { done: 0 }
+  const store: WorkStore = {
+    ...kept,
+    write: (fn) =>
+      kept.write(fn).finally(() => {
+        writes.done++
+      }),
+  }
   const work: Work = createWork({
     store,
     now,
@@ -15,7 +23,7 @@ export function engineOver(state: StateEngine, now: () => number, told: Change[]
       throw cause
     },
   })
-  return { work, store, told }
+  return { work, store, told, writes }
 }
 
 /** Work for the queue `q`, as plain as it can be. */
