@@ -6,7 +6,7 @@ import type { Events } from '../events/index.ts'
 import type { Telemetry } from '../telemetry/index.ts'
 import type { BatchReader } from './http/batch-reader.ts'
 
-/** What HTTP needs of the rest of the server. */
+/** What the transports need of the rest of the server. */
 export interface TransportDeps {
   gate: Gate
   /** Cached keys answer in the same turn; others are looked up. */

@@ -20,7 +20,10 @@ export interface WorkStore {
    * were; somebody else was faster with the others.
    */
   replace(tx: Tx, items: readonly WorkItem[]): Promise<ReadonlySet<string>>
-  /** Gives items that are still ready to a worker, in one statement; see `claimed`. */
+  /**
+   * Gives items that are still ready to a worker, in one statement: one attempt more, under a lease of its own. Returns
+   * those that were.
+   */
   take(tx: Tx, ids: readonly string[], claim: { now: number; worker: string; leaseToken: string }): Promise<WorkItem[]>
   /** The lowest place among those that wait in a queue, and the highest of a key; undefined: none waits. */
   turns(tx: Tx, queue: QueueName, fairKey: string): Promise<{ lowest: number | undefined; last: number | undefined }>

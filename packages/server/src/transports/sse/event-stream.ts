@@ -19,7 +19,7 @@ const retryMs = 3000
 const heartbeatMs = 15_000
 /** How much of what was written may wait for the reader before no more is taken from the stream. */
 const unsentBytesMax = 1024 * 1024
-/** How long nothing may be read before the connection is cut. */
+/** How long a reader may take for that before the connection is cut. */
 const unreadMs = 30_000
 
 const rendering = { events: createJoin(renderEvent), notice: renderNotice }
