@@ -112,8 +112,9 @@ export function createClickHouse(options: ClickHouseOptions): ClickHouse {
     },
     async close() {
       await writing
-      // A session that is closed under a query holds on to its folder until that has ended.
+      // A session that is closed under a statement holds on to its folder until that has ended.
       await Promise.all(options.readers.map(() => readers.take()))
+      await running.settled()
       await Promise.all([writer, killer, ...options.readers].map((client) => client.close()))
     },
   }

@@ -7,6 +7,8 @@ export interface QueryKiller {
   kill(id: string): void
   /** The query has ended. */
   ended(id: string): void
+  /** Once every query has ended: resolves when no statement of this runs any more. */
+  settled(): Promise<void>
 }
 
 const againMs = 50
@@ -17,10 +19,9 @@ const againMs = 50
  */
 export function createQueryKiller(run: (sql: string) => Promise<unknown>): QueryKiller {
   const doomed = new Set<string>()
-  let killing = false
+  let killing: Promise<void> | undefined
 
   const killAll = async () => {
-    killing = true
     try {
       while (doomed.size > 0) {
         await run(`KILL QUERY WHERE Settings['log_comment'] IN (${list([...doomed])}) ASYNC`)
@@ -29,15 +30,16 @@ export function createQueryKiller(run: (sql: string) => Promise<unknown>): Query
     } catch {
       // The engine is closing, or worse: then they end with it, or when their time is over.
       doomed.clear()
-    } finally {
-      killing = false
     }
   }
   return {
     kill(id) {
       doomed.add(id)
-      if (!killing) void killAll()
+      killing ??= killAll().finally(() => {
+        killing = undefined
+      })
     },
     ended: (id) => void doomed.delete(id),
+    settled: async () => killing,
   }
 }
