@@ -17,7 +17,7 @@ import type { ErrorCode, HttpRoute, OperationId } from '@nexus/contract'
 
 /** How an operation is called; see \`Operation\` in the contract. */
 export interface Route {
-  effect: 'read' | 'write' | 'append'
+  effect: 'read' | 'write' | 'append' | 'lease'
   idempotent: boolean
   http: readonly [HttpRoute, ...HttpRoute[]]
 }

@@ -1,6 +1,30 @@
 import { keysCreate, keysGet, keysList, keysRevoke, keysRotate, keysUpdate, ticketsCreate } from './auth.ts'
+import {
+  commandsApprove,
+  commandsCancel,
+  commandsExecute,
+  commandsGet,
+  commandsList,
+  commandsPause,
+  commandsReject,
+  commandsResume,
+  commandsRetry,
+  definitionsDelete,
+  definitionsGet,
+  definitionsList,
+  definitionsPut,
+} from './commands.ts'
 import { devicesDelete, devicesGet, devicesList, devicesPut, devicesUpdate } from './devices.ts'
 import { eventsList, tracesGet } from './events.ts'
+import {
+  commandLogsList,
+  commandsLease,
+  executionsAck,
+  executionsList,
+  executionsLogs,
+  executionsProgress,
+  executionsResult,
+} from './executions.ts'
 import type { InputOf, Operation, OutputOf } from './operation.ts'
 import {
   framesBatch,
@@ -30,6 +54,26 @@ export const operations = {
   'devices.put': devicesPut,
   'devices.update': devicesUpdate,
   'devices.delete': devicesDelete,
+  'commands.execute': commandsExecute,
+  'commands.list': commandsList,
+  'commands.get': commandsGet,
+  'commands.executions.list': executionsList,
+  'commands.logs.list': commandLogsList,
+  'commands.cancel': commandsCancel,
+  'commands.retry': commandsRetry,
+  'commands.approve': commandsApprove,
+  'commands.reject': commandsReject,
+  'commands.pause': commandsPause,
+  'commands.resume': commandsResume,
+  'commands.definitions.list': definitionsList,
+  'commands.definitions.get': definitionsGet,
+  'commands.definitions.put': definitionsPut,
+  'commands.definitions.delete': definitionsDelete,
+  'commands.lease': commandsLease,
+  'executions.ack': executionsAck,
+  'executions.progress': executionsProgress,
+  'executions.logs': executionsLogs,
+  'executions.result': executionsResult,
   'auth.keys.create': keysCreate,
   'auth.keys.list': keysList,
   'auth.keys.get': keysGet,

@@ -3,7 +3,7 @@ import type { ErrorCode, HttpRoute, OperationId } from '@nexus/contract'
 
 /** How an operation is called; see `Operation` in the contract. */
 export interface Route {
-  effect: 'read' | 'write' | 'append'
+  effect: 'read' | 'write' | 'append' | 'lease'
   idempotent: boolean
   http: readonly [HttpRoute, ...HttpRoute[]]
 }
@@ -23,6 +23,26 @@ export const routes: Readonly<Record<OperationId, Route>> = {
   "devices.put": {"effect":"write","idempotent":false,"http":["PUT /v1/devices/{device_id}"]},
   "devices.update": {"effect":"write","idempotent":false,"http":["PATCH /v1/devices/{device_id}"]},
   "devices.delete": {"effect":"write","idempotent":false,"http":["DELETE /v1/devices/{device_id}"]},
+  "commands.execute": {"effect":"write","idempotent":true,"http":["POST /v1/commands/execute"]},
+  "commands.list": {"effect":"read","idempotent":false,"http":["GET /v1/commands"]},
+  "commands.get": {"effect":"read","idempotent":false,"http":["GET /v1/commands/{command_id}"]},
+  "commands.executions.list": {"effect":"read","idempotent":false,"http":["GET /v1/commands/{command_id}/executions"]},
+  "commands.logs.list": {"effect":"read","idempotent":false,"http":["GET /v1/commands/{command_id}/logs"]},
+  "commands.cancel": {"effect":"write","idempotent":false,"http":["POST /v1/commands/{command_id}/cancel"]},
+  "commands.retry": {"effect":"write","idempotent":true,"http":["POST /v1/commands/{command_id}/retry"]},
+  "commands.approve": {"effect":"write","idempotent":false,"http":["POST /v1/commands/{command_id}/approve"]},
+  "commands.reject": {"effect":"write","idempotent":false,"http":["POST /v1/commands/{command_id}/reject"]},
+  "commands.pause": {"effect":"write","idempotent":false,"http":["POST /v1/commands/{command_id}/pause"]},
+  "commands.resume": {"effect":"write","idempotent":false,"http":["POST /v1/commands/{command_id}/resume"]},
+  "commands.definitions.list": {"effect":"read","idempotent":false,"http":["GET /v1/commands/definitions"]},
+  "commands.definitions.get": {"effect":"read","idempotent":false,"http":["GET /v1/commands/definitions/{name}"]},
+  "commands.definitions.put": {"effect":"write","idempotent":false,"http":["PUT /v1/commands/definitions/{name}"]},
+  "commands.definitions.delete": {"effect":"write","idempotent":false,"http":["DELETE /v1/commands/definitions/{name}"]},
+  "commands.lease": {"effect":"lease","idempotent":false,"http":["POST /v1/devices/{device_id}/commands/lease"]},
+  "executions.ack": {"effect":"write","idempotent":false,"http":["POST /v1/executions/{execution_id}/ack"]},
+  "executions.progress": {"effect":"write","idempotent":false,"http":["POST /v1/executions/{execution_id}/progress"]},
+  "executions.logs": {"effect":"write","idempotent":false,"http":["POST /v1/executions/{execution_id}/logs"]},
+  "executions.result": {"effect":"write","idempotent":false,"http":["POST /v1/executions/{execution_id}/result"]},
   "auth.keys.create": {"effect":"write","idempotent":true,"http":["POST /v1/auth/keys"]},
   "auth.keys.list": {"effect":"read","idempotent":false,"http":["GET /v1/auth/keys"]},
   "auth.keys.get": {"effect":"read","idempotent":false,"http":["GET /v1/auth/keys/{key_id}"]},

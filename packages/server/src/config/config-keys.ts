@@ -158,6 +158,13 @@ export const configKeys = {
     maximum: 3650,
     description: 'How long events are kept, those of frames aside',
   }),
+  commandsKeepDays: integer({
+    default: 30,
+    unit: 'days',
+    minimum: 1,
+    maximum: 3650,
+    description: 'How long commands are kept after their end',
+  }),
   eventsMax: integer({
     default: 1_000_000,
     unit: 'events',

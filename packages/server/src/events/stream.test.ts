@@ -43,12 +43,12 @@ test('what has a higher number waits for the transactions below it, and none of 
   const reading = read(room, {}, count(3))
   await endOfTick()
   const failing = room.write(async (ctx) => {
-    await room.events.publish(ctx, { type: 'command.submitted', subject: 'rolled back', data: {} })
+    await room.events.publish(ctx, { type: 'telemetry.alert', subject: 'rolled back', data: {} })
     room.emit('frame')
     throw new Error('no')
   })
   const kept = room.write(async (ctx) => {
-    await room.events.publish(ctx, { type: 'command.submitted', subject: 'kept', data: {} })
+    await room.events.publish(ctx, { type: 'telemetry.alert', subject: 'kept', data: {} })
     room.emit('after')
   })
   await Promise.all([rejects(failing, /no/), kept])

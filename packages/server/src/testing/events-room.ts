@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Tx, WriteCtx } from '../core/context.ts'
 import { createEvents, type Events, type EventsOptions } from '../events/index.ts'
-import { createEventStore, openState, type StateOptions } from '../storage/state/index.ts'
+import { createEventStore, openSealer, openState, type StateOptions } from '../storage/state/index.ts'
 import { testFolder } from './nexus.ts'
 import { admin, testClock, testCtx } from './telemetry-room.ts'
 
@@ -16,8 +16,9 @@ export async function openEventsRoom(t: TestContext, room: EventsRoomOptions = {
   const { clock = testClock(), file = join(testFolder(t), 'state.db'), url, ...options } = room
   const state = await openState({ file, ...(url !== undefined && { url }) })
   t.after(() => state.close())
+  const sealer = await openSealer(state, { file: join(testFolder(t), 'master.key'), now: 0 })
   const events = await createEvents({
-    store: createEventStore(state),
+    store: createEventStore(state, sealer),
     now: () => clock.now(),
     keepMs: 86_400_000,
     keepMax: 1000,
@@ -29,7 +30,7 @@ export async function openEventsRoom(t: TestContext, room: EventsRoomOptions = {
   /** Runs `fn` in a transaction of the state. */
   const write = <T>(fn: (ctx: WriteCtx) => Promise<T>) => state.write((tx: Tx) => fn({ ...ctx, tx }))
   const publish = (subject: string, data: Record<string, unknown> = {}) =>
-    write((ctx) => events.publish(ctx, { type: 'command.submitted', subject, data }))
+    write((ctx) => events.publish(ctx, { type: 'telemetry.alert', subject, data }))
   return {
     events,
     state,

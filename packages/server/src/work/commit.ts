@@ -30,7 +30,7 @@ export async function commitChanges(
 /** Tells the rooms of changes that are written, and wakes whoever waits for them once they are durable. */
 export async function tell(deps: EngineDeps, tx: Tx, changes: readonly Change[]): Promise<void> {
   const now = deps.now()
-  for (const [kind, of] of Map.groupBy(changes, ({ after }) => after.kind)) await deps.onChange[kind](tx, of, now)
+  for (const [kind, of] of Map.groupBy(changes, ({ after }) => after.kind)) await deps.onChange[kind]?.(tx, of, now)
   const ready = changes.map(({ after }) => after).filter((item) => isReady(item, now))
   const due = changes.flatMap(({ after }) => dueAt(after) ?? [])
   deps.store.afterCommit(tx, () => {

@@ -19,7 +19,7 @@ export interface EngineDeps {
   /** In [0, 1). */
   random(): number
   waiters: Waiters
-  onChange: Readonly<Record<WorkKind, OnChange>>
+  onChange: Readonly<Partial<Record<WorkKind, OnChange>>>
   /** Something is due at this instant, maybe earlier than anything before. */
   onDue(at: number): void
 }

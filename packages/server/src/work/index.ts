@@ -34,7 +34,8 @@ export interface WorkOptions {
   now(): number
   /** In [0, 1). */
   random?(): number
-  onChange: Readonly<Record<WorkKind, OnChange>>
+  /** Of each kind that there is work of. */
+  onChange: Readonly<Partial<Record<WorkKind, OnChange>>>
   onError(cause: unknown): void
 }
 
@@ -46,6 +47,8 @@ export interface Work extends Loop {
   claim(tx: Tx, wanted: Claim): Promise<WorkItem[]>
   /** See `lease`. */
   lease(wanted: Claim, signal: AbortSignal): Promise<WorkItem[]>
+  /** Without `tx`: as committed. */
+  find(ids: readonly string[], tx?: Tx): Promise<WorkItem[]>
   /** See `report`. */
   report(tx: Tx, reports: readonly Report[]): Promise<Reported[]>
   /** See `cancel`. */
@@ -64,6 +67,7 @@ export function createWork({ store, now, random = Math.random, onChange, onError
     enqueue: (tx, work) => enqueue(deps, tx, work),
     claim: (tx, wanted) => claim(deps, tx, wanted),
     lease: (wanted, signal) => lease(deps, wanted, signal),
+    find: (ids, tx) => store.find(ids, tx),
     report: (tx, reports) => report(deps, tx, reports),
     cancel: (tx, ids) => cancel(deps, tx, ids),
     hold: (tx, ids, waitingFor) => hold(deps, tx, ids, waitingFor),

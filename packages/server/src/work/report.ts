@@ -3,7 +3,7 @@ import { fail } from '../core/failure.ts'
 import { commitChanges } from './commit.ts'
 import type { EngineDeps } from './engine.ts'
 import type { WorkItem } from './item.ts'
-import { type AttemptError, attemptFailed, ended, renewed } from './transitions.ts'
+import { type AttemptError, attemptFailed, ended, renewed, workerLost } from './transitions.ts'
 
 /** What a worker says of an item that it holds. */
 export type Report = { id: string; leaseToken: string } & (
@@ -12,6 +12,8 @@ export type Report = { id: string; leaseToken: string } & (
   | { kind: 'failed'; error: AttemptError }
   /** It was asked to stop, and has. */
   | { kind: 'cancelled' }
+  /** It knows nothing of it any more. */
+  | { kind: 'lost' }
 )
 
 export type Reported = WorkItem | { id: string; lost: true }
@@ -56,6 +58,8 @@ function afterReport(item: WorkItem, said: Report, now: number, random: number):
       return attemptFailed(item, now, 'error', said.error, random)
     case 'cancelled':
       return ended(item, now, 'cancelled', 'cancelled')
+    case 'lost':
+      return workerLost(item, now, random)
     default:
       return said satisfies never
   }

@@ -57,7 +57,11 @@ export function swept(item: WorkItem, now: number, random: number): WorkItem {
   if (item.cancelBy !== null && item.cancelBy <= now) return ended(item, now, 'cancelled', 'unconfirmed')
   if (item.deadline !== null && item.deadline <= now)
     return attemptFailed(item, now, 'timeout', { reason: 'attempt_timeout', retryable: true }, random)
-  // Of work that may be done but once nobody knows what became of it.
+  return workerLost(item, now, random)
+}
+
+/** Its worker is gone: of work that may be done but once nobody knows what became of it. */
+export function workerLost(item: WorkItem, now: number, random: number): WorkItem {
   const reason = item.retry.attemptsMax === 1 ? 'outcome_unknown' : 'worker_lost'
   return attemptFailed(item, now, 'worker_lost', { reason, retryable: true }, random)
 }

@@ -3,6 +3,7 @@ import { migrations } from './migrations/index.ts'
 import { openPostgres, type PostgresOptions } from './postgres.ts'
 import { openSqlite } from './sqlite.ts'
 
+export { createCommandStore } from './commands.ts'
 export { createDeviceStore } from './devices.ts'
 export type { StateEngine } from './engine.ts'
 export { createEventStore } from './events.ts'

@@ -87,7 +87,7 @@ export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
     deepEqual(heard, [true, false])
   })
 
-  guarantee('numbers are given out once, over a reopening too', async ({ engine, events, options }) => {
+  guarantee('numbers are given out once, over a reopening too', async ({ engine, events, sealer, options }) => {
     const first = await events.reserve(10)
     const [second, third] = await Promise.all([events.reserve(5), events.reserve(5)])
     deepEqual(
@@ -96,7 +96,7 @@ export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
     )
     await engine.close()
     const again = await openState(options)
-    equal(await createEventStore(again).reserve(1), first + 20)
+    equal(await createEventStore(again, sealer).reserve(1), first + 20)
     await again.close()
   })
 
@@ -321,8 +321,9 @@ type Opened = { engine: Engine; options: { url?: string; file?: string } } & Awa
 async function storesOf(engine: Engine, masterKeyFile: string) {
   const sealer = await openSealer(engine, { file: masterKeyFile, now: 0 })
   return {
+    sealer,
     keys: createKeyStore(engine),
-    events: createEventStore(engine),
+    events: createEventStore(engine, sealer),
     idempotency: createIdempotencyStore(engine, sealer),
     retention: createRetentionStore(engine),
     tickets: createTicketStore(engine),

@@ -1,4 +1,4 @@
-import type { ColumnType } from 'kysely'
+import type { ColumnType, Generated } from 'kysely'
 
 /** Instants are milliseconds since the epoch; what ends in `_json` is JSON text. */
 export interface StateTables {
@@ -12,6 +12,10 @@ export interface StateTables {
   retention: RetentionTable
   devices: DevicesTable
   device_tags: DeviceTagsTable
+  commands: CommandsTable
+  executions: ExecutionsTable
+  execution_log: ExecutionLogTable
+  command_definitions: CommandDefinitionsTable
 }
 
 /** Set when the row is inserted, and never changed. */
@@ -101,6 +105,92 @@ export interface DeviceTagsTable {
   device_id: Fixed<string>
   key: Fixed<string>
   value: Fixed<string>
+}
+
+/** `parameters` and `callback_url` are sealed. */
+export interface CommandsTable {
+  command_id: Fixed<string>
+  key_id: Fixed<string>
+  name: Fixed<string>
+  category: Fixed<string>
+  target_json: Fixed<string>
+  target_count: Fixed<number>
+  parameters: Fixed<string>
+  priority: Fixed<string>
+  timeout_ms: Fixed<number>
+  delivery_json: Fixed<string>
+  rollout_json: Fixed<string | null>
+  verify_json: Fixed<string | null>
+  callback_url: Fixed<string | null>
+  callback_events_json: Fixed<string | null>
+  warnings_json: Fixed<string>
+  retry_of: Fixed<string | null>
+  trace_id: Fixed<string>
+  event_id: Fixed<string>
+  submitted_at: Fixed<number>
+  pending: number
+  running: number
+  completed: number
+  failed: number
+  timeout: number
+  cancelled: number
+  status: string
+  sub_status: string | null
+  status_reason: string | null
+  seq: number
+  started_at: number | null
+  completed_at: number | null
+  approved_by: string | null
+  cancel_requested_at: number | null
+  rollout_state_json: string | null
+}
+
+/** `progress`, `result` and `error` are sealed JSON. */
+export interface ExecutionsTable {
+  execution_id: Fixed<string>
+  command_id: Fixed<string>
+  device_id: Fixed<string>
+  position: Fixed<number>
+  status: string
+  sub_status: string | null
+  status_reason: string | null
+  attempt: number
+  lease_token: string | null
+  progress: string | null
+  result: string | null
+  error: string | null
+  late: number
+  log_lines: number
+  log_bytes: number
+  log_dropped: number
+  sent_at: number | null
+  delivered_at: number | null
+  started_at: number | null
+  completed_at: number | null
+  verify_by: number | null
+}
+
+/** `message` is sealed. */
+export interface ExecutionLogTable {
+  seq: Generated<number>
+  command_id: Fixed<string>
+  execution_id: Fixed<string>
+  device_id: Fixed<string>
+  position: Fixed<number>
+  at: Fixed<string>
+  level: Fixed<string>
+  message: Fixed<string>
+}
+
+/** `defaults` is sealed JSON: parameters may be among them. */
+export interface CommandDefinitionsTable {
+  name: Fixed<string>
+  category: string
+  description: string | null
+  parameters_schema_json: string | null
+  result_schema_json: string | null
+  defaults: string
+  updated_at: number
 }
 
 /** Leased work; `ready` and `due_at` follow from the rest, for the indexes. */

@@ -2,6 +2,11 @@ import type { Duplex } from 'node:stream'
 import {
   type ClientEnvelope,
   type CloseCode,
+  type CommandInput,
+  type CommandSubmitted,
+  type DeviceHello,
+  type DeviceReportType,
+  deviceReports,
   type Invoke,
   type Subscribe,
   websocketLimits,
@@ -10,12 +15,13 @@ import {
 import type { WebSocket } from 'ws'
 import type { Principal } from '../../core/context.ts'
 import { type Failure, fail } from '../../core/failure.ts'
-import { callerGone, requestIdOf } from '../call.ts'
+import { callCtx, callerGone, requestIdOf } from '../call.ts'
 import type { Credential } from '../credential.ts'
 import { toFailure } from '../error-answer.ts'
 import type { TransportDeps } from '../ports.ts'
+import { DeviceLink } from './device-link.ts'
 import { readEnvelope, readMessage } from './incoming.ts'
-import { invokeOperation } from './invoke-operation.ts'
+import { type Invoked, invokeOperation } from './invoke-operation.ts'
 import { MessageRate } from './message-rate.ts'
 import { Outbox, type OutboxOwner } from './outbox.ts'
 import { errorPayload } from './outgoing.ts'
@@ -51,6 +57,9 @@ export class Connection implements OutboxOwner {
   #calls = 0
   #refusedSubscriptions = 0
   #gone: AbortController | undefined
+  #device: DeviceLink | undefined
+  /** Commands of this connection whose end it waits for. */
+  #awaited = 0
   readonly socket: Duplex
   /** When the client was heard last, by `performance.now()`. */
   heardAt = performance.now()
@@ -104,6 +113,7 @@ export class Connection implements OutboxOwner {
   /** Gives up what is under way. */
   end(): void {
     this.#subscriptions?.endAll()
+    this.#device?.close()
     this.#gone?.abort(callerGone())
   }
 
@@ -144,8 +154,12 @@ export class Connection implements OutboxOwner {
         return this.#unsubscribe(call, payload as { subscription_id: string })
       case 'invoke':
         return this.#invoke(call, payload as Invoke)
+      case 'command':
+        return this.#command(call, payload as CommandInput)
+      case 'device.hello':
+        return this.#hello(call, payload as DeviceHello)
       default:
-        throw new Error(`no answer to ${type}`)
+        return this.#report(call, type as DeviceReportType, payload as Record<string, unknown>)
     }
   }
 
@@ -180,17 +194,58 @@ export class Connection implements OutboxOwner {
     this.#outbox.answer(id, { type: 'unsubscribed', payload: { subscription_id } })
   }
 
-  async #invoke({ id, requestId }: Call, call: Invoke): Promise<void> {
+  async #invoke(call: Call, invoke: Invoke): Promise<void> {
+    const payload = await this.#perform(call, invoke)
+    this.#outbox.answer(call.id, { type: 'invoked', payload })
+  }
+
+  async #perform({ requestId }: Call, call: Invoke): Promise<Invoked> {
     if (this.#calls >= websocketLimits.calls) throw tooManyCalls()
     this.#calls++
-    this.#gone ??= new AbortController()
-    const { signal } = this.#gone
     try {
-      const payload = await invokeOperation(this.#deps, await this.#identify(), call, { requestId, signal })
-      this.#outbox.answer(id, { type: 'invoked', payload })
+      const { signal } = this.#lasting
+      return await invokeOperation(this.#deps, await this.#identify(), call, { requestId, signal })
     } finally {
       this.#calls--
     }
+  }
+
+  /** Aborted when the connection ends. */
+  get #lasting(): AbortController {
+    this.#gone ??= new AbortController()
+    return this.#gone
+  }
+
+  /** Says at once that the command is accepted, and how it ended when it has. */
+  async #command(call: Call, input: CommandInput): Promise<void> {
+    if (this.#awaited >= websocketLimits.commands) throw tooManyCommands()
+    this.#awaited++
+    try {
+      const { output } = await this.#perform(call, { operation: 'commands.execute', input: { ...input, async: true } })
+      const accepted = output as CommandSubmitted
+      this.#outbox.answer(call.id, { type: 'command.accepted', payload: accepted })
+      const ended = await this.#deps.commands.end(accepted.command_id, this.#lasting.signal)
+      if (!ended) return
+      const { command_id, status, result, error, summary } = ended
+      this.#outbox.notify({ type: 'command.result', payload: { command_id, status, result, error, summary } })
+    } finally {
+      this.#awaited--
+    }
+  }
+
+  async #hello(call: Call, hello: DeviceHello): Promise<void> {
+    const principal = await this.#identify()
+    const ctx = callCtx(principal, call.requestId, undefined, { now: this.#deps.now, signal: this.#lasting.signal })
+    if (!this.isOpen) return
+    this.#device ??= new DeviceLink(this.#deps, this.#outbox)
+    const payload = { device_id: hello.device_id }
+    this.#device.open(ctx, hello, () => this.#outbox.answer(call.id, { type: 'device.welcome', payload }))
+  }
+
+  /** What a device says of an execution: an operation under a name of its own. */
+  async #report(call: Call, type: DeviceReportType, input: Record<string, unknown>): Promise<void> {
+    const { output } = await this.#perform(call, { operation: deviceReports[type], input })
+    this.#outbox.answer(call.id, { type: 'command.confirmed', payload: output })
   }
 
   /** Who it is now: a key may do no more over a connection than over HTTP. */
@@ -238,6 +293,12 @@ function tooManyMessages(): Failure {
   const { messagesPerSecond: limit, messagesBurst } = websocketLimits
   const issue = `at most ${limit} messages a second, ${messagesBurst} at once: this one was not acted on`
   return fail('RATE_LIMIT_EXCEEDED', { reason: 'too_many_messages', limit, issue }, { retryAfterSeconds: 1 })
+}
+
+function tooManyCommands(): Failure {
+  const limit = websocketLimits.commands
+  const issue = `${limit} commands of this connection have not ended: wait for one of them, or use POST /v1/commands/execute`
+  return fail('RATE_LIMIT_EXCEEDED', { reason: 'too_many_commands', limit, issue }, { retryAfterSeconds: 1 })
 }
 
 function tooManyCalls(): Failure {

@@ -1,0 +1,43 @@
+import type { Command, Input } from '@nexus/contract'
+import { holds, type WriteCtx } from '../core/context.ts'
+import { fail } from '../core/failure.ts'
+import { shownAfter } from './cancel.ts'
+import { type CommandDeps, ended, foundCommand } from './deps.ts'
+import { type CommandRecord, hasEnded } from './record.ts'
+
+/** Lets a command go that waits for consent. Errors: NOT_FOUND, CONFLICT, FORBIDDEN (`own_command`). */
+export async function approveCommand(
+  deps: CommandDeps,
+  ctx: WriteCtx,
+  { command_id }: Input<'commands.approve'>,
+): Promise<Command> {
+  const command = await awaiting(deps, ctx, command_id)
+  if (command.keyId === ctx.principal.keyId && !holds(ctx.principal, 'admin'))
+    throw fail('FORBIDDEN', {
+      reason: 'own_command',
+      issue: 'another key than the one that submitted it has to approve it',
+    })
+  await deps.store.save(ctx.tx, { ...command, subStatus: null, approvedBy: ctx.principal.keyId })
+  await deps.work.hold(ctx.tx, await deps.store.liveExecutions(ctx.tx, command_id), null)
+  return shownAfter(deps, ctx, command_id)
+}
+
+/** Refuses consent: the command ends as cancelled, and no device was given it. Errors: NOT_FOUND, CONFLICT. */
+export async function rejectCommand(
+  deps: CommandDeps,
+  ctx: WriteCtx,
+  { command_id }: Input<'commands.reject'>,
+): Promise<Command> {
+  const command = await awaiting(deps, ctx, command_id)
+  await deps.store.save(ctx.tx, { ...command, subStatus: null, statusReason: 'approval_rejected' })
+  await deps.work.cancel(ctx.tx, await deps.store.liveExecutions(ctx.tx, command_id))
+  return shownAfter(deps, ctx, command_id)
+}
+
+async function awaiting(deps: CommandDeps, ctx: WriteCtx, commandId: string): Promise<CommandRecord> {
+  await foundCommand(deps, ctx, commandId)
+  const command = await deps.store.count(ctx.tx, commandId, {})
+  if (hasEnded(command.status)) throw ended(command)
+  if (command.subStatus === 'awaiting_approval') return command
+  throw fail('CONFLICT', { reason: 'not_awaiting_approval', issue: 'the command does not wait for approval' })
+}

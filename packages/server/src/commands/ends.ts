@@ -1,0 +1,20 @@
+/** Who waits for commands to end, in this process. */
+export class Ends {
+  readonly #waiting = new Map<string, Set<() => void>>()
+
+  /** Calls `fn` once the command has ended, if that is not durable yet; returns what ends the wait. */
+  on(commandId: string, fn: () => void): () => void {
+    const waiting = this.#waiting.get(commandId) ?? new Set()
+    this.#waiting.set(commandId, waiting.add(fn))
+    return () => {
+      waiting.delete(fn)
+      if (waiting.size === 0 && this.#waiting.get(commandId) === waiting) this.#waiting.delete(commandId)
+    }
+  }
+
+  tell(commandId: string): void {
+    const waiting = this.#waiting.get(commandId)
+    this.#waiting.delete(commandId)
+    for (const fn of waiting ?? []) fn()
+  }
+}

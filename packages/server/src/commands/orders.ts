@@ -1,0 +1,38 @@
+import type { ExecutionOrder } from '@nexus/contract'
+import { toIso } from '../core/clock.ts'
+import type { WorkItem } from '../work/index.ts'
+import type { CommandStore } from './ports.ts'
+import type { CommandRecord } from './record.ts'
+
+/** What devices are told of work that they were given. */
+export async function ordersOf(
+  { store }: { store: Pick<CommandStore, 'findExecutions' | 'find'> },
+  items: readonly WorkItem[],
+): Promise<ExecutionOrder[]> {
+  if (items.length === 0) return []
+  const executions = await store.findExecutions(items.map(({ id }) => id))
+  const commandOf = new Map(executions.map(({ executionId, commandId }) => [executionId, commandId]))
+  const commands = await store.find([...new Set(commandOf.values())])
+  const byId = new Map(commands.map((command) => [command.commandId, command]))
+  return items.flatMap((item) => {
+    const command = byId.get(commandOf.get(item.id) ?? '')
+    return command ? [orderOf(item, command)] : []
+  })
+}
+
+function orderOf(item: WorkItem, command: CommandRecord): ExecutionOrder {
+  const { target } = command
+  const isNamed = target.device_id !== undefined || target.device_ids !== undefined
+  return {
+    command_id: command.commandId,
+    execution_id: item.id,
+    attempt: item.attempt,
+    lease_token: item.leaseToken!,
+    lease_expires_at: toIso(item.leaseExpiresAt!),
+    deadline: item.deadline === null ? null : toIso(item.deadline),
+    command: command.name,
+    parameters: command.parameters,
+    ...(isNamed && target.service !== undefined && { service: target.service }),
+    trace_id: command.traceId,
+  }
+}

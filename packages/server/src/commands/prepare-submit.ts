@@ -1,0 +1,64 @@
+import { type CommandInput, commandLimits } from '@nexus/contract'
+import type { Ctx } from '../core/context.ts'
+import { fail, invalid } from '../core/failure.ts'
+import { authoriseCategory, type CommandDeps } from './deps.ts'
+import { type Ruling, rulingFor } from './policy.ts'
+import { schemaFaults } from './schema.ts'
+import { resolveTarget, type Targets } from './target.ts'
+
+/** A command that may be submitted. */
+export interface Plan {
+  ruling: Ruling
+  targets: Targets
+  warnings: { reason: string; field: string; issue: string }[]
+}
+
+const offlineListed = 20
+
+/**
+ * Everything that is asked before the transaction opens. Errors: those of `resolveTarget`; FORBIDDEN (the category),
+ * VALIDATION_ERROR (the parameters are against the definition), INVALID_REQUEST (an address that may not be called back),
+ * CONFLICT (`target_offline`, where the command may not wait for its device).
+ */
+export async function prepareSubmit(deps: CommandDeps, ctx: Ctx, input: CommandInput): Promise<Plan> {
+  const definition = await deps.store.definition(input.command)
+  const ruling = rulingFor(input, definition)
+  authoriseCategory(ctx.principal, ruling.category)
+  if (definition && input.category !== undefined && input.category !== definition.category)
+    throw invalid('category', `${input.command} is defined as ${definition.category}`, 'VALIDATION_ERROR')
+  checkParameters(ruling.parameters, definition?.parametersSchema ?? undefined)
+  if (input.callback_events && input.callback_url === undefined)
+    throw invalid('callback_events', 'needs a callback_url', 'VALIDATION_ERROR')
+  if (input.callback_url !== undefined) await deps.callbacks.check(input.callback_url, 'callback_url')
+  const targets = await resolveTarget(deps, ctx, input.target)
+  if (ruling.delivery.mode === 'immediate') assertOnline(deps, targets)
+  return { ruling, targets, warnings: warningsOf(deps, targets) }
+}
+
+function checkParameters(parameters: Record<string, unknown>, schema: object | undefined): void {
+  const bytes = Buffer.byteLength(JSON.stringify(parameters))
+  if (bytes > commandLimits.parametersBytesMax)
+    throw invalid('parameters', `have ${bytes} bytes as JSON: at most ${commandLimits.parametersBytesMax}`)
+  const errors = schema ? schemaFaults(schema, parameters, 'parameters') : []
+  const [first] = errors
+  if (first) throw fail('VALIDATION_ERROR', { ...first, reason: 'against_definition', errors })
+}
+
+function assertOnline({ receivers }: CommandDeps, targets: Targets): void {
+  const offline = [...targets].filter(([id, status]) => status !== 'online' && !receivers.has(id)).map(([id]) => id)
+  if (offline.length === 0) return
+  throw fail('CONFLICT', {
+    reason: 'target_offline',
+    field: 'target',
+    issue: `${offline.length} of ${targets.size} devices are offline: send it with "async": true to let it wait for them`,
+    device_ids: offline.slice(0, offlineListed),
+  })
+}
+
+function warningsOf({ receivers }: CommandDeps, targets: Targets): Plan['warnings'] {
+  const unseen = [...targets].filter(([id, status]) => status === undefined && !receivers.has(id)).map(([id]) => id)
+  if (unseen.length === 0) return []
+  const some = unseen.slice(0, offlineListed).join(', ')
+  const issue = `never heard of: ${some}${unseen.length > offlineListed ? ', …' : ''}; the command waits for it`
+  return [{ reason: 'device_never_seen', field: 'target', issue }]
+}

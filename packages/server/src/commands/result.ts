@@ -1,0 +1,90 @@
+import {
+  type CommandError,
+  type CommandResult,
+  commandLimits,
+  type ExecutionStanding,
+  type Input,
+} from '@nexus/contract'
+import type { Ctx, WriteCtx } from '../core/context.ts'
+import { invalid } from '../core/failure.ts'
+import { isRecord } from '../core/labels.ts'
+import { leaseLost, type Report } from '../work/index.ts'
+import type { CommandDeps } from './deps.ts'
+import { type ExecutionRecord, hasEnded } from './record.ts'
+import { ownExecution, reportWork, standingOf } from './report.ts'
+import { settle } from './settle.ts'
+import type { Said } from './told.ts'
+
+type ResultInput = Input<'executions.result'>
+
+/** Errors: INVALID_REQUEST (a result that is larger than may be kept). */
+export async function prepareResult(_deps: CommandDeps, _ctx: Ctx, { result }: ResultInput): Promise<void> {
+  const bytes = Buffer.byteLength(JSON.stringify(result) ?? '')
+  if (bytes > commandLimits.resultBytesMax)
+    throw invalid('result', `has ${bytes} bytes as JSON: at most ${commandLimits.resultBytesMax}`)
+}
+
+/**
+ * An execution has ended. The same result again is answered as the first time; one that comes after the time was over, or
+ * after its device was given up, still counts for a day. Errors: NOT_FOUND, CONFLICT (`lease_lost`).
+ */
+export async function reportResult(deps: CommandDeps, ctx: WriteCtx, input: ResultInput): Promise<ExecutionStanding> {
+  const { execution_id: id, lease_token: leaseToken } = input
+  const before = await ownExecution(deps, ctx, id)
+  const now = ctx.now()
+  deps.reports.note(ctx.tx, id, saidOf(before, input, now))
+  const item = await reportWork(deps, ctx, reportOf(id, leaseToken, input))
+  const execution = await ownExecution(deps, ctx, id)
+  if (item) return standingOf(execution, item)
+  if (!hasEnded(execution.status) || execution.leaseToken !== leaseToken) throw leaseLost(id)
+  if (isRepeat(execution, input)) return standingOf(execution, undefined)
+  if (!mayBeLate(execution, now)) throw leaseLost(id)
+  const after = lateResult(execution, input, now)
+  await settle(deps, ctx.tx, [{ before: execution, after }], now)
+  return standingOf(after, undefined)
+}
+
+function saidOf(before: ExecutionRecord, input: ResultInput, now: number): Said {
+  const startedAt = before.startedAt ?? before.deliveredAt ?? before.sentAt ?? now
+  return { startedAt, result: shownResult(input, now - startedAt), error: errorOf(input) }
+}
+
+function errorOf({ status, error }: ResultInput): CommandError | null {
+  if (status === 'completed') return null
+  return error ?? (status === 'failed' ? { code: 'failed', message: 'The device reported a failure' } : null)
+}
+
+/** As the specification shows a result: the device's own fields, whether it succeeded, and how long it took. */
+function shownResult(input: ResultInput, durationMs: number): CommandResult {
+  const own = isRecord(input.result) ? input.result : input.result === undefined ? {} : { data: input.result }
+  const message = errorOf(input)?.message
+  const outcome = { success: input.status === 'completed', duration_ms: Math.max(0, durationMs) }
+  return Object.assign({ success: outcome.success }, message !== undefined && { message }, own, outcome)
+}
+
+function reportOf(id: string, leaseToken: string, { status, error }: ResultInput): Report {
+  if (status !== 'failed') return { id, leaseToken, kind: status }
+  return { id, leaseToken, kind: 'failed', error: { reason: error?.code ?? 'failed', retryable: false } }
+}
+
+function isRepeat({ status, late, subStatus }: ExecutionRecord, input: ResultInput): boolean {
+  return status === input.status && (late || subStatus !== 'outcome_unknown')
+}
+
+/** The device was too slow, or given up: what it says now is news. */
+function mayBeLate({ status, subStatus, completedAt }: ExecutionRecord, now: number): boolean {
+  const isOpen = subStatus === 'execution' || subStatus === 'outcome_unknown'
+  const isRecent = completedAt !== null && now - completedAt <= commandLimits.lateHours * 3_600_000
+  return (status === 'timeout' || status === 'failed') && isOpen && isRecent
+}
+
+function lateResult(execution: ExecutionRecord, input: ResultInput, now: number): ExecutionRecord {
+  return {
+    ...execution,
+    ...saidOf(execution, input, now),
+    status: input.status,
+    subStatus: input.status === 'failed' ? 'error' : null,
+    statusReason: input.status === 'failed' ? (input.error?.code ?? 'failed') : null,
+    late: true,
+  }
+}

@@ -1,0 +1,15 @@
+import type { Command, Input } from '@nexus/contract'
+import type { WriteCtx } from '../core/context.ts'
+import { fail } from '../core/failure.ts'
+import { type CommandDeps, ended, foundCommand } from './deps.ts'
+import { hasEnded } from './record.ts'
+
+export async function pauseRollout(
+  deps: CommandDeps,
+  ctx: WriteCtx,
+  { command_id }: Input<'commands.pause'>,
+): Promise<Command> {
+  const command = await foundCommand(deps, ctx, command_id)
+  if (hasEnded(command.status)) throw ended(command)
+  throw fail('CONFLICT', { reason: 'not_a_rollout', issue: 'the command is no roll-out' })
+}

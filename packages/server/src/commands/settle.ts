@@ -1,0 +1,50 @@
+import type { Tx } from '../core/context.ts'
+import type { CommandDeps } from './deps.ts'
+import { publishChanges } from './publish.ts'
+import { type CommandRecord, type ExecutionRecord, hasEnded } from './record.ts'
+import { changeOf, statusOf } from './status.ts'
+
+export interface ExecutionChange {
+  before: ExecutionRecord
+  after: ExecutionRecord
+}
+
+/** Writes changed executions, brings their commands up to date, and tells of it, in one transaction. */
+export async function settle(
+  deps: CommandDeps,
+  tx: Tx,
+  changes: readonly ExecutionChange[],
+  now: number,
+): Promise<void> {
+  await deps.store.saveExecutions(
+    tx,
+    changes.map(({ after }) => after),
+  )
+  for (const [commandId, of] of Map.groupBy(changes, ({ after }) => after.commandId)) {
+    const change = changeOf(of.map(({ before, after }) => ({ before: before.status, after: after.status })))
+    const isNews = Object.keys(change).length > 0 || of.some(({ before, after }) => after.late && !before.late)
+    if (isNews) await bringUp(deps, tx, await deps.store.count(tx, commandId, change), of, now)
+  }
+}
+
+async function bringUp(
+  deps: CommandDeps,
+  tx: Tx,
+  before: CommandRecord,
+  changes: readonly ExecutionChange[],
+  now: number,
+): Promise<void> {
+  const status = statusOf(before.counts, before.targetCount)
+  const only = before.targetCount === 1 ? changes[0]!.after : undefined
+  const hasStarted = changes.some(({ after }) => after.startedAt !== null)
+  const after: CommandRecord = {
+    ...before,
+    status,
+    statusReason: only ? only.statusReason : before.statusReason,
+    startedAt: before.startedAt ?? (hasStarted ? now : null),
+    completedAt: hasEnded(status) ? (before.completedAt ?? now) : null,
+  }
+  await publishChanges(deps, tx, { before, after, changes }, now)
+  await deps.store.save(tx, after)
+  if (hasEnded(status)) deps.store.afterCommit(tx, () => deps.ends.tell(after.commandId))
+}
