@@ -34,6 +34,7 @@ export async function openEventsRoom(t: TestContext, room: EventsRoomOptions = {
   return {
     events,
     state,
+    sealer,
     clock,
     ctx,
     admin,
