@@ -1,11 +1,5 @@
 import Type, { type Static } from 'typebox'
-import {
-  approvalRules,
-  type CommandCategory,
-  commandCategories,
-  commandLimits,
-  deliveryOrders,
-} from './command-policy.ts'
+import { type CommandCategory, commandCategories, commandLimits, deliveryOrders } from './command-policy.ts'
 import { CommandError, CommandResult, commandStatuses, commandSubStatuses, Progress, WaitingFor } from './executions.ts'
 import { operation } from './operation.ts'
 import { Cursor, Id, PageLimit, Timestamp, Warning } from './shapes.ts'
@@ -116,7 +110,7 @@ export const callbackEvents = [
   'command.cancelled',
 ] as const
 
-const Parameters = Type.Record(Type.String({ minLength: 1, maxLength: 128 }), Type.Unknown(), {
+export const CommandParameters = Type.Record(Type.String({ minLength: 1, maxLength: 128 }), Type.Unknown(), {
   maxProperties: 256,
   description: 'Handed to the device; `timeout_seconds` among them is how long it may take',
 })
@@ -130,7 +124,7 @@ export const CommandInput = Type.Object(
       }),
     ),
     target: CommandTarget,
-    parameters: Type.Optional(Parameters),
+    parameters: Type.Optional(CommandParameters),
     async: Type.Optional(Type.Boolean({ default: true, description: 'False: answer when it has ended' })),
     wait_seconds: Type.Optional(
       Type.Integer({
@@ -214,34 +208,6 @@ export const CommandSubmitted = Type.Object({
   warnings: Type.Optional(Type.Array(Warning)),
 })
 export type CommandSubmitted = Static<typeof CommandSubmitted>
-
-const JsonSchema = Type.Record(Type.String(), Type.Unknown(), {
-  description: 'A JSON Schema (draft-07), at most 16 KiB',
-})
-
-const definitionFields = {
-  category: Type.Enum(commandCategories),
-  description: Type.Optional(Type.String({ maxLength: 1024 })),
-  parameters_schema: Type.Optional(JsonSchema),
-  result_schema: Type.Optional(JsonSchema),
-  defaults: Type.Optional(
-    Type.Object(
-      {
-        parameters: Type.Optional(Parameters),
-        timeout_seconds: Type.Optional(Seconds(commandLimits.timeoutSecondsMax)),
-        ttl_seconds: Type.Optional(Seconds(commandLimits.ttlSecondsMax)),
-        max_attempts: Type.Optional(Type.Integer({ minimum: 1, maximum: commandLimits.attemptsMax })),
-        order: Type.Optional(Type.Enum(deliveryOrders)),
-        approval: Type.Optional(Type.Enum(approvalRules)),
-      },
-      closed,
-    ),
-  ),
-}
-
-/** What is known of a command by its name. */
-export const CommandDefinition = Type.Object({ name: CommandName, ...definitionFields, updated_at: Timestamp })
-export type CommandDefinition = Static<typeof CommandDefinition>
 
 const commandId = { command_id: Id }
 const paging = { cursor: Type.Optional(Cursor), limit: Type.Optional(PageLimit) }
@@ -351,52 +317,6 @@ export const commandsResume = operation({
   summary: 'Go on with a roll-out that was paused',
   http: 'POST /v1/commands/{command_id}/resume',
   input: onlyId,
-})
-
-const named = { name: CommandName }
-
-export const definitionsList = operation({
-  ...reading,
-  id: 'commands.definitions.list',
-  summary: 'List the defined commands, by name',
-  http: 'GET /v1/commands/definitions',
-  input: Type.Object(paging, closed),
-  output: Type.Object({ definitions: Type.Array(CommandDefinition), next_cursor: nullable(Cursor) }),
-})
-
-export const definitionsGet = operation({
-  ...reading,
-  id: 'commands.definitions.get',
-  summary: 'Get the definition of a command',
-  http: 'GET /v1/commands/definitions/{name}',
-  input: Type.Object(named, closed),
-  output: CommandDefinition,
-  errors: ['NOT_FOUND'],
-})
-
-export const definitionsPut = operation({
-  id: 'commands.definitions.put',
-  summary: 'Define a command, or define it anew',
-  effect: 'write',
-  scope: 'admin',
-  rate: 'command',
-  http: 'PUT /v1/commands/definitions/{name}',
-  input: Type.Object({ ...named, ...definitionFields }, closed),
-  output: CommandDefinition,
-  errors: ['VALIDATION_ERROR'],
-})
-
-export const definitionsDelete = operation({
-  id: 'commands.definitions.delete',
-  summary: 'Forget the definition of a command',
-  effect: 'write',
-  scope: 'admin',
-  rate: 'command',
-  http: 'DELETE /v1/commands/definitions/{name}',
-  status: 204,
-  input: Type.Object(named, closed),
-  output: Type.Null(),
-  errors: ['NOT_FOUND'],
 })
 
 /** What a narrowed key may execute alone. */

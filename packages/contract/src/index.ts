@@ -1,4 +1,5 @@
 export * from './auth.ts'
+export * from './command-definitions.ts'
 export * from './command-policy.ts'
 export * from './commands.ts'
 export * from './devices.ts'

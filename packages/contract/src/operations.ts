@@ -1,4 +1,5 @@
 import { keysCreate, keysGet, keysList, keysRevoke, keysRotate, keysUpdate, ticketsCreate } from './auth.ts'
+import { definitionsDelete, definitionsGet, definitionsList, definitionsPut } from './command-definitions.ts'
 import {
   commandsApprove,
   commandsCancel,
@@ -9,10 +10,6 @@ import {
   commandsReject,
   commandsResume,
   commandsRetry,
-  definitionsDelete,
-  definitionsGet,
-  definitionsList,
-  definitionsPut,
 } from './commands.ts'
 import { devicesDelete, devicesGet, devicesList, devicesPut, devicesUpdate } from './devices.ts'
 import { eventsList, tracesGet } from './events.ts'

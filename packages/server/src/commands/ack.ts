@@ -2,7 +2,7 @@ import type { ExecutionStanding, Input } from '@nexus/contract'
 import type { WriteCtx } from '../core/context.ts'
 import { leaseLost } from '../work/index.ts'
 import type { CommandDeps } from './deps.ts'
-import { ownExecution, renewed, reportWork, standingOf } from './report.ts'
+import { executionStanding, ownExecution, renewLease, reportWork } from './report.ts'
 
 /** An execution has reached its device, or is rejected by it and so ends. Errors: NOT_FOUND, CONFLICT (`lease_lost`). */
 export async function ackExecution(
@@ -11,12 +11,12 @@ export async function ackExecution(
   input: Input<'executions.ack'>,
 ): Promise<ExecutionStanding> {
   if (input.status === 'rejected') return reject(deps, ctx, input)
-  const { execution, item } = await renewed(deps, ctx, input)
-  if (execution.deliveredAt !== null) return standingOf(execution, item)
+  const { execution, item } = await renewLease(deps, ctx, input)
+  if (execution.deliveredAt !== null) return executionStanding(execution, item)
   const subStatus = execution.subStatus === 'sent' ? 'delivered' : execution.subStatus
   const after = { ...execution, deliveredAt: ctx.now(), subStatus }
   await deps.store.saveExecutions(ctx.tx, [after])
-  return standingOf(after, item)
+  return executionStanding(after, item)
 }
 
 async function reject(
@@ -33,5 +33,5 @@ async function reject(
     error: { reason: 'rejected', retryable: false },
   })
   if (!item) throw leaseLost(execution_id)
-  return standingOf(await ownExecution(deps, ctx, execution_id), item)
+  return executionStanding(await ownExecution(deps, ctx, execution_id), item)
 }

@@ -2,8 +2,8 @@ import type { Command, Input } from '@nexus/contract'
 import { holds, type WriteCtx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
 import { shownAfter } from './cancel.ts'
-import { type CommandDeps, ended, foundCommand } from './deps.ts'
-import { type CommandRecord, hasEnded } from './record.ts'
+import { type CommandDeps, commandEnded, foundCommand } from './deps.ts'
+import { type CommandRecord, isOver } from './record.ts'
 
 /** Lets a command go that waits for consent. Errors: NOT_FOUND, CONFLICT, FORBIDDEN (`own_command`). */
 export async function approveCommand(
@@ -37,7 +37,7 @@ export async function rejectCommand(
 async function awaiting(deps: CommandDeps, ctx: WriteCtx, commandId: string): Promise<CommandRecord> {
   await foundCommand(deps, ctx, commandId)
   const command = await deps.store.count(ctx.tx, commandId, {})
-  if (hasEnded(command.status)) throw ended(command)
+  if (isOver(command.status)) throw commandEnded(command)
   if (command.subStatus === 'awaiting_approval') return command
   throw fail('CONFLICT', { reason: 'not_awaiting_approval', issue: 'the command does not wait for approval' })
 }

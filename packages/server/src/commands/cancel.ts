@@ -1,7 +1,7 @@
 import type { Command, Input } from '@nexus/contract'
 import type { WriteCtx } from '../core/context.ts'
-import { type CommandDeps, ended, foundCommand } from './deps.ts'
-import { hasEnded } from './record.ts'
+import { type CommandDeps, commandEnded, foundCommand } from './deps.ts'
+import { isOver } from './record.ts'
 import { shownCommands } from './shown.ts'
 
 /** Errors: NOT_FOUND, CONFLICT (`command_ended`). */
@@ -12,7 +12,7 @@ export async function cancelCommand(
 ): Promise<Command> {
   await foundCommand(deps, ctx, command_id)
   const command = await deps.store.count(ctx.tx, command_id, {})
-  if (hasEnded(command.status)) throw ended(command)
+  if (isOver(command.status)) throw commandEnded(command)
   await deps.store.save(ctx.tx, { ...command, cancelRequestedAt: command.cancelRequestedAt ?? ctx.now() })
   await deps.work.cancel(ctx.tx, await deps.store.liveExecutions(ctx.tx, command_id))
   return shownAfter(deps, ctx, command_id)

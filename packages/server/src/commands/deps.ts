@@ -56,7 +56,7 @@ export function speaksFor(principal: Principal, deviceId: string): boolean {
   return principal.deviceId === deviceId || (principal.deviceId === null && holds(principal, 'admin'))
 }
 
-export function ended(command: CommandRecord) {
+export function commandEnded(command: CommandRecord) {
   const issue = `the command has ended: it is ${command.status}`
   return fail('CONFLICT', { reason: 'command_ended', status: command.status, issue })
 }

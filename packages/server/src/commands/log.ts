@@ -3,8 +3,8 @@ import { toIso } from '../core/clock.ts'
 import type { WriteCtx } from '../core/context.ts'
 import type { CommandDeps } from './deps.ts'
 import type { ExecutionRecord } from './record.ts'
-import { begun, renewed, standingOf } from './report.ts'
-import { settle } from './settle.ts'
+import { begun, executionStanding, renewLease } from './report.ts'
+import { settleExecutions } from './settle.ts'
 
 /** Keeps what an execution logged, up to a mebibyte of it; the rest is counted. Errors: NOT_FOUND, CONFLICT (`lease_lost`). */
 export async function logExecution(
@@ -12,13 +12,13 @@ export async function logExecution(
   ctx: WriteCtx,
   input: Input<'executions.logs'>,
 ): Promise<ExecutionStanding> {
-  const { execution: before, item } = await renewed(deps, ctx, input)
+  const { execution: before, item } = await renewLease(deps, ctx, input)
   const now = ctx.now()
   const kept = keepable(before, input.lines)
   const dropped = before.log.dropped + input.lines.length - kept.length
   const log = { lines: before.log.lines + kept.length, bytes: before.log.bytes + bytesOf(kept), dropped }
   const after = { ...begun(before, now), log }
-  await settle(deps, ctx.tx, [{ before, after }], now)
+  await settleExecutions(deps, ctx.tx, [{ before, after }], now)
   const { executionId: execution_id, deviceId: device_id } = before
   const lines = kept.map(({ at = toIso(now), level = 'info', message }) => ({
     execution_id,
@@ -28,7 +28,7 @@ export async function logExecution(
     message,
   }))
   await deps.store.addLog(ctx.tx, before, lines)
-  return standingOf(after, item)
+  return executionStanding(after, item)
 }
 
 type Lines = Input<'executions.logs'>['lines']

@@ -1,7 +1,7 @@
 import type { Change, OnChange } from '../work/index.ts'
 import type { CommandDeps } from './deps.ts'
 import { afterWork } from './execution-change.ts'
-import { type ExecutionChange, settle } from './settle.ts'
+import { type ExecutionChange, settleExecutions } from './settle.ts'
 
 /** Brings executions up to date with the work behind them, in the transaction in which that changes. */
 export function onWorkChange(deps: CommandDeps): OnChange {
@@ -18,7 +18,7 @@ export function onWorkChange(deps: CommandDeps): OnChange {
       const before = executions.get(item.id)
       return before ? [{ before, after: { ...afterWork(before, was, item), ...reports.of(tx, item.id) } }] : []
     })
-    await settle(deps, tx, changed, now)
+    await settleExecutions(deps, tx, changed, now)
     store.afterCommit(tx, () => {
       for (const [i, { after }] of changed.entries()) receivers.changed(after, news[i]!.after)
     })

@@ -3,8 +3,8 @@ import type { WriteCtx } from '../core/context.ts'
 import type { CommandDeps } from './deps.ts'
 import { progressDataOf, publishCommand } from './publish.ts'
 import type { ExecutionRecord } from './record.ts'
-import { begun, renewed, standingOf } from './report.ts'
-import { settle } from './settle.ts'
+import { begun, executionStanding, renewLease } from './report.ts'
+import { settleExecutions } from './settle.ts'
 
 /**
  * An execution is under way; the first report makes it `running`. What is older than what was said last extends the lease
@@ -15,15 +15,15 @@ export async function reportProgress(
   ctx: WriteCtx,
   input: Input<'executions.progress'>,
 ): Promise<ExecutionStanding> {
-  const { execution: before, item } = await renewed(deps, ctx, input)
+  const { execution: before, item } = await renewLease(deps, ctx, input)
   const { seq, percent = null, message = null } = input
   const isNew = before.progress === null || seq > before.progress.seq
-  if (!isNew && before.startedAt !== null) return standingOf(before, item)
+  if (!isNew && before.startedAt !== null) return executionStanding(before, item)
   const now = ctx.now()
   const after = { ...begun(before, now), ...(isNew && { progress: { seq, percent, message } }) }
-  await settle(deps, ctx.tx, [{ before, after }], now)
+  await settleExecutions(deps, ctx.tx, [{ before, after }], now)
   if (percent !== null || message !== null) await tell(deps, ctx, after)
-  return standingOf(after, item)
+  return executionStanding(after, item)
 }
 
 async function tell(deps: CommandDeps, ctx: WriteCtx, execution: ExecutionRecord): Promise<void> {

@@ -2,7 +2,7 @@ import type { EventData } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
 import type { NewEvent } from '../events/index.ts'
 import type { CommandDeps } from './deps.ts'
-import { type CommandRecord, type ExecutionRecord, hasEnded } from './record.ts'
+import { type CommandRecord, type ExecutionRecord, isOver } from './record.ts'
 import type { ExecutionChange } from './settle.ts'
 import { endEventOf } from './status.ts'
 
@@ -39,7 +39,7 @@ export async function publishChanges(
   }
   const end = endEventOf(after.status)
   const isLate = changes.some(({ before, after }) => after.late && !before.late)
-  const isNews = !hasEnded(before.status) || before.status !== after.status || (isLate && only !== undefined)
+  const isNews = !isOver(before.status) || before.status !== after.status || (isLate && only !== undefined)
   if (end && isNews) await tell(end, { ...dataOf(after, only), ...(isLate && { late: true as const }) })
 }
 

@@ -109,7 +109,7 @@ export interface DefinitionDefaults {
 
 export type LogRecord = LoggedLine
 
-export function hasEnded(status: CommandStatus): boolean {
+export function isOver(status: CommandStatus): boolean {
   return status !== 'pending' && status !== 'running'
 }
 

@@ -24,7 +24,7 @@ export async function reportWork(deps: CommandDeps, ctx: WriteCtx, said: Report)
  * The device is at work on it: extends the lease. Returns the execution as it is then, for nobody else changes it from then
  * on until the transaction ends. Errors: NOT_FOUND, CONFLICT (`lease_lost`).
  */
-export async function renewed(
+export async function renewLease(
   deps: CommandDeps,
   ctx: WriteCtx,
   { execution_id, lease_token }: { execution_id: string; lease_token: string },
@@ -35,7 +35,10 @@ export async function renewed(
   return { execution: await ownExecution(deps, ctx, execution_id), item }
 }
 
-export function standingOf({ executionId, status }: ExecutionRecord, item: WorkItem | undefined): ExecutionStanding {
+export function executionStanding(
+  { executionId, status }: ExecutionRecord,
+  item: WorkItem | undefined,
+): ExecutionStanding {
   const expiresAt = item?.leaseExpiresAt ?? null
   return {
     execution_id: executionId,

@@ -10,9 +10,9 @@ import { invalid } from '../core/failure.ts'
 import { isRecord } from '../core/labels.ts'
 import { leaseLost, type Report } from '../work/index.ts'
 import type { CommandDeps } from './deps.ts'
-import { type ExecutionRecord, hasEnded } from './record.ts'
-import { ownExecution, reportWork, standingOf } from './report.ts'
-import { settle } from './settle.ts'
+import { type ExecutionRecord, isOver } from './record.ts'
+import { executionStanding, ownExecution, reportWork } from './report.ts'
+import { settleExecutions } from './settle.ts'
 import type { Said } from './told.ts'
 
 type ResultInput = Input<'executions.result'>
@@ -35,13 +35,13 @@ export async function reportResult(deps: CommandDeps, ctx: WriteCtx, input: Resu
   deps.reports.note(ctx.tx, id, saidOf(before, input, now))
   const item = await reportWork(deps, ctx, reportOf(id, leaseToken, input))
   const execution = await ownExecution(deps, ctx, id)
-  if (item) return standingOf(execution, item)
-  if (!hasEnded(execution.status) || execution.leaseToken !== leaseToken) throw leaseLost(id)
-  if (isRepeat(execution, input)) return standingOf(execution, undefined)
+  if (item) return executionStanding(execution, item)
+  if (!isOver(execution.status) || execution.leaseToken !== leaseToken) throw leaseLost(id)
+  if (isRepeat(execution, input)) return executionStanding(execution, undefined)
   if (!mayBeLate(execution, now)) throw leaseLost(id)
   const after = lateResult(execution, input, now)
-  await settle(deps, ctx.tx, [{ before: execution, after }], now)
-  return standingOf(after, undefined)
+  await settleExecutions(deps, ctx.tx, [{ before: execution, after }], now)
+  return executionStanding(after, undefined)
 }
 
 function saidOf(before: ExecutionRecord, input: ResultInput, now: number): Said {

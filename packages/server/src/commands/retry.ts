@@ -3,7 +3,7 @@ import type { Ctx, WriteCtx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
 import { authoriseCategory, type CommandDeps, foundCommand } from './deps.ts'
 import { type Plan, prepareSubmit } from './prepare-submit.ts'
-import { type CommandRecord, hasEnded } from './record.ts'
+import { type CommandRecord, isOver } from './record.ts'
 import { submitCommand } from './submit.ts'
 
 export interface RetryPlan {
@@ -21,7 +21,7 @@ export async function prepareRetry(
 ): Promise<RetryPlan> {
   const command = await foundCommand(deps, ctx, command_id)
   authoriseCategory(ctx.principal, command.category)
-  if (!hasEnded(command.status))
+  if (!isOver(command.status))
     throw fail('CONFLICT', { reason: 'command_live', issue: `the command has not ended: it is ${command.status}` })
   const missing = await missed(deps, command)
   if (missing.length === 0)

@@ -1,8 +1,8 @@
 import type { Command, Input } from '@nexus/contract'
 import type { WriteCtx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
-import { type CommandDeps, ended, foundCommand } from './deps.ts'
-import { hasEnded } from './record.ts'
+import { type CommandDeps, commandEnded, foundCommand } from './deps.ts'
+import { isOver } from './record.ts'
 
 export async function pauseRollout(
   deps: CommandDeps,
@@ -10,6 +10,6 @@ export async function pauseRollout(
   { command_id }: Input<'commands.pause'>,
 ): Promise<Command> {
   const command = await foundCommand(deps, ctx, command_id)
-  if (hasEnded(command.status)) throw ended(command)
+  if (isOver(command.status)) throw commandEnded(command)
   throw fail('CONFLICT', { reason: 'not_a_rollout', issue: 'the command is no roll-out' })
 }

@@ -1,8 +1,8 @@
 import type { Tx } from '../core/context.ts'
 import type { CommandDeps } from './deps.ts'
 import { publishChanges } from './publish.ts'
-import { type CommandRecord, type ExecutionRecord, hasEnded } from './record.ts'
-import { changeOf, statusOf } from './status.ts'
+import { type CommandRecord, type ExecutionRecord, isOver } from './record.ts'
+import { countsChange, statusOf } from './status.ts'
 
 export interface ExecutionChange {
   before: ExecutionRecord
@@ -10,7 +10,7 @@ export interface ExecutionChange {
 }
 
 /** Writes changed executions, brings their commands up to date, and tells of it, in one transaction. */
-export async function settle(
+export async function settleExecutions(
   deps: CommandDeps,
   tx: Tx,
   changes: readonly ExecutionChange[],
@@ -21,7 +21,7 @@ export async function settle(
     changes.map(({ after }) => after),
   )
   for (const [commandId, of] of Map.groupBy(changes, ({ after }) => after.commandId)) {
-    const change = changeOf(of.map(({ before, after }) => ({ before: before.status, after: after.status })))
+    const change = countsChange(of.map(({ before, after }) => ({ before: before.status, after: after.status })))
     const isNews = Object.keys(change).length > 0 || of.some(({ before, after }) => after.late && !before.late)
     if (isNews) await bringUp(deps, tx, await deps.store.count(tx, commandId, change), of, now)
   }
@@ -42,9 +42,9 @@ async function bringUp(
     status,
     statusReason: only ? only.statusReason : before.statusReason,
     startedAt: before.startedAt ?? (hasStarted ? now : null),
-    completedAt: hasEnded(status) ? (before.completedAt ?? now) : null,
+    completedAt: isOver(status) ? (before.completedAt ?? now) : null,
   }
   await publishChanges(deps, tx, { before, after, changes }, now)
   await deps.store.save(tx, after)
-  if (hasEnded(status)) deps.store.afterCommit(tx, () => deps.ends.tell(after.commandId))
+  if (isOver(status)) deps.store.afterCommit(tx, () => deps.ends.tell(after.commandId))
 }

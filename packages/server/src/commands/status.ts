@@ -1,5 +1,5 @@
 import type { CommandStatus } from '@nexus/contract'
-import { type Counts, hasEnded } from './record.ts'
+import { type Counts, isOver } from './record.ts'
 
 /**
  * How a command stands, by its executions: pending until one began; running until all have ended; then completed if all
@@ -13,7 +13,7 @@ export function statusOf(counts: Counts, targetCount: number): CommandStatus {
 }
 
 /** The counts after executions went from one state to another. */
-export function changeOf(changes: readonly { before: CommandStatus; after: CommandStatus }[]): Partial<Counts> {
+export function countsChange(changes: readonly { before: CommandStatus; after: CommandStatus }[]): Partial<Counts> {
   const change: Partial<Record<CommandStatus, number>> = {}
   for (const { before, after } of changes) {
     if (before === after) continue
@@ -25,6 +25,6 @@ export function changeOf(changes: readonly { before: CommandStatus; after: Comma
 
 /** The event that tells of an end. */
 export function endEventOf(status: CommandStatus) {
-  if (!hasEnded(status)) return undefined
+  if (!isOver(status)) return undefined
   return `command.${status as Exclude<CommandStatus, 'pending' | 'running'>}` as const
 }

@@ -2,7 +2,7 @@ import type { CommandInput, CommandSubmitted } from '@nexus/contract'
 import { toIso } from '../core/clock.ts'
 import type { Ctx } from '../core/context.ts'
 import type { CommandDeps } from './deps.ts'
-import { type CommandRecord, hasEnded } from './record.ts'
+import { type CommandRecord, isOver } from './record.ts'
 import { receiptOf } from './submit.ts'
 
 const waitSecondsDefault = 30
@@ -34,7 +34,7 @@ export async function commandEnd(
   signal.addEventListener('abort', abort, { once: true })
   try {
     const [command] = await store.find([commandId])
-    if (signal.aborted || !command || hasEnded(command.status)) return
+    if (signal.aborted || !command || isOver(command.status)) return
     await over.promise
   } finally {
     leave()
@@ -51,7 +51,7 @@ export async function outcomeOf(
   const [command] = await store.find([commandId])
   if (!command) return receipt!
   const told = receiptOf(command)
-  if (!hasEnded(command.status)) return told
+  if (!isOver(command.status)) return told
   const only = (await store.onlyExecutions([commandId])).get(commandId)
   return {
     ...told,
