@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setImmediate as endOfTick } from 'node:timers/promises'
 import type { Failure } from '../core/failure.ts'
-import { openEventsRoom } from '../testing/events-room.ts'
+import { itemsOf, openEventsRoom } from '../testing/events-room.ts'
 import { testFolder } from '../testing/nexus.ts'
 import { idOf, type LoggedEvent, type StreamInput, type StreamItem } from './index.ts'
 
@@ -24,7 +24,7 @@ type Item = { kind: 'event'; event: LoggedEvent } | Exclude<StreamItem, { kind: 
 
 /** Opens a stream; what happens from then on is heard, read or not. */
 async function open({ events, admin }: Room, input: StreamInput): Promise<AsyncGenerator<Item>> {
-  return each(await events.stream(admin, input, new AbortController().signal))
+  return each(itemsOf(await events.stream(admin, input)))
 }
 
 async function* each(stream: AsyncIterable<StreamItem>): AsyncGenerator<Item> {
@@ -177,8 +177,9 @@ test('a slow reader of anything else is given what waits, told that more is lost
 test('a stream tells where it begins, and whether everything after its cursor is there', async (t) => {
   const room = await openEventsRoom(t, { frames: { max: 2, bytesMax: 1 << 20, keepMs: 600_000 } })
   const begin = async (input: StreamInput) => {
-    const { cursor, recovered } = await room.events.stream(room.admin, input, AbortSignal.abort())
-    return [cursor, recovered]
+    const stream = await room.events.stream(room.admin, input)
+    stream.end()
+    return [stream.cursor, stream.recovered]
   }
   const [before] = await begin({})
   for (const name of ['d1', 'd2', 'd3']) room.emit(name)
@@ -193,8 +194,7 @@ test('a stream tells where it begins, and whether everything after its cursor is
 
 test('a type is refused that there is none of, or whose scope is missing; patterns narrow to what may be seen', async (t) => {
   const room = await openEventsRoom(t)
-  const { signal } = new AbortController()
-  const stream = (event_types: string, principal = room.admin) => room.events.stream(principal, { event_types }, signal)
+  const stream = (event_types: string, principal = room.admin) => room.events.stream(principal, { event_types })
   await rejects(
     stream('task.done'),
     ({ code, details }: Failure) => `${code} ${details.field}` === 'INVALID_REQUEST event_types',

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Tx, WriteCtx } from '../core/context.ts'
-import { createEvents, type Events, type EventsOptions } from '../events/index.ts'
+import { createEvents, type Events, type EventsOptions, type StreamItem, type Subscription } from '../events/index.ts'
 import { createEventStore, openState, type StateOptions } from '../storage/state/index.ts'
 import { testFolder } from './nexus.ts'
 import { admin, testClock, testCtx } from './telemetry-room.ts'
@@ -52,4 +52,17 @@ export function emitFrame(events: Events, subject: string, n: number): void {
     knownTraceId: () => traceId,
     bytes: 100,
   })
+}
+
+/** What a stream says, until it is over or left. */
+export async function* itemsOf(stream: Subscription): AsyncGenerator<StreamItem> {
+  try {
+    while (!stream.isOver) {
+      const item = stream.take()
+      if (item) yield item
+      else if (!stream.isOver) await new Promise<void>((ready) => stream.whenReady({ ready }))
+    }
+  } finally {
+    stream.end()
+  }
 }
