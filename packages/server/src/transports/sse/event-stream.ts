@@ -58,8 +58,7 @@ export class EventStream implements StreamTarget, KeyHolder {
   }
 
   begin(): void {
-    // As bytes, for a text would be joined to the head, and Node would keep that in pieces.
-    this.#raw.write(Buffer.from(`retry: ${retryMs}\n: connected\n\n${renderCursor(this.#stream.cursor)}`))
+    this.#raw.write(`retry: ${retryMs}\n: connected\n\n${renderCursor(this.#stream.cursor)}`)
     this.#stream.whenReady(this)
   }
 
