@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Tx, WriteCtx } from '../core/context.ts'
-import { createEvents, type Events, type EventsOptions } from '../events/index.ts'
+import { createEvents, type Events, type EventsOptions, type StreamItem, type Subscription } from '../events/index.ts'
 import { createEventStore, openSealer, openState, type StateOptions } from '../storage/state/index.ts'
 import { testFolder } from './nexus.ts'
 import { admin, testClock, testCtx } from './telemetry-room.ts'
@@ -16,7 +17,7 @@ export async function openEventsRoom(t: TestContext, room: EventsRoomOptions = {
   const { clock = testClock(), file = join(testFolder(t), 'state.db'), url, ...options } = room
   const state = await openState({ file, ...(url !== undefined && { url }) })
   t.after(() => state.close())
-  const sealer = await openSealer(state, { file: join(testFolder(t), 'master.key'), now: 0 })
+  const sealer = await openSealer(state, { file: masterKeyOf(t, url ?? file), now: 0 })
   const events = await createEvents({
     store: createEventStore(state, sealer),
     now: () => clock.now(),
@@ -54,4 +55,28 @@ export function emitFrame(events: Events, subject: string, n: number): void {
     knownTraceId: () => traceId,
     bytes: 100,
   })
+}
+
+/** What a stream says, until it is over or left. */
+export async function* itemsOf(stream: Subscription): AsyncGenerator<StreamItem> {
+  try {
+    while (!stream.isOver) {
+      const item = stream.take()
+      if (item) yield item
+      else if (!stream.isOver) await new Promise<void>((ready) => stream.whenReady({ ready }))
+    }
+  } finally {
+    stream.end()
+  }
+}
+
+const masterKeys = new Map<string, string>()
+
+/** Rooms over one state share its master key. */
+function masterKeyOf(t: TestContext, state: string): string {
+  const known = masterKeys.get(state)
+  if (known !== undefined && existsSync(known)) return known
+  const file = join(testFolder(t), 'master.key')
+  masterKeys.set(state, file)
+  return file
 }

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { createHttpServer, type HttpOptions } from './http/server.ts'
 import type { TransportDeps } from './ports.ts'
-import { mountEventStream } from './sse/event-stream.ts'
+import { mountEventStream } from './sse/mount-event-stream.ts'
 import { asksForWebSocket, openWebSockets, type WebSocketOptions } from './ws/server.ts'
 
 export interface ServerOptions extends Omit<HttpOptions, 'upgrades' | 'mount'>, Omit<WebSocketOptions, 'inTurn'> {
