@@ -22,6 +22,7 @@ import {
   createKeyStore,
   createRetentionStore,
   createTicketStore,
+  createWebhookStore,
   openSealer,
   openState,
 } from './storage/state/index.ts'
@@ -31,6 +32,7 @@ import { createTelemetry } from './telemetry/index.ts'
 import { openBatchReader } from './transports/http/batch-reader.ts'
 import { createTlsReload } from './transports/http/tls-reload.ts'
 import { createServer } from './transports/server.ts'
+import { createWebhooks } from './webhooks/index.ts'
 
 export interface Nexus {
   /** Where it listens, as in `http://127.0.0.1:8420`. */
@@ -156,7 +158,22 @@ async function compose(
   const adminKey = await auth.ensureAdminKey({ given: config.adminKey, file: folder('admin.key') })
   if (adminKey.outcome === 'given_key_refused')
     log.warn('NEXUS_ADMIN_KEY was revoked, rotated or has expired; it stays so')
-  const handlers: Handlers = { ...telemetry.handlers, ...devices.handlers, ...auth.handlers, ...events.handlers }
+  const webhooks = createWebhooks({
+    store: createWebhookStore(state, sealer),
+    now,
+    allowCidrs: config.webhookAllowCidrs ?? [],
+    keepMs: config.webhooksKeepDays * 86_400_000,
+    keepMax: config.webhooksMax,
+    waitingMax: config.webhookWaitingMax,
+    onError: (err) => log.error({ err }, 'The outbox of webhooks failed; it tries again'),
+  })
+  const handlers: Handlers = {
+    ...telemetry.handlers,
+    ...devices.handlers,
+    ...auth.handlers,
+    ...events.handlers,
+    ...webhooks.handlers,
+  }
   const gate = createGate({ handlers, write: state.write, spend: rates.spend, idempotency, hashBody })
 
   const batchReader = await openBatchReader()
@@ -195,11 +212,11 @@ async function compose(
   )
 
   const tlsReload = createTlsReload(config, http, log)
-  const loops = [telemetry, devices, events, auth, idempotency, tlsReload, ...(shared ? [shared] : [])]
+  const loops = [telemetry, devices, events, auth, idempotency, webhooks, tlsReload, ...(shared ? [shared] : [])]
   for (const loop of loops) loop.start()
   closers.push(
     () => devices.stop(),
-    () => telemetry.stop(config.stopSeconds * 300),
+    () => Promise.all([telemetry.stop(config.stopSeconds * 300), webhooks.stop(config.stopSeconds * 300)]),
     () => Promise.all([events.stop(), auth.stop(), idempotency.stop(), tlsReload.stop()]),
   )
   const url = await http.listen({ host: config.host, port: config.port })

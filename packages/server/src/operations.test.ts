@@ -10,6 +10,7 @@ import {
   scopes,
   scopesNeeded,
 } from '@nexus/contract'
+import type { NexusClient } from '@nexus/sdk'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { envelopeIn, tellsNothing } from './testing/error-check.ts'
@@ -28,7 +29,7 @@ async function call(nexus: TestNexus, operation: Operation, input: unknown, key:
   return { status: answer.status, text, error: answer.ok ? undefined : envelopeIn(text, answer.status) }
 }
 
-const nothing: Made = { keyId: 'k', deviceId: 'd' }
+const nothing: Made = { keyId: 'k', deviceId: 'd', deliveryId: 'w' }
 
 function sampleOf(operation: Operation, made: Made): Record<string, unknown> {
   return { ...sampleInputs[operation.id as OperationId](made) }
@@ -37,7 +38,17 @@ function sampleOf(operation: Operation, made: Made): Record<string, unknown> {
 async function make({ client }: TestNexus): Promise<Made> {
   const { key_id: keyId } = await client.auth.keys.create({ name: 'sample', scopes: ['task:read'] })
   const { device_id: deviceId } = await client.devices.put({ device_id: `device-of-${keyId}` })
-  return { keyId, deviceId }
+  return { ...nothing, keyId, deviceId }
+}
+
+/** A webhook of the client's key, whose only attempt is over. */
+async function makeDelivery(client: NexusClient): Promise<string> {
+  const { delivery_id } = await client.webhooks.test({ url: 'https://nobody.invalid/hook' })
+  await until('the webhook has failed', async () => {
+    const { status } = await client.webhooks.deliveries.get({ delivery_id })
+    return status === 'failed'
+  })
+  return delivery_id
 }
 
 test('every operation has a sample input that its schema accepts', () => {
@@ -49,11 +60,13 @@ test('every operation is open to the scopes that it names and to admin, by each 
   const nexus = await startTestNexus(t)
   const several = all.map(scopesNeeded).filter(({ length }) => length > 1)
   for (const held of [...scopes.map((scope) => [scope]), ...several]) {
-    const { key } = await nexus.as({ scopes: [...held] })
+    const { key, client } = await nexus.as({ scopes: [...held] })
+    const deliveryId = await makeDelivery(client)
     for (const operation of all) {
       const missing = held.includes('admin') ? undefined : scopesNeeded(operation).find((one) => !held.includes(one))
       for (const route of operation.http.keys()) {
-        const input = sampleOf(operation, missing === undefined ? await make(nexus) : nothing)
+        const made = missing === undefined ? await make(nexus) : nothing
+        const input = sampleOf(operation, { ...made, deliveryId })
         const { status, error } = await call(nexus, operation, input, key, route)
         const what = `${operation.id} with ${held}: ${JSON.stringify(error)}`
         if (missing === undefined) equal(status, operation.status, what)

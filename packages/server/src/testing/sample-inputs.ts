@@ -1,9 +1,13 @@
 import type { Input, OperationId } from '@nexus/contract'
 
-/** What a sample is about: a key that may be changed and revoked, a device that may be changed and deleted. */
+/**
+ * What a sample is about: a key that may be changed and revoked, a device that may be changed and deleted, a webhook
+ * that has failed, of the key that calls.
+ */
 export interface Made {
   keyId: string
   deviceId: string
+  deliveryId: string
 }
 
 /** An input that each operation accepts. */
@@ -24,6 +28,12 @@ export const sampleInputs: { [Id in OperationId]: (made: Made) => Input<Id> } = 
   'devices.delete': ({ deviceId }) => ({ device_id: deviceId }),
   'events.list': () => ({}),
   'traces.get': () => ({ trace_id: '0af7651916cd43dd8448eb211c80319c' }),
+  'webhooks.secret.get': () => ({}),
+  'webhooks.secret.rotate': () => ({}),
+  'webhooks.test': () => ({ url: 'https://nobody.invalid/hook' }),
+  'webhooks.deliveries.list': () => ({}),
+  'webhooks.deliveries.get': ({ deliveryId }) => ({ delivery_id: deliveryId }),
+  'webhooks.deliveries.redeliver': ({ deliveryId }) => ({ delivery_id: deliveryId }),
   'auth.keys.create': () => ({ name: 'made', scopes: ['task:read'] }),
   'auth.keys.list': () => ({}),
   'auth.keys.get': ({ keyId }) => ({ key_id: keyId }),

@@ -6,6 +6,7 @@ import { events } from './0004-events.ts'
 import { devices } from './0005-devices.ts'
 import { tickets } from './0006-tickets.ts'
 import { work } from './0007-work.ts'
+import { webhooks } from './0009-webhooks.ts'
 
 export const migrations: Migrations = {
   '0001-keys': keys,
@@ -15,4 +16,5 @@ export const migrations: Migrations = {
   '0005-devices': devices,
   '0006-tickets': tickets,
   '0007-work': work,
+  '0009-webhooks': webhooks,
 }
