@@ -1,5 +1,6 @@
 import { equal } from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { isPublicAddress, settledAddress } from './address-rules.ts'
 
 const addresses: Record<'refused' | 'public', Record<string, string[]>> = {
@@ -72,4 +73,18 @@ test('an address is settled to the IPv4 address that it leads to, and to no zone
   equal(settledAddress('64:FF9B::10.1.2.3'), '10.1.2.3')
   equal(settledAddress('fe80::1%eth0'), 'fe80::1')
   equal(settledAddress('2606::1'), '2606::1')
+})
+
+test('an IPv4 address is judged alike in every form that leads to it', () => {
+  const byte = fc.oneof(fc.nat(255), fc.constantFrom(0, 10, 100, 127, 169, 172, 192, 198, 203, 224, 240, 254, 255))
+  fc.assert(
+    fc.property(byte, byte, byte, byte, (a, b, c, d) => {
+      const dotted = `${a}.${b}.${c}.${d}`
+      const hex = `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`
+      for (const form of [`::ffff:${dotted}`, `::ffff:${hex}`, `64:ff9b::${dotted}`, `64:ff9b::${hex}`])
+        equal(isPublicAddress(form), isPublicAddress(dotted), form)
+      for (const form of [`::${dotted}`, `2002:${hex}::1`, `2001:0:${hex}::1`])
+        equal(isPublicAddress(form), false, form)
+    }),
+  )
 })

@@ -15,7 +15,6 @@ for (const under of await enginesUnderTest()) {
   guarantee('a message that was put down is sent by itself, as Standard Webhooks has it', async (outbox, t) => {
     const receiver = await startReceiver(t)
     outbox.outbox.start()
-    t.after(() => outbox.outbox.stop())
     await outbox.outbox.check(receiver.url, 'callback_url')
     const id = await outbox.enqueue({ url: receiver.url, payload: { command_id: 'cmd-1' }, at: 1_762_134_000_000 })
     equal((await outbox.ends(id)).status, 'delivered')

@@ -2,7 +2,6 @@ import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
 import { Failure } from '../core/failure.ts'
 import { createGuard } from './guard.ts'
-import { createResolver } from './resolver.ts'
 
 const names: Record<string, string[]> = {
   'public.example': ['1.1.1.1', '2606:4700:4700::1111'],
@@ -129,11 +128,4 @@ test('what is refused is told with its field, and not what the name resolves to'
     equal(error.details.field, 'callback_url')
     return !JSON.stringify(error).includes('10.0.0.7')
   })
-})
-
-test('local names lead to this machine, and names that can not exist are nowhere, without DNS', async () => {
-  const resolve = createResolver()
-  deepEqual(await resolve('localhost'), ['127.0.0.1', '::1'])
-  deepEqual(await resolve('db.localhost'), ['127.0.0.1', '::1'])
-  deepEqual(await resolve('nobody.invalid'), [])
 })

@@ -1,26 +1,34 @@
-import type { WebhookDelivery, WebhookError, WebhookStatus } from '@nexus/contract'
-import { type Kysely, type Selectable, sql } from 'kysely'
-import { toIso } from '../../core/clock.ts'
+import { type Kysely, sql } from 'kysely'
 import type { Tx } from '../../core/context.ts'
-import type { ClaimedDelivery, KeptSecret, NewDelivery, Settlement, WebhookStore } from '../../webhooks/index.ts'
+import type { WebhookStore } from '../../webhooks/index.ts'
 import type { StateEngine } from './engine.ts'
 import type { Sealer } from './sealer.ts'
-import type { StateTables, WebhookDeliveriesTable, WebhookSecretsTable } from './tables.ts'
+import type { StateTables } from './tables.ts'
 import { afterCommit, within } from './transaction.ts'
+import {
+  deliveryRow,
+  type Sealing,
+  sealingIn,
+  secretColumns,
+  settledColumns,
+  toClaimedDelivery,
+  toWebhookDelivery,
+  toWebhookSecret,
+} from './webhook-rows.ts'
 
 const trimRows = 500
 
 export function createWebhookStore(engine: StateEngine, sealer: Sealer): WebhookStore {
   const db = (tx: Tx | undefined) => (tx ? within(tx) : engine.reads)
-  const sealed = sealing(sealer)
+  const sealed = sealingIn('webhook_deliveries', sealer)
   return {
     write: (fn) => engine.write(fn),
     afterCommit,
-    ...secretMethods(db, sealed),
+    ...secretMethods(db, sealingIn('webhook_secrets', sealer)),
     ...leaseMethods(engine, sealed),
 
     async insert(tx, delivery) {
-      await within(tx).insertInto('webhook_deliveries').values(toRow(delivery, sealed)).execute()
+      await within(tx).insertInto('webhook_deliveries').values(deliveryRow(delivery, sealed)).execute()
     },
 
     async hasWaiting(tx, keyId, count) {
@@ -41,7 +49,7 @@ export function createWebhookStore(engine: StateEngine, sealer: Sealer): Webhook
         .selectAll()
         .where('delivery_id', '=', deliveryId)
         .executeTakeFirst()
-      return row && toDelivery(row, sealed)
+      return row && toWebhookDelivery(row, sealed)
     },
 
     async newest(limit, { keyId, status, before }) {
@@ -58,7 +66,7 @@ export function createWebhookStore(engine: StateEngine, sealer: Sealer): Webhook
         )
       }
       const rows = await query.orderBy('created_at', 'desc').orderBy('delivery_id', 'desc').limit(limit).execute()
-      return rows.map((row) => toDelivery(row, sealed))
+      return rows.map((row) => toWebhookDelivery(row, sealed))
     },
 
     async restart(tx, deliveryId, now) {
@@ -87,7 +95,7 @@ function secretMethods(
   return {
     async secret(keyId, tx) {
       const row = await db(tx).selectFrom('webhook_secrets').selectAll().where('key_id', '=', keyId).executeTakeFirst()
-      return row && toSecret(row, sealed)
+      return row && toWebhookSecret(row, sealed)
     },
 
     async insertSecret(tx, keyId, secret) {
@@ -158,7 +166,7 @@ function leaseMethods(
         .where('due_at', '<=', now)
         .returningAll()
         .execute()
-      return rows.map((row) => toClaimed(row, sealed))
+      return rows.map((row) => toClaimedDelivery(row, sealed))
     },
 
     async settle(tx, { deliveryId, leaseToken }, settlement, now) {
@@ -208,119 +216,4 @@ async function trim(engine: StateEngine, endedBefore: number, keepMax: number): 
         .execute(),
     )
   }
-}
-
-interface Sealing {
-  seal(column: string, row: string, text: string): string
-  unseal(column: string, row: string, sealed: string): string
-}
-
-function sealing(sealer: Sealer): Sealing {
-  const place = (column: string, row: string) => ({ table: 'webhooks', column, row })
-  return {
-    seal: (column, row, text) => sealer.seal(place(column, row), text),
-    unseal: (column, row, text) => sealer.unseal(place(column, row), text),
-  }
-}
-
-function secretColumns(keyId: string, { secret, createdAt, previous }: KeptSecret, { seal }: Sealing) {
-  return {
-    secret: seal('secret', keyId, secret),
-    created_at: createdAt,
-    previous_secret: previous && seal('previous_secret', keyId, previous.secret),
-    previous_until: previous?.until ?? null,
-  }
-}
-
-function toSecret(row: Selectable<WebhookSecretsTable>, { unseal }: Sealing): KeptSecret {
-  const { key_id, previous_secret: previous, previous_until: until } = row
-  return {
-    secret: unseal('secret', key_id, row.secret),
-    createdAt: row.created_at,
-    previous:
-      previous === null || until === null ? null : { secret: unseal('previous_secret', key_id, previous), until },
-  }
-}
-
-function toRow(delivery: NewDelivery, { seal }: Sealing): Selectable<WebhookDeliveriesTable> {
-  const { deliveryId, createdAt, body, error } = delivery
-  return {
-    delivery_id: deliveryId,
-    key_id: delivery.keyId,
-    event_id: delivery.eventId,
-    type: delivery.type,
-    url: seal('url', deliveryId, delivery.url),
-    host: delivery.host,
-    target: delivery.target,
-    body: body === null ? null : seal('body', deliveryId, body),
-    trace_id: delivery.traceId,
-    attempts_max: delivery.attemptsMax,
-    created_at: createdAt,
-    status: error === null ? 'pending' : 'failed',
-    attempts: 0,
-    due_at: error === null ? createdAt : null,
-    lease_token: null,
-    last_attempt_at: null,
-    ended_at: error === null ? null : createdAt,
-    status_code: null,
-    error,
-    response: null,
-  }
-}
-
-function settledColumns(deliveryId: string, settlement: Settlement, { seal }: Sealing, now: number) {
-  if (settlement.status === 'released')
-    return { status: 'pending', due_at: now, attempts: sql<number>`attempts - 1` } as const
-  const { status, error, statusCode, response } = settlement
-  return {
-    status,
-    error,
-    status_code: statusCode,
-    response: response === null ? null : seal('response', deliveryId, response),
-    due_at: status === 'pending' ? settlement.dueAt : null,
-    ended_at: status === 'pending' ? null : now,
-  }
-}
-
-function toClaimed(row: Selectable<WebhookDeliveriesTable>, { unseal }: Sealing): ClaimedDelivery {
-  return {
-    deliveryId: row.delivery_id,
-    keyId: row.key_id,
-    eventId: row.event_id,
-    type: row.type,
-    url: unseal('url', row.delivery_id, row.url),
-    host: row.host,
-    target: row.target,
-    body: unseal('body', row.delivery_id, row.body!),
-    traceId: row.trace_id,
-    attempts: row.attempts,
-    attemptsMax: row.attempts_max,
-    createdAt: row.created_at,
-    leaseToken: row.lease_token!,
-  }
-}
-
-function toDelivery(row: Selectable<WebhookDeliveriesTable>, { unseal }: Sealing): WebhookDelivery {
-  const { delivery_id } = row
-  return {
-    delivery_id,
-    key_id: row.key_id,
-    event_id: row.event_id,
-    type: row.type,
-    url: unseal('url', delivery_id, row.url),
-    status: row.status as WebhookStatus,
-    attempts: row.attempts,
-    attempts_max: row.attempts_max,
-    created_at: toIso(row.created_at),
-    last_attempt_at: shownInstant(row.last_attempt_at),
-    next_attempt_at: row.status === 'pending' ? shownInstant(row.due_at) : null,
-    ended_at: shownInstant(row.ended_at),
-    status_code: row.status_code,
-    error: row.error as WebhookError | null,
-    response: row.response === null ? null : unseal('response', delivery_id, row.response),
-  }
-}
-
-function shownInstant(ms: number | null): string | null {
-  return ms === null ? null : toIso(ms)
 }

@@ -20,10 +20,10 @@ export async function openOutbox(t: TestContext, { fresh }: EngineUnderTest) {
   const clock = testClock()
   const now = () => clock.now()
   const masterKey = join(temporaryFolder(t), 'master.key')
-  const senders: Sender[] = []
+  const running: Pick<Sender, 'stop'>[] = []
   const engines: { close(): Promise<void> }[] = []
   t.after(async () => {
-    for (const sender of senders) await sender.stop(0)
+    for (const each of running) await each.stop(0)
     for (const each of engines) await each.close()
   })
   const open = async () => {
@@ -43,6 +43,7 @@ export async function openOutbox(t: TestContext, { fresh }: EngineUnderTest) {
     return createWebhooks({ store: over, now, allowCidrs: ['127.0.0.1'], resolve, onError, ...limits, ...more })
   }
   const outbox = roomOver(store)
+  running.push(outbox)
 
   /** A node of its own; what it sends is answered by `answer`. */
   const startSender = (answer: (post: Post) => Answer, more: Partial<SenderDeps> = {}) => {
@@ -56,7 +57,7 @@ export async function openOutbox(t: TestContext, { fresh }: EngineUnderTest) {
     const limits = { concurrency: 8, concurrencyPerHost: 2, leaseMs: 60_000 }
     const sender = createSender({ store, send, now, random: () => 0.5, onError, ...limits, ...more })
     sender.start()
-    senders.push(sender)
+    running.push(sender)
     return { ...sender, sent }
   }
 
