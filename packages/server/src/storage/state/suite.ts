@@ -11,12 +11,14 @@ import {
   createKeyStore,
   createRetentionStore,
   createTicketStore,
+  createWebhookStore,
   openSealer,
   openState,
 } from './index.ts'
 import { loadMasterKey } from './master-key.ts'
 import { deviceGuarantees } from './testing/device-guarantees.ts'
 import { type EngineUnderTest, temporaryFolder } from './testing/engines-under-test.ts'
+import { webhookGuarantees } from './testing/webhook-guarantees.ts'
 import { afterEnd, within } from './transaction.ts'
 
 /** What every state engine guarantees, and every store on it. */
@@ -296,6 +298,7 @@ export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
   })
 
   deviceGuarantees(guarantee)
+  webhookGuarantees(guarantee)
 
   guarantee('a sealer opens with its master key and refuses another or a missing one', async ({ engine }, t) => {
     const folder = temporaryFolder(t)
@@ -328,6 +331,7 @@ async function storesOf(engine: Engine, masterKeyFile: string) {
     retention: createRetentionStore(engine),
     tickets: createTicketStore(engine),
     devices: createDeviceStore(engine),
+    webhooks: createWebhookStore(engine, sealer),
   }
 }
 
