@@ -140,6 +140,7 @@ export interface CommandsTable {
   sub_status: string | null
   status_reason: string | null
   seq: number
+  last_event_id: string
   started_at: number | null
   completed_at: number | null
   approved_by: string | null
