@@ -1,4 +1,5 @@
 import type { Tx } from '../core/context.ts'
+import type { ReadyIn } from './hand-over.ts'
 import type { WorkItem, WorkKind } from './item.ts'
 import type { WorkStore } from './ports.ts'
 import type { Waiters } from './waiters.ts'
@@ -19,6 +20,8 @@ export interface EngineDeps {
   /** In [0, 1). */
   random(): number
   waiters: Waiters
+  /** What became ready in transactions that are open. */
+  ready: WeakMap<Tx, ReadyIn>
   onChange: Readonly<Record<WorkKind, OnChange>>
   /** Something is due at this instant, maybe earlier than anything before. */
   onDue(at: number): void

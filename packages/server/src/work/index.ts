@@ -26,8 +26,9 @@ export type {
   WorkState,
 } from './item.ts'
 export { dueAt, hasEnded, isReady, priorities } from './item.ts'
-export type { QueueName, WorkStore } from './ports.ts'
+export type { Head, QueueName, Taken, WorkStore } from './ports.ts'
 export { leaseLost, type Report, type Reported } from './report.ts'
+export { taken } from './transitions.ts'
 
 export interface WorkOptions {
   store: WorkStore
@@ -57,7 +58,7 @@ export interface Work extends Loop {
 }
 
 export function createWork({ store, now, random = Math.random, onChange, onError }: WorkOptions): Work {
-  const shared = { store, now, random, onChange, waiters: new Waiters() }
+  const shared = { store, now, random, onChange, waiters: new Waiters(), ready: new WeakMap() }
   const sweeper = createSweeper(shared, onError)
   const deps: EngineDeps = { ...shared, onDue: sweeper.expect }
   return {
