@@ -6,7 +6,13 @@ import {
   type StateEngine,
   type StateOptions,
 } from '../../../packages/server/src/storage/state/index.ts'
-import { createWork, type NewWork, type Report, type WorkItem } from '../../../packages/server/src/work/index.ts'
+import {
+  createWork,
+  type NewWork,
+  type OnChange,
+  type Report,
+  type WorkItem,
+} from '../../../packages/server/src/work/index.ts'
 import { nexusVersion } from '../../harness/nexus-source.ts'
 import type { JobQueue, Mode, Peer } from './peer.ts'
 
@@ -38,11 +44,23 @@ async function openQueue({ clients, batch }: Mode, options: StateOptions): Promi
   const state = await openState(options)
   const jobs = await openJobs(state)
   const store = createWorkStore(state, Date.now)
-  const none = async () => {}
+  const onChange: OnChange = async (tx, changes) => {
+    const begun = changes.filter(({ before, after }) => before?.state === 'pending' && after.state === 'running')
+    if (begun.length > 0)
+      await jobs.read(
+        tx,
+        begun.map(({ after }) => after.id),
+      )
+  }
   const fatal = (cause: unknown) => {
     throw cause
   }
-  const work = createWork({ store, now: Date.now, onChange: { command: none, task: none, ai: none }, onError: fatal })
+  const work = createWork({
+    store,
+    now: Date.now,
+    onChange: { command: onChange, task: onChange, ai: onChange },
+    onError: fatal,
+  })
   work.start()
   return {
     async add(payloads) {
@@ -58,7 +76,6 @@ async function openQueue({ clients, batch }: Mode, options: StateOptions): Promi
         while (!stopped.signal.aborted) {
           const items = await work.lease({ queues: [queue], worker: `w${i}`, max: batch }, stopped.signal)
           if (items.length === 0) continue
-          await jobs.read(items.map(({ id }) => id))
           await store.write((tx) => work.report(tx, items.map(completed)))
           done(items.length)
         }
@@ -118,9 +135,9 @@ async function openJobs(state: StateEngine) {
       if (!sqlite) await state.run(tx, insertAll, [JSON.stringify(jobs)])
       else for (const { id, payload } of jobs) await state.run(tx, insertAll, [id, payload])
     },
-    async read(ids: string[]) {
+    async read(tx: Tx, ids: string[]) {
       const asked = sqlite ? ids : [ids]
-      for (const parameter of asked) await state.run(undefined, read, [parameter])
+      for (const parameter of asked) await state.run(tx, read, [parameter])
     },
     async remaining() {
       const count = "select count(*) as count from work where state <> 'completed'"

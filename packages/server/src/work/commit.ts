@@ -38,10 +38,11 @@ export async function tell(deps: EngineDeps, tx: Tx, changes: readonly Change[])
     changes.map(({ after }) => after).filter((item) => isReady(item, now)),
   )
   const due = changes.flatMap(({ after }) => dueAt(after) ?? [])
-  if (due.length > 0)
-    deps.store.afterEnd(tx, (committed) => {
-      if (committed) deps.onDue(Math.min(...due))
-    })
+  deps.store.afterEnd(tx, (committed) => {
+    if (!committed) return
+    deps.held.keep(changes.map(({ after }) => after))
+    if (due.length > 0) deps.onDue(Math.min(...due))
+  })
 }
 
 async function unblockNext(deps: EngineDeps, tx: Tx, item: WorkItem): Promise<Change | undefined> {

@@ -22,12 +22,15 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     const room = engineOver(state, () => clock.now())
     const { store, work, writes } = room
     const enqueue = (...works: ReturnType<typeof newWork>[]) => store.write((tx) => work.enqueue(tx, works))
-    /** So many leases that have looked in vain. */
-    const waiting = async (...leases: [worker: string, signal?: AbortSignal, max?: number][]) => {
-      const goal = writes.done + leases.length
-      const asked = leases.map(([worker, signal = never, max = 1]) => work.lease(wanted(worker, max), signal))
-      await until('all have looked in vain', async () => writes.done === goal)
-      return asked
+    /** Leases that have looked in vain, one after the other. */
+    const waiting = async (...wanting: [worker: string, signal?: AbortSignal, max?: number][]) => {
+      const leases: ReturnType<typeof work.lease>[] = []
+      for (const [worker, signal = never, max = 1] of wanting) {
+        const before = writes.done
+        leases.push(work.lease(wanted(worker, max), signal))
+        await until('he has looked in vain', async () => writes.done > before)
+      }
+      return leases
     }
     const find = async (id: string) => (await store.find([id]))[0]!
     return { ...room, state, clock, enqueue, waiting, find }

@@ -1,10 +1,10 @@
 import type { Tx } from '../core/context.ts'
-import { takeNext } from './claim.ts'
 import { tell } from './commit.ts'
 import type { Change, EngineDeps } from './engine.ts'
 import type { WorkItem } from './item.ts'
 import type { Place } from './place.ts'
 import type { QueueName, Taken } from './ports.ts'
+import { takeNext } from './take.ts'
 import { nameOf } from './waiters.ts'
 
 /** What became ready in a transaction, by queue. */
@@ -51,7 +51,7 @@ async function claimForWaiters(deps: EngineDeps, tx: Tx, ready: ReadyIn): Promis
       const place = deps.waiters.reserve(queue)
       if (!place) break
       given.set(place, [])
-      const taken = await takeNext(deps, tx, place.wanted)
+      const [taken = []] = await takeNext(deps, tx, [place.wanted])
       if (taken.length === 0) break
       given.set(place, taken)
       for (const { after } of taken) ready.get(nameOf(after))?.ids.delete(after.id)

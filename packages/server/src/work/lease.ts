@@ -1,11 +1,13 @@
+import type { Tx } from '../core/context.ts'
 import type { Claim } from './claim.ts'
-import { takeNext } from './claim.ts'
 import { tell } from './commit.ts'
 import type { EngineDeps } from './engine.ts'
 import { giveBack } from './give-back.ts'
 import type { WorkItem } from './item.ts'
+import type { Asking } from './looks.ts'
 import type { Place } from './place.ts'
 import type { Taken } from './ports.ts'
+import { takeNext } from './take.ts'
 
 /**
  * Gives a worker what is next, or waits until there is something, or `signal` is aborted; it holds no connection of the
@@ -34,18 +36,26 @@ async function served(deps: EngineDeps, place: Place, signal: AbortSignal): Prom
   return []
 }
 
-async function look(deps: EngineDeps, place: Place, signal: AbortSignal): Promise<Taken[]> {
+async function look(deps: EngineDeps, place: Place, signal: AbortSignal): Promise<readonly Taken[]> {
   try {
-    return await deps.store.write(async (tx) => {
-      if (signal.aborted || !place.look()) return []
-      const taken = await takeNext(deps, tx, place.wanted)
-      if (taken.length === 0) place.wait()
-      else await tell(deps, tx, taken)
-      return taken
-    })
+    return await deps.looks.look({ place, signal }, (asking) => deps.store.write((tx) => lookFor(deps, tx, asking)))
   } catch (error) {
     // Nothing was found, and before that could be said others began to claim for him.
     if (place.isReserved) return []
     throw error
   }
+}
+
+async function lookFor(deps: EngineDeps, tx: Tx, asking: readonly Asking[]) {
+  const places = asking.filter(({ place, signal }) => !signal.aborted && place.look()).map(({ place }) => place)
+  if (places.length === 0) return new Map<Place, readonly Taken[]>()
+  const shares = await takeNext(
+    deps,
+    tx,
+    places.map(({ wanted }) => wanted),
+  )
+  for (const [i, place] of places.entries()) if (shares[i]!.length === 0) place.wait()
+  const found = shares.flat()
+  if (found.length > 0) await tell(deps, tx, found)
+  return new Map(places.map((place, i) => [place, shares[i]!]))
 }

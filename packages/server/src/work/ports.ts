@@ -37,14 +37,10 @@ export interface WorkStore {
   /** By queue and priority, the first that a worker may take, by their turns: lines of at most `limit`. */
   heads(tx: Tx, queues: readonly QueueName[], limit: number): Promise<Head[][]>
   /**
-   * Gives a worker the first `max` of these that are still ready and that nobody else is about to take: one attempt more,
-   * under a lease. Returns those, as they were and as they are, in the order of `ids`.
+   * The first `max` of these that are still ready and that nobody else is about to take, in the order of `ids`; nobody else
+   * can change them before the transaction ends.
    */
-  take(
-    tx: Tx,
-    ids: readonly string[],
-    claim: { max: number; now: number; worker: string; leaseToken: string },
-  ): Promise<Taken[]>
+  lockReady(tx: Tx, ids: readonly string[], max: number): Promise<WorkItem[]>
   /**
    * The lowest place among those of a queue that a worker may take, and the highest of a key that waits in it; undefined:
    * there is none.

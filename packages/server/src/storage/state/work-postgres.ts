@@ -29,31 +29,23 @@ const headsOfQueues = `select head.*, (line.place - 1)::integer as line
   order by line, priority, turn, seq`
 
 /** Goes through the list in its order, and locks no more rows than it takes: a sort would lock them all. */
-const takeFirst = `with chosen as (
-    select ready.*, listed.place
-    from json_array_elements_text($1) with ordinality as listed (id, place)
-    cross join lateral (
-      select id, started_at, not_before from work where id = listed.id and ready = 1 limit 1 for update skip locked
-    ) as ready
-    limit (select $2::integer)
-  )
-  update work set state = 'running', ready = 0, version = version + 1, attempt = attempt + 1, not_before = null,
-    worker = $4, lease_token = $5, started_at = $3::bigint, lease_expires_at = $3::bigint + lease_ms,
-    deadline = $3::bigint + attempt_ms,
-    due_at = $3::bigint + case when attempt_ms < lease_ms then attempt_ms else lease_ms end
-  from chosen where work.id = chosen.id
-  returning work.*, chosen.started_at as was_started_at, chosen.not_before as was_not_before, chosen.place`
+const lockFirst = `select ready.* from json_array_elements_text($1) as listed (id)
+  cross join lateral (
+    select * from work where id = listed.id and ready = 1 limit 1 for update skip locked
+  ) as ready
+  limit (select $2::integer)`
 
+// Not min and max: what the planner believes to be a few rows it would go through, however many they become.
 const lowestTurn = priorities
   .map(
-    (_, level) => `(select min(turn) from work where ready = 1 and kind = $1 and queue = $2 and priority = ${level})`,
+    (_, level) => `(select turn from work where ready = 1 and kind = $1 and queue = $2 and priority = ${level}
+      order by turn limit 1)`,
   )
   .join(', ')
 
 const turnsOfKey = `select least(${lowestTurn}) as lowest,
-  (select max(turn) from work where kind = $1 and queue = $2 and fair_key = $3 and state = 'pending') as last`
-
-type TakenRow = WorkRow & { was_started_at: number | null; was_not_before: number | null; place: number }
+  (select turn from work where kind = $1 and queue = $2 and fair_key = $3 and state = 'pending'
+    order by turn desc limit 1) as last`
 
 /** Each statement is a way to the server and back: one for all rows. */
 export function workOnPostgres(engine: StateEngine, now: () => number): WorkStatements {
@@ -81,24 +73,8 @@ export function workOnPostgres(engine: StateEngine, now: () => number): WorkStat
       return linesOf(await engine.run<HeadRow>(tx, headsOfQueues, [asked, limit]))
     },
 
-    async take(tx, ids, { max, now: at, worker, leaseToken }) {
-      const rows = await engine.run<TakenRow>(tx, takeFirst, [JSON.stringify(ids), max, at, worker, leaseToken])
-      return rows
-        .toSorted((a, b) => a.place - b.place)
-        .map((row) => {
-          const after = toItem(row)
-          const { version, attempt } = after
-          const unclaimed = { worker: null, leaseToken: null, leaseExpiresAt: null, deadline: null }
-          const earlier = { version: version - 1, attempt: attempt - 1, startedAt: row.was_started_at }
-          const before = {
-            ...after,
-            ...unclaimed,
-            ...earlier,
-            notBefore: row.was_not_before,
-            state: 'pending' as const,
-          }
-          return { before, after }
-        })
+    async lockReady(tx, ids, max) {
+      return (await engine.run<WorkRow>(tx, lockFirst, [JSON.stringify(ids), max])).map(toItem)
     },
 
     async turns(tx, { kind, queue }, fairKey) {

@@ -1,4 +1,4 @@
-import { priorities, taken, type WorkItem, type WorkStore } from '../../work/index.ts'
+import { priorities, type WorkItem, type WorkStore } from '../../work/index.ts'
 import type { StateEngine } from './engine.ts'
 import { toItem, toRow, type WorkRow } from './work-rows.ts'
 import { changedColumns, columns, type HeadRow, linesOf, type WorkStatements } from './work-statements.ts'
@@ -71,14 +71,7 @@ export function workOnSqlite(engine: StateEngine, now: () => number): WorkStatem
 
     find,
 
-    async take(tx, ids, { max, now: at, worker, leaseToken }) {
-      const before = await find(ids.slice(0, max), tx)
-      await replaced(
-        tx,
-        before.map((item) => ({ ...taken(item, at, worker, leaseToken), version: item.version })),
-      )
-      return before.map((item) => ({ before: item, after: taken(item, at, worker, leaseToken) }))
-    },
+    lockReady: (tx, ids, max) => find(ids.slice(0, max), tx),
 
     async turns(tx, { kind, queue }, fairKey) {
       const [row] = await engine.run<{ lowest: number | null; last: number | null }>(tx, turnsOfKey, [

@@ -2,7 +2,10 @@ import { type Head, priorities, type WorkStore } from '../../work/index.ts'
 import type { WorkRow } from './work-rows.ts'
 
 /** What is done with every item, so often that each engine has it in its own way. */
-export type WorkStatements = Pick<WorkStore, 'contended' | 'insert' | 'find' | 'replace' | 'heads' | 'take' | 'turns'>
+export type WorkStatements = Pick<
+  WorkStore,
+  'contended' | 'insert' | 'find' | 'replace' | 'heads' | 'lockReady' | 'turns'
+>
 
 /** What never changes of an item. */
 const fixedColumns = [
