@@ -25,7 +25,7 @@ export const nexusSqlite: Peer = {
 
 export const nexusPostgres: Peer = {
   name: 'nexus-postgres',
-  description: 'the work engine in this process over PostgreSQL, a pool of as many connections as clients',
+  description: 'the work engine in this process over PostgreSQL',
   version: nexusVersion,
   open: async ({ postgresUrl }, mode) =>
     openQueue(mode, { url: await postgresUrl(), connectionsMax: connectionsOf(mode) }),
