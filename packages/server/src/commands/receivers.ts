@@ -142,11 +142,16 @@ export class Receivers implements Loop {
     await this.#give(receiver, await this.#deps.work.lease(wanted, ended.signal))
   }
 
-  async #give({ sink, inHand, ended }: Receiver, items: readonly WorkItem[]): Promise<void> {
-    for (const { id, leaseToken } of items) inHand.set(id, leaseToken!)
+  /** What was leased for a connection that has gone since goes to the one after it, or waits for its `resync`. */
+  async #give(receiver: Receiver, items: readonly WorkItem[]): Promise<void> {
+    for (const { id, leaseToken } of items) receiver.inHand.set(id, leaseToken!)
     const orders = await this.#deps.ordersOf(items)
-    if (ended.signal.aborted) return
-    for (const order of orders) if (inHand.has(order.execution_id)) sink.execute(order)
+    const current = receiver.ended.signal.aborted ? this.#byDevice.get(receiver.deviceId) : receiver
+    for (const order of orders) {
+      if (!current || !receiver.inHand.has(order.execution_id)) continue
+      current.inHand.set(order.execution_id, order.lease_token)
+      current.sink.execute(order)
+    }
   }
 
   async #renew(): Promise<void> {

@@ -223,14 +223,25 @@ export class Connection implements OutboxOwner, SubscriptionsOwner, WorkOwner, K
   }
 
   /** Calls an operation for the client. Errors: those of the operation, RATE_LIMIT_EXCEEDED (`too_many_calls`). */
-  async perform({ requestId }: Call, call: Invoke): Promise<Invoked> {
+  async perform(call: Call, invoke: Invoke): Promise<Invoked> {
     if (this.#calls >= websocketLimits.calls) throw tooManyCalls()
+    return this.#run(call, invoke)
+  }
+
+  /** The same without a refusal: while so many are under way no more is read. */
+  performInTurn(call: Call, invoke: Invoke): Promise<Invoked> {
+    if (this.#calls + 1 >= websocketLimits.calls) this.#ws.pause()
+    return this.#run(call, invoke)
+  }
+
+  async #run({ requestId }: Call, invoke: Invoke): Promise<Invoked> {
     this.#calls++
     try {
       const { signal } = this
-      return await invokeOperation(this.#host.deps, await this.identify(), call, { requestId, signal })
+      return await invokeOperation(this.#host.deps, await this.identify(), invoke, { requestId, signal })
     } finally {
       this.#calls--
+      if (this.#ws.isPaused && this.isOpen && this.#calls < websocketLimits.calls) this.#ws.resume()
     }
   }
 

@@ -99,6 +99,18 @@ test('a device takes as many at once as it says, and the next when one is done',
   }
 })
 
+test('a device may report of a hundred executions in one moment', async (t) => {
+  const nexus = await startTestNexus(t)
+  const device = await openDevice(t, nexus, { capabilities: { max_concurrency: 100 } })
+  const target = { device_id: 'd' }
+  await Promise.all(Array.from({ length: 100 }, () => nexus.client.commands.execute({ command: 'x', target })))
+  const sent = await given(device, 100)
+  for (const order of sent) device.send('command.ack', { ...heldOf(order), status: 'accepted' })
+  for (const order of sent) device.send('command.result', { ...heldOf(order), status: 'completed' })
+  await until('all are confirmed', async () => device.of('command.confirmed').length === 200)
+  deepEqual(device.of('error'), [])
+})
+
 test('only the device itself receives its commands', async (t) => {
   const nexus = await startTestNexus(t)
   for (const settings of [{ device_id: 'other' }, {}]) {

@@ -30,6 +30,7 @@ export interface WorkOwner {
   readonly signal: AbortSignal
   identify(): Promise<Principal>
   perform(call: Call, invoke: Invoke): Promise<Invoked>
+  performInTurn(call: Call, invoke: Invoke): Promise<Invoked>
 }
 
 /** What a connection says of commands: those that it submits, and those that its device is given. */
@@ -71,9 +72,12 @@ export class WorkMessages {
     this.#device.open(ctx, hello, () => outbox.answer(call.id, { type: 'device.welcome', payload }))
   }
 
-  /** What a device says of an execution: an operation under a name of its own. */
+  /**
+   * What a device says of an execution: an operation under a name of its own. However many come at once, none is refused
+   * for that, for a device may end all that it has in one moment.
+   */
   async report(call: Call, type: DeviceReportType, input: Record<string, unknown>): Promise<void> {
-    const { output } = await this.#owner.perform(call, { operation: deviceReports[type], input })
+    const { output } = await this.#owner.performInTurn(call, { operation: deviceReports[type], input })
     this.#owner.outbox.answer(call.id, { type: 'command.confirmed', payload: output })
   }
 
