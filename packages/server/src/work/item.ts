@@ -48,8 +48,6 @@ export interface WorkItem {
   readonly leaseMs: number
   /** How long an attempt may take; null: any time. */
   readonly attemptMs: number | null
-  /** Until when an attempt must have begun; null: any time. */
-  readonly startBy: number | null
   readonly createdAt: number
   readonly traceId: string
   readonly causeId: string | null
@@ -62,6 +60,8 @@ export interface WorkItem {
   /** Its place among those of other keys. */
   turn: number
   attempt: number
+  /** Until when an attempt must have begun; null: any time. */
+  startBy: number | null
   /** Not before this instant. */
   notBefore: number | null
   /** Why a pending item does not run yet, in words of the room; null: nothing but a worker is missing. */

@@ -204,7 +204,7 @@ export interface WorkTable {
   retry_json: Fixed<string>
   lease_ms: Fixed<number>
   attempt_ms: Fixed<number | null>
-  start_by: Fixed<number | null>
+  start_by: number | null
   created_at: Fixed<number>
   trace_id: Fixed<string>
   cause_id: Fixed<string | null>

@@ -141,7 +141,8 @@ async function replace(db: Kysely<StateTables>, items: readonly WorkItem[], now:
       cast(${row.waiting_for_json} as text), cast(${row.blocked} as integer), cast(${row.worker} as text),
       cast(${row.lease_token} as text), cast(${row.lease_expires_at} as bigint), cast(${row.deadline} as bigint),
       cast(${row.started_at} as bigint), cast(${row.cancel_requested_at} as bigint), cast(${row.cancel_by} as bigint),
-      cast(${row.ended_at} as bigint), cast(${row.status_reason} as text), cast(${row.due_at} as bigint))`
+      cast(${row.ended_at} as bigint), cast(${row.status_reason} as text), cast(${row.due_at} as bigint),
+      cast(${row.start_by} as bigint))`
   })
   // Both engines name the columns of VALUES so.
   const { rows: written } = await sql<{ id: string }>`
@@ -149,7 +150,7 @@ async function replace(db: Kysely<StateTables>, items: readonly WorkItem[], now:
       attempt = now.column6, not_before = now.column7, waiting_for_json = now.column8, blocked = now.column9,
       worker = now.column10, lease_token = now.column11, lease_expires_at = now.column12, deadline = now.column13,
       started_at = now.column14, cancel_requested_at = now.column15, cancel_by = now.column16, ended_at = now.column17,
-      status_reason = now.column18, due_at = now.column19
+      status_reason = now.column18, due_at = now.column19, start_by = now.column20
     from (values ${sql.join(rows)}) as now
     where work.id = now.column1 and work.version = now.column2
     returning work.id`.execute(db)

@@ -64,9 +64,12 @@ export class Reference {
     else if (item.state === 'running') item.stopBy ??= this.now + 10_000
   }
 
-  hold(id: string, held: boolean): void {
+  /** `startBy` undefined: as it was. */
+  hold(id: string, held: boolean, startBy?: number | null): void {
     const item = this.items.find((one) => one.id === id)!
-    if (item.state === 'pending') item.held = held
+    if (item.state !== 'pending') return
+    item.held = held
+    if (startBy !== undefined) item.startBy = startBy
   }
 
   sweep(): void {
