@@ -4,7 +4,8 @@ import { pathPartsMax, pathReader } from './filter.ts'
 
 const operators = ['>=', '<=', '==', '!=', '>', '<'] as const
 type Operator = (typeof operators)[number]
-type Operand = number | string | boolean
+/** What a condition can compare. */
+export type Reading = number | string | boolean
 
 /** What is asked of a metric: `cpu_usage>90 for 2m`. */
 export interface Condition {
@@ -13,8 +14,8 @@ export interface Condition {
   /** How long it must hold without a break; 0: one reading is enough. */
   readonly forMs: number
   /** The reading of the metric among those of a frame; undefined: there is none. */
-  read(metrics: object): Operand | undefined
-  holds(reading: Operand): boolean
+  read(metrics: object): Reading | undefined
+  holds(reading: Reading): boolean
 }
 
 const durationMaxMs = 30 * 86_400_000
@@ -61,7 +62,7 @@ export function parseCondition(text: string, field: string): Condition {
 /** Readings of a condition's metric, told in the order of their time, in milliseconds. */
 export interface ConditionWatch {
   /** Whether the condition holds by now: `for` so long, in every reading since. */
-  take(at: number, reading: Operand): boolean
+  take(at: number, reading: Reading): boolean
 }
 
 /** Nothing but readings counts: where none comes, nothing begins to hold, and nothing stops. */
@@ -75,7 +76,7 @@ export function watchCondition({ forMs, holds }: Pick<Condition, 'forMs' | 'hold
   }
 }
 
-function readOperand(reader: Reader, operator: Operator): Operand {
+function readOperand(reader: Reader, operator: Operator): Reading {
   const isOrder = operator !== '==' && operator !== '!='
   const number = reader.find('number')
   if (number !== undefined) {
@@ -100,7 +101,7 @@ function readDuration(reader: Reader): number {
   return ms
 }
 
-function comparison(operator: Operator, operand: Operand): (reading: Operand) => boolean {
+function comparison(operator: Operator, operand: Reading): (reading: Reading) => boolean {
   const wanted = numeric(operand)
   const bound = Number(wanted)
   switch (operator) {
@@ -121,14 +122,14 @@ function comparison(operator: Operator, operand: Operand): (reading: Operand) =>
   }
 }
 
-function ordered(holds: (reading: number) => boolean): (reading: Operand) => boolean {
+function ordered(holds: (reading: number) => boolean): (reading: Reading) => boolean {
   return (reading) => {
     const value = numeric(reading)
     return typeof value === 'number' && holds(value)
   }
 }
 
-function numeric(value: Operand): number | string {
+function numeric(value: Reading): number | string {
   return typeof value === 'boolean' ? Number(value) : value
 }
 

@@ -143,6 +143,8 @@ export interface CommandsTable {
   approved_by: string | null
   cancel_requested_at: number | null
   rollout_state_json: string | null
+  /** Of the state, for the index. */
+  rollout_wake_at: number | null
 }
 
 /** `progress`, `result` and `error` are sealed JSON. */
