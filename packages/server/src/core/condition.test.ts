@@ -57,7 +57,7 @@ const refused: [text: string, position: number, says: RegExp][] = [
   ['', 1, /the name of a metric/],
   ['   ', 4, /the name of a metric/],
   ['9a > 1', 1, /the name of a metric/],
-  ['cpu usage > 1', 5, /one of >= <= == != > </],
+  ['cpu usage > 1', 5, /one of > >= < <= == !=/],
   ['cpu_usage', 10, /the end: expected one of/],
   ['cpu_usage = 1', 11, /one of/],
   ['a >', 4, /expected a number/],

@@ -2,7 +2,7 @@ import { keyPattern } from '@nexus/contract'
 import { fail } from './failure.ts'
 import { pathPartsMax, pathReader } from './filter.ts'
 
-const operators = ['>=', '<=', '==', '!=', '>', '<'] as const
+const operators = ['>', '>=', '<', '<=', '==', '!='] as const
 type Operator = (typeof operators)[number]
 /** What a condition can compare. */
 export type Reading = number | string | boolean
