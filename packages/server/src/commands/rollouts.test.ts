@@ -306,6 +306,26 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     deepEqual([status, rollout_state?.released], ['completed', ids.length])
   })
 
+  test(`${name}: an abort and devices that take the command at once: who has it may end it, the others never had it`, {
+    skip: skip ?? false,
+  }, async (t) => {
+    const nodes = await openNodes(t, name, await fresh(t))
+    const ids = Array.from({ length: 12 }, (_, i) => `d${i}`)
+    const rollout = { abort: { failed_percent: 1 } }
+    const { command_id } = await nodes[0]!.submit({ target: { device_ids: ids }, rollout })
+    const [first] = await nodes[0]!.lease('d0')
+    const [taken] = await Promise.all([
+      Promise.all(ids.slice(1).map((id, i) => nodes[i % 2]!.lease(id))),
+      nodes[1]!.finish(first!, { status: 'failed' }),
+    ])
+    for (const orders of taken) for (const order of orders) await nodes[0]!.finish(order)
+    const expected = taken.map((orders) => (orders.length > 0 ? 'completed' : 'cancelled/aborted'))
+    deepEqual(await nodes[0]!.stands(command_id), ['failed/error', ...expected])
+    const { status, status_reason } = await nodes[0]!.call('commands.get', { command_id })
+    equal(status, 'failed')
+    if (expected.includes('cancelled/aborted')) equal(status_reason, 'rollout_aborted')
+  })
+
   test(`${name}: of nodes that are woken at the same instant one releases`, { skip: skip ?? false }, async (t) => {
     const nodes = await openNodes(t, name, await fresh(t))
     const target = { device_ids: ['d0', 'd1', 'd2', 'd3'] }
