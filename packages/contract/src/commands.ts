@@ -96,6 +96,26 @@ export const CommandRollout = Type.Object(
 )
 export type CommandRollout = Static<typeof CommandRollout>
 
+export const rolloutPhases = ['waiting', 'canary', 'spreading', 'paused', 'aborted', 'cancelled', 'done'] as const
+
+export const RolloutAbort = Type.Object({
+  reason: Type.Enum(['canary_failed', 'failed_percent', 'metric'] as const),
+  issue: Type.String({ description: 'In words' }),
+  device_id: Type.Optional({ ...Id, description: 'On which the condition held' }),
+})
+export type RolloutAbort = Static<typeof RolloutAbort>
+
+/** Where a roll-out stands. */
+export const RolloutStanding = Type.Object({
+  phase: Type.Enum(rolloutPhases, {
+    description: '`waiting` for approval; `canary`: the first ones; `done`: every device may have the command',
+  }),
+  released: Type.Integer({ description: 'How many devices may have the command' }),
+  next_at: nullable({ ...Timestamp, description: 'When the next ones are released; null: when others have ended' }),
+  abort: Type.Optional(RolloutAbort),
+})
+export type RolloutStanding = Static<typeof RolloutStanding>
+
 export const CommandVerify = Type.Object(
   { metric: Condition('up == 1'), within_seconds: Type.Optional(Seconds(86_400)) },
   closed,
@@ -174,6 +194,7 @@ export const Command = Type.Object({
   timeout_seconds: Type.Integer(),
   delivery: Type.Required(CommandDelivery),
   rollout: Type.Optional(CommandRollout),
+  rollout_state: Type.Optional(RolloutStanding),
   verify: Type.Optional(CommandVerify),
   callback_url: Type.Optional(Type.String()),
   callback_events: Type.Optional(Type.Array(Type.Enum(callbackEvents))),

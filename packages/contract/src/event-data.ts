@@ -1,6 +1,6 @@
 import Type, { type Static, type TSchema } from 'typebox'
 import { commandCategories } from './command-policy.ts'
-import { CommandSummary, CommandTarget } from './commands.ts'
+import { CommandSummary, CommandTarget, RolloutAbort } from './commands.ts'
 import { Device, offlineReasons } from './devices.ts'
 import type { EventType } from './events.ts'
 import { CommandError, CommandResult, commandStatuses, Progress } from './executions.ts'
@@ -36,6 +36,7 @@ export const CommandEventData = Type.Object({
   error: Type.Optional(CommandError),
   late: Type.Optional(Type.Literal(true)),
   summary: Type.Optional(CommandSummary),
+  abort: Type.Optional(RolloutAbort),
 })
 
 /** How far one device is; `status` is that of its execution. */

@@ -145,6 +145,7 @@ async function compose(
     events,
     devices,
     callbacks: webhooks,
+    lastReading: (deviceId, metric) => telemetry.lastReading(deviceId, metric),
     now,
     keepMs: config.commandsKeepDays * 86_400_000,
     onError: (err) => log.error({ err }, 'Commands could not be given to a device, or forgotten; trying again'),

@@ -1,6 +1,6 @@
 import { deepEqual, ok } from 'node:assert/strict'
 import { test } from 'node:test'
-import { eventData } from '@nexus/contract'
+import { eventData, type Input } from '@nexus/contract'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { startTestNexus, type TestNexus } from './testing/nexus.ts'
@@ -20,11 +20,10 @@ test('events say what the contract has of them', async (t) => {
   const { key } = await nexus.as({ scopes: ['telemetry:write'], device_id: 'bound' })
   const socket = await openWs(t, nexus, { headers: bearer(key) })
   socket.ws.close()
-  await runCommands(nexus)
-  const events = await until('the device is gone, and a command has had its time', async () => {
-    const { events } = await nexus.client.events.list({ limit: 1000 })
-    const types = events.map(({ type }) => type)
-    return types.includes('device.offline') && types.includes('command.timeout') && events
+  await command(nexus)
+  const events = await until('the device is gone, and a command was too slow', async () => {
+    const { events } = await nexus.client.events.list({ limit: 100 })
+    return ['device.offline', 'command.timeout'].every((wanted) => events.some(({ type }) => type === wanted)) && events
   })
   deepEqual([...new Set(events.map(({ type }) => type))].toSorted(), Object.keys(eventData).toSorted())
   for (const { type, data } of events) {
@@ -33,21 +32,21 @@ test('events say what the contract has of them', async (t) => {
   }
 })
 
-/** Commands that end in each way. */
-async function runCommands({ client }: TestNexus): Promise<void> {
-  const target = { device_id: 'bound' }
-  await client.commands.execute({ command: 'late', target, delivery: { ttl_seconds: 1 } })
-  await client.commands.cancel(await submitted(client.commands.execute({ command: 'x', target })))
-  for (const status of ['completed', 'failed'] as const) {
-    await client.commands.execute({ command: status, target, priority: 'urgent' })
-    const [order] = (await client.commands.lease({ device_id: 'bound' }))!.executions
-    const held = { execution_id: order!.execution_id, lease_token: order!.lease_token }
-    await client.executions.progress({ ...held, seq: 1, percent: 50, message: 'half way' })
-    await client.executions.result({ ...held, status, result: { n: 1 } })
+/** Every event of commands, the abort of a roll-out among them. */
+async function command({ client }: TestNexus): Promise<void> {
+  const execute = (more: Partial<Input<'commands.execute'>> = {}) =>
+    client.commands.execute({ command: 'x', target: { device_id: 'd' }, ...more })
+  const end = async (device_id: string, status: 'completed' | 'failed') => {
+    const { execution_id, lease_token } = (await client.commands.lease({ device_id }))!.executions[0]!
+    const held = { execution_id, lease_token }
+    await client.executions.progress({ ...held, seq: 1, percent: 5, message: 'begun' })
+    const error = { code: 'no', message: 'No' }
+    await client.executions.result({ ...held, status, result: { n: 1 }, ...(status === 'failed' && { error }) })
   }
-}
-
-async function submitted(answer: Promise<{ command_id: string }>): Promise<{ command_id: string }> {
-  const { command_id } = await answer
-  return { command_id }
+  await execute()
+  await end('d', 'completed')
+  await client.commands.cancel({ command_id: (await execute()).command_id })
+  await execute({ target: { device_ids: ['d', 'e'] }, rollout: { canary: 1 } })
+  await end('d', 'failed')
+  await execute({ delivery: { ttl_seconds: 1 } })
 }

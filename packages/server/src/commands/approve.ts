@@ -1,6 +1,7 @@
 import type { Command, Input } from '@nexus/contract'
 import { holds, type WriteCtx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
+import { advanceRollout } from './advance-rollout.ts'
 import { shownAfter } from './cancel.ts'
 import { type CommandDeps, commandEnded, foundCommand } from './deps.ts'
 import { type CommandRecord, isOver } from './record.ts'
@@ -17,8 +18,13 @@ export async function approveCommand(
       reason: 'own_command',
       issue: 'another key than the one that submitted it has to approve it',
     })
-  await deps.store.save(ctx.tx, { ...command, subStatus: null, approvedBy: ctx.principal.keyId })
-  await deps.work.hold(ctx.tx, await deps.store.liveExecutions(ctx.tx, command_id), null)
+  const approved: CommandRecord = { ...command, subStatus: null, approvedBy: ctx.principal.keyId }
+  await deps.store.save(ctx.tx, approved)
+  const live = await deps.store.liveExecutions(ctx.tx, command_id)
+  if (command.rollout) {
+    await deps.work.hold(ctx.tx, live, { reason: 'rollout' }, null)
+    await advanceRollout(deps, ctx.tx, approved, ctx.now())
+  } else await deps.work.hold(ctx.tx, live, null)
   return shownAfter(deps, ctx, command_id)
 }
 

@@ -9,7 +9,9 @@ import type { Ends } from './ends.ts'
 import type { Callbacks, CommandStore } from './ports.ts'
 import type { Receivers } from './receivers.ts'
 import type { CommandRecord } from './record.ts'
+import type { Rollouts } from './rollouts.ts'
 import type { Reports } from './told.ts'
+import type { Verifications } from './verifications.ts'
 
 export interface CommandDeps {
   store: CommandStore
@@ -20,6 +22,8 @@ export interface CommandDeps {
   ends: Ends
   receivers: Receivers
   reports: Reports
+  rollouts: Rollouts
+  verifications: Verifications
   now(): number
 }
 

@@ -14,7 +14,7 @@ import { prepareSubmit } from './prepare-submit.ts'
 import { reportProgress } from './progress.ts'
 import { prepareResult, reportResult } from './result.ts'
 import { prepareRetry, retryCommand } from './retry.ts'
-import { pauseRollout } from './rollout-control.ts'
+import { pauseRollout, resumeRollout } from './rollout-control.ts'
 import { submitCommand } from './submit.ts'
 import { answerSubmit } from './wait.ts'
 
@@ -39,7 +39,7 @@ export function commandHandlers(deps: CommandDeps): CommandHandlers {
     'commands.approve': (ctx, input) => approveCommand(deps, ctx, input),
     'commands.reject': (ctx, input) => rejectCommand(deps, ctx, input),
     'commands.pause': (ctx, input) => pauseRollout(deps, ctx, input),
-    'commands.resume': (ctx, input) => pauseRollout(deps, ctx, input),
+    'commands.resume': (ctx, input) => resumeRollout(deps, ctx, input),
     'commands.definitions.list': (ctx, input) => listDefinitions(deps, ctx, input),
     'commands.definitions.get': (ctx, input) => getDefinition(deps, ctx, input),
     'commands.definitions.put': (ctx, input) => putDefinition(deps, ctx, input),

@@ -5,7 +5,7 @@ import { type ExecutionChange, settleExecutions } from './settle.ts'
 
 /** Brings executions up to date with the work behind them, in the transaction in which that changes. */
 export function onWorkChange(deps: CommandDeps): OnChange {
-  const { store, reports, receivers } = deps
+  const { store, reports, receivers, rollouts } = deps
   return async (tx, changes, now) => {
     const news = changes.filter(isNews)
     if (news.length === 0) return
@@ -20,6 +20,8 @@ export function onWorkChange(deps: CommandDeps): OnChange {
     })
     await settleExecutions(deps, tx, changed, now)
     store.afterCommit(tx, () => {
+      for (const { before, after } of changed)
+        if (before.sentAt === null && after.sentAt !== null) rollouts.given(after)
       for (const [i, { after }] of changed.entries()) receivers.changed(after, news[i]!.after)
     })
   }

@@ -1,4 +1,4 @@
-import type { CommandCategory, CommandStatus } from '@nexus/contract'
+import type { CommandCategory, CommandRollout, CommandStatus, CommandVerify } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
 import type { PublishCtx } from '../events/index.ts'
 import type { CommandRecord, Counts, DefinitionRecord, ExecutionRecord, LogRecord } from './record.ts'
@@ -20,7 +20,33 @@ export interface ExecutionFilter {
   limit: number
 }
 
-export interface CommandStore {
+/** An execution whose success has to show in telemetry. */
+export interface Verifying {
+  executionId: string
+  commandId: string
+  deviceId: string
+  verifyBy: number
+  verify: CommandVerify
+}
+
+/** What the loops of roll-outs and verification look for; as committed, unless in a transaction. */
+export interface RolloutStore {
+  /** The commands whose roll-outs have to be looked at, the longest due first. */
+  dueRollouts(now: number, limit: number): Promise<string[]>
+  /** When the next one has to be; undefined: none has. */
+  nextRollout(): Promise<number | undefined>
+  /** The roll-outs that a metric may abort, of commands that have not ended. */
+  watchedRollouts(limit: number): Promise<{ commandId: string; rollout: CommandRollout }[]>
+  /** What devices were given of a command, in the order of its targets. */
+  given(commandId: string, limit: number): Promise<Pick<ExecutionRecord, 'executionId' | 'commandId' | 'deviceId'>[]>
+  /** Those whose time is over by then, or all (undefined); the first deadlines first. */
+  verifying(dueBy: number | undefined, limit: number): Promise<Verifying[]>
+  nextVerifyBy(): Promise<number | undefined>
+  /** Those of a command. */
+  verifyingOf(tx: Tx, commandId: string): Promise<ExecutionRecord[]>
+}
+
+export interface CommandStore extends RolloutStore {
   write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>
   /** Runs once the transaction is durable, before its caller hears of it. */
   afterCommit(tx: Tx, fn: () => void): void

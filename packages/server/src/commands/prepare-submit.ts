@@ -1,10 +1,12 @@
 import { type CommandInput, commandLimits } from '@nexus/contract'
+import { parseCondition } from '../core/condition.ts'
 import type { Ctx } from '../core/context.ts'
 import { fail, invalid } from '../core/failure.ts'
 import { authoriseCategory, type CommandDeps } from './deps.ts'
 import { type Ruling, rulingFor } from './policy.ts'
 import { schemaFaults } from './schema.ts'
 import { resolveTarget, type Targets } from './target.ts'
+import { withinMs } from './verify.ts'
 
 /** A command that may be submitted. */
 export interface Plan {
@@ -17,7 +19,7 @@ const offlineListed = 20
 
 /**
  * Everything that is asked before the transaction opens. Errors: those of `resolveTarget`; FORBIDDEN (the category),
- * VALIDATION_ERROR (the parameters are against the definition), INVALID_REQUEST (an address that may not be called back),
+ * VALIDATION_ERROR (the parameters are against the definition, a condition that is none), INVALID_REQUEST (an address that may not be called back),
  * CONFLICT (`target_offline`, where the command may not wait for its device).
  */
 export async function prepareSubmit(deps: CommandDeps, ctx: Ctx, input: CommandInput): Promise<Plan> {
@@ -27,12 +29,24 @@ export async function prepareSubmit(deps: CommandDeps, ctx: Ctx, input: CommandI
   if (definition && input.category !== undefined && input.category !== definition.category)
     throw invalid('category', `${input.command} is defined as ${definition.category}`, 'VALIDATION_ERROR')
   checkParameters(ruling.parameters, definition?.parametersSchema ?? undefined)
+  checkConditions(input)
   if (input.callback_events && input.callback_url === undefined)
     throw invalid('callback_events', 'needs a callback_url', 'VALIDATION_ERROR')
   if (input.callback_url !== undefined) await deps.callbacks.check(input.callback_url, 'callback_url')
   const targets = await resolveTarget(deps, ctx, input.target)
   if (ruling.delivery.mode === 'immediate') assertOnline(deps, targets)
   return { ruling, targets, warnings: warningsOf(deps, targets) }
+}
+
+function checkConditions({ verify, rollout }: CommandInput): void {
+  const { metric, failed_percent, min_executed } = rollout?.abort ?? {}
+  if (metric !== undefined) parseCondition(metric, 'rollout.abort.metric')
+  if (min_executed !== undefined && failed_percent === undefined)
+    throw invalid('rollout.abort.min_executed', 'needs a failed_percent beside it', 'VALIDATION_ERROR')
+  if (!verify) return
+  const { forMs } = parseCondition(verify.metric, 'verify.metric')
+  if (forMs > 0 && forMs >= withinMs(verify))
+    throw invalid('verify.within_seconds', `must be more than the ${forMs / 1000} s of the metric`, 'VALIDATION_ERROR')
 }
 
 function checkParameters(parameters: Record<string, unknown>, schema: object | undefined): void {

@@ -65,7 +65,8 @@ export async function publishCommand(
 
 /** What an event says of a command; `only`: its execution, where it has one target. */
 export function dataOf(command: CommandRecord, only: ExecutionRecord | undefined): CommandData {
-  const { statusReason } = command
+  const { statusReason, rolloutState } = command
+  const abort = isOver(command.status) && rolloutState?.aborted
   return {
     command_id: command.commandId,
     status: command.status,
@@ -77,6 +78,7 @@ export function dataOf(command: CommandRecord, only: ExecutionRecord | undefined
     ...(statusReason !== null && { status_reason: statusReason }),
     ...(only ? { ...deviceOf(only), ...outcomeOf(only) } : {}),
     ...(command.targetCount > 1 && { summary: { ...command.counts } }),
+    ...(abort && { abort }),
   }
 }
 

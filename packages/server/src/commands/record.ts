@@ -11,6 +11,7 @@ import type {
   CommandVerify,
   LoggedLine,
   Progress,
+  RolloutAbort,
 } from '@nexus/contract'
 
 export type Counts = Readonly<Record<CommandStatus, number>>
@@ -56,11 +57,14 @@ export interface CommandRecord {
 
 /** Where a roll-out stands; see `rollout.ts`. */
 export interface RolloutState {
-  phase: 'canary' | 'spreading' | 'paused' | 'aborted' | 'done'
-  /** How many executions devices may have, of all. */
+  /** How many executions devices may have: the first ones, by their positions. */
   released: number
   /** Not before this instant are more released; null: as soon as there is room. */
   nextAt: number | null
+  /** When it has to be looked at; null: when executions end. */
+  wakeAt: number | null
+  paused: boolean
+  aborted: RolloutAbort | null
 }
 
 /** A command on one device, as it is kept. Its id is that of the leased work behind it. */

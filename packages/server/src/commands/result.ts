@@ -1,6 +1,7 @@
 import {
   type CommandError,
   type CommandResult,
+  type CommandVerify,
   commandLimits,
   type ExecutionStanding,
   type Input,
@@ -14,6 +15,7 @@ import { type ExecutionRecord, isOver } from './record.ts'
 import { executionStanding, ownExecution, reportWork } from './report.ts'
 import { settleExecutions } from './settle.ts'
 import type { Said } from './told.ts'
+import { verifyingFrom } from './verify.ts'
 
 type ResultInput = Input<'executions.result'>
 
@@ -32,16 +34,38 @@ export async function reportResult(deps: CommandDeps, ctx: WriteCtx, input: Resu
   const { execution_id: id, lease_token: leaseToken } = input
   const before = await ownExecution(deps, ctx, id)
   const now = ctx.now()
-  deps.reports.note(ctx.tx, id, saidOf(before, input, now))
+  const verify = input.status === 'completed' ? await verifyOf(deps, ctx, before) : null
+  const said = { ...saidOf(before, input, now), ...(verify && verifyingFrom(before, verify, now)) }
+  deps.reports.note(ctx.tx, id, said)
   const item = await reportWork(deps, ctx, reportOf(id, leaseToken, input))
   const execution = await ownExecution(deps, ctx, id)
+  if (item && verify && isVerifying(execution)) beginVerifying(deps, ctx, execution, verify)
   if (item) return executionStanding(execution, item)
-  if (!isOver(execution.status) || execution.leaseToken !== leaseToken) throw leaseLost(id)
+  const hasSpoken = isOver(execution.status) || isVerifying(execution)
+  if (!hasSpoken || execution.leaseToken !== leaseToken) throw leaseLost(id)
   if (isRepeat(execution, input)) return executionStanding(execution, undefined)
   if (!mayBeLate(execution, now)) throw leaseLost(id)
   const after = lateResult(execution, input, now)
   await settleExecutions(deps, ctx.tx, [{ before: execution, after }], now)
   return executionStanding(after, undefined)
+}
+
+async function verifyOf({ store }: CommandDeps, { tx }: WriteCtx, { commandId }: ExecutionRecord) {
+  const [command] = await store.find([commandId], tx)
+  return command?.verify ?? null
+}
+
+function isVerifying({ subStatus }: ExecutionRecord): boolean {
+  return subStatus === 'verifying'
+}
+
+function beginVerifying(
+  { store, verifications }: CommandDeps,
+  { tx }: WriteCtx,
+  { executionId, commandId, deviceId, verifyBy }: ExecutionRecord,
+  verify: CommandVerify,
+): void {
+  store.afterCommit(tx, () => verifications.begin({ executionId, commandId, deviceId, verifyBy: verifyBy!, verify }))
 }
 
 function saidOf(before: ExecutionRecord, input: ResultInput, now: number): Said {
@@ -67,8 +91,10 @@ function reportOf(id: string, leaseToken: string, { status, error }: ResultInput
   return { id, leaseToken, kind: 'failed', error: { reason: error?.code ?? 'failed', retryable: false } }
 }
 
-function isRepeat({ status, late, subStatus }: ExecutionRecord, input: ResultInput): boolean {
-  return status === input.status && (late || subStatus !== 'outcome_unknown')
+function isRepeat({ status, late, subStatus, verifyBy }: ExecutionRecord, input: ResultInput): boolean {
+  // Of one that was verified the device said that it completed, whatever came of that.
+  const said = verifyBy === null ? status : 'completed'
+  return said === input.status && (late || subStatus !== 'outcome_unknown')
 }
 
 /** The device was too slow, or given up: what it says now is news. */

@@ -1,7 +1,9 @@
 import type { Tx } from '../core/context.ts'
+import { advanceRollout } from './advance-rollout.ts'
 import type { CommandDeps } from './deps.ts'
 import { publishChanges } from './publish.ts'
 import { type CommandRecord, type ExecutionRecord, isOver } from './record.ts'
+import { rolloutSubStatus } from './rollout-standing.ts'
 import { countsChange, statusOf } from './status.ts'
 
 export interface ExecutionChange {
@@ -34,17 +36,34 @@ async function bringUp(
   changes: readonly ExecutionChange[],
   now: number,
 ): Promise<void> {
-  const status = statusOf(before.counts, before.targetCount)
   const only = before.targetCount === 1 ? changes[0]!.after : undefined
   const hasStarted = changes.some(({ after }) => after.startedAt !== null)
-  const after: CommandRecord = {
-    ...before,
-    status,
-    statusReason: only ? only.statusReason : before.statusReason,
-    startedAt: before.startedAt ?? (hasStarted ? now : null),
-    completedAt: isOver(status) ? (before.completedAt ?? now) : null,
-  }
+  const startedAt = before.startedAt ?? (hasStarted ? now : null)
+  const { status, statusReason } = outcomeOfAll(before, only)
+  const after = isOver(status)
+    ? overAs({ ...before, status, statusReason, startedAt }, now)
+    : { ...before, status, statusReason, startedAt, completedAt: null }
   await publishChanges(deps, tx, { before, after, changes }, now)
   await deps.store.save(tx, after)
-  if (isOver(status)) deps.store.afterCommit(tx, () => deps.ends.tell(after.commandId))
+  if (!isOver(status)) return advanceRollout(deps, tx, after, now)
+  deps.store.afterCommit(tx, () => {
+    deps.rollouts.forget(after.commandId)
+    deps.ends.tell(after.commandId)
+  })
+}
+
+/** An aborted roll-out has failed, whatever became of its executions. */
+function outcomeOfAll(
+  before: CommandRecord,
+  only: ExecutionRecord | undefined,
+): Pick<CommandRecord, 'status' | 'statusReason'> {
+  const status = statusOf(before.counts, before.targetCount)
+  if (isOver(status) && before.rolloutState?.aborted) return { status: 'failed', statusReason: 'rollout_aborted' }
+  return { status, statusReason: only ? only.statusReason : before.statusReason }
+}
+
+function overAs(command: CommandRecord, now: number): CommandRecord {
+  const { rolloutState: state, completedAt } = command
+  const over = { ...command, completedAt: completedAt ?? now, rolloutState: state && { ...state, wakeAt: null } }
+  return { ...over, subStatus: rolloutSubStatus(over) }
 }

@@ -4,6 +4,7 @@ import type { Tx } from '../core/context.ts'
 import type { WorkItem } from '../work/index.ts'
 import type { CommandDeps } from './deps.ts'
 import type { CommandRecord, ExecutionRecord } from './record.ts'
+import { rolloutStanding } from './rollout-standing.ts'
 
 /** What is looked up of executions that wait, to tell why. */
 interface Waiting {
@@ -57,12 +58,13 @@ function isWaiting({ status, subStatus }: ExecutionRecord): boolean {
 function shownCommand(command: CommandRecord, only: ExecutionRecord | undefined, waiting: Waiting): Command {
   const { rollout, verify, callbackUrl, callbackEvents, warnings, approvedBy, retryOf } = command
   const one = only && shownExecution(command, only, waiting)
+  const standing = rolloutStanding(command)
   return {
     command_id: command.commandId,
     status: command.status,
     sub_status: command.subStatus ?? one?.sub_status ?? null,
     status_reason: command.statusReason,
-    waiting_for: command.subStatus === 'awaiting_approval' ? { reason: 'approval' } : (one?.waiting_for ?? null),
+    waiting_for: waitingForOf(command) ?? one?.waiting_for ?? null,
     command: command.name,
     category: command.category,
     target: command.target,
@@ -73,6 +75,7 @@ function shownCommand(command: CommandRecord, only: ExecutionRecord | undefined,
     timeout_seconds: command.timeoutMs / 1000,
     delivery: command.delivery,
     ...(rollout && { rollout }),
+    ...(standing && { rollout_state: standing }),
     ...(verify && { verify }),
     ...(callbackUrl !== null && { callback_url: callbackUrl, callback_events: callbackEvents! }),
     ...(one && outcome(one)),
@@ -88,6 +91,11 @@ function shownCommand(command: CommandRecord, only: ExecutionRecord | undefined,
   }
 }
 
+function waitingForOf({ subStatus }: CommandRecord): Command['waiting_for'] {
+  if (subStatus === 'awaiting_approval') return { reason: 'approval' }
+  return subStatus === 'paused' ? { reason: 'paused' } : null
+}
+
 function outcome({ progress, result, error, late }: Execution) {
   return { ...(progress && { progress }), ...(result && { result }), ...(error && { error }), ...(late && { late }) }
 }
@@ -98,7 +106,7 @@ function shownExecution(command: CommandRecord, execution: ExecutionRecord, wait
     command_id: execution.commandId,
     device_id: execution.deviceId,
     status: execution.status,
-    ...whyWaiting(execution, waiting),
+    ...whyWaiting(command, execution, waiting),
     status_reason: execution.statusReason,
     attempt: execution.attempt,
     progress: execution.progress,
@@ -114,11 +122,14 @@ function shownExecution(command: CommandRecord, execution: ExecutionRecord, wait
 }
 
 function whyWaiting(
+  { subStatus }: CommandRecord,
   execution: ExecutionRecord,
   { items, standing }: Waiting,
 ): { sub_status: CommandSubStatus | null; waiting_for: Execution['waiting_for'] } {
   if (!isWaiting(execution)) return { sub_status: execution.subStatus, waiting_for: null }
   const item = items.get(execution.executionId)
+  if (item?.waitingFor?.reason === 'rollout' && subStatus === 'paused')
+    return { sub_status: 'paused', waiting_for: { reason: 'paused' } }
   if (item?.waitingFor) return { sub_status: subStatusOf(item.waitingFor.reason), waiting_for: item.waitingFor }
   const status = standing.get(execution.deviceId)
   if (status === undefined) return { sub_status: 'offline', waiting_for: { reason: 'device_never_seen' } }

@@ -8,6 +8,7 @@ import { needsApproval, orderingKeyOf, retryOf } from './policy.ts'
 import type { Plan } from './prepare-submit.ts'
 import { dataOf, publishCommand } from './publish.ts'
 import { type CommandRecord, type ExecutionRecord, noCounts } from './record.ts'
+import { withRollout } from './rollout-standing.ts'
 
 /** How long a device may be silent while it has an execution. */
 const leaseMs = 30_000
@@ -24,7 +25,7 @@ export async function submitCommand(
   retryOf: string | null = null,
 ): Promise<CommandSubmitted> {
   const now = ctx.now()
-  const draft = newCommand(ctx, input, plan, retryOf)
+  const draft = withRollout(newCommand(ctx, input, plan, retryOf), now)
   const eventId = await publishCommand(
     deps,
     ctx.tx,
@@ -39,7 +40,14 @@ export async function submitCommand(
     ctx.tx,
     executions.map((execution) => workOf(command, execution, plan)),
   )
+  if (command.rolloutState) deps.store.afterCommit(ctx.tx, () => beginRollout(deps, command))
   return receiptOf(command)
+}
+
+function beginRollout({ rollouts }: CommandDeps, command: CommandRecord): void {
+  rollouts.begin(command)
+  const { wakeAt } = command.rolloutState!
+  if (wakeAt !== null) rollouts.expect(wakeAt)
 }
 
 /** What who submitted a command is told at once. */
@@ -129,7 +137,12 @@ function newExecution({ commandId }: CommandRecord, deviceId: string, position: 
   }
 }
 
-function workOf(command: CommandRecord, { executionId, deviceId }: ExecutionRecord, { ruling }: Plan): NewWork {
+function workOf(
+  command: CommandRecord,
+  { executionId, deviceId, position }: ExecutionRecord,
+  { ruling }: Plan,
+): NewWork {
+  const waitingFor = waitingForOf(command, position)
   return {
     id: executionId,
     kind: 'command',
@@ -140,10 +153,15 @@ function workOf(command: CommandRecord, { executionId, deviceId }: ExecutionReco
     retry: retryOf(ruling),
     leaseMs,
     attemptMs: command.timeoutMs,
-    startBy: command.submittedAt + ruling.delivery.ttl_seconds * 1000,
+    startBy: waitingFor?.reason === 'rollout' ? null : command.submittedAt + ruling.delivery.ttl_seconds * 1000,
     notBefore: null,
-    waitingFor: command.subStatus === 'awaiting_approval' ? { reason: 'approval' } : null,
+    waitingFor,
     traceId: command.traceId,
     causeId: command.eventId,
   }
+}
+
+function waitingForOf({ subStatus, rolloutState }: CommandRecord, position: number): NewWork['waitingFor'] {
+  if (subStatus === 'awaiting_approval') return { reason: 'approval' }
+  return rolloutState && position >= rolloutState.released ? { reason: 'rollout' } : null
 }

@@ -1,9 +1,12 @@
 import type { Tx } from '../core/context.ts'
 import type { ExecutionRecord } from './record.ts'
 
-/** What a device said of an execution, beside that it ended. */
+/** What a device said of an execution, or why Nexus ends it, beside that it ended. */
 export type Said = Partial<
-  Pick<ExecutionRecord, 'result' | 'error' | 'startedAt' | 'verifyBy' | 'status' | 'subStatus'>
+  Pick<
+    ExecutionRecord,
+    'result' | 'error' | 'startedAt' | 'verifyBy' | 'status' | 'subStatus' | 'statusReason' | 'completedAt'
+  >
 >
 
 /** What devices said in transactions that are under way: it is written together with what the work engine makes of it. */

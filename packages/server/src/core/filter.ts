@@ -6,7 +6,7 @@ export type Matches = (data: object) => boolean
 export const filterLeavesMax = 32
 export const filterDepthMax = 5
 const pathLengthMax = 256
-const pathPartsMax = 8
+export const pathPartsMax = 8
 const listMax = 100
 
 type Test = (value: unknown) => boolean
@@ -166,6 +166,12 @@ function not<T>(check: Check<T>): Check<T> {
 
 function at(path: string, test: Test): Matches {
   return path.includes('.') ? inside(namesIn(path), test) : (data) => test(own(data, path))
+}
+
+/** Reads what a path names in an object, as filters do; undefined: nothing. At most eight parts. */
+export function pathReader(path: string): (data: object) => unknown {
+  const names = namesIn(path)
+  return (data) => descend(names, data, 0)
 }
 
 function inside(names: readonly Name[][], test: Test): Matches {

@@ -1,10 +1,11 @@
 import type { Principal } from '../core/context.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
+import type { Listener } from './audience.ts'
 import { EventLog, type TransientEvent } from './event-log.ts'
 import { FrameRing, type RingBounds } from './frame-ring.ts'
 import { type EventHandlers, eventHandlers } from './handlers.ts'
 import { createHistory } from './history.ts'
-import type { EventStore, NewEvent, PublishCtx } from './ports.ts'
+import type { EventStore, LoggedEvent, NewEvent, PublishCtx } from './ports.ts'
 import { Rounds } from './rounds.ts'
 import { openSequence } from './sequence.ts'
 import { readStreamStart, type StreamInput } from './stream-start.ts'
@@ -34,6 +35,10 @@ export interface Events extends Loop {
   /** Passes an event on through memory alone. */
   emit(event: TransientEvent): void
   /**
+   * Tells of each frame of a device, in the turn in which it becomes known; returns what ends that. `heard` must not throw.
+   */
+  follow(deviceId: string, heard: (frame: LoggedEvent) => void): () => void
+  /**
    * Checks what is asked for, and opens the stream of it; see `subscribe`. Errors: INVALID_REQUEST (a type, filter or
    * cursor that is none), FORBIDDEN (a type is named whose scope the key lacks). The caller must end it.
    */
@@ -61,6 +66,11 @@ export async function createEvents(options: EventsOptions): Promise<Events> {
     handlers: eventHandlers({ log, history }),
     publish: (ctx, event) => log.publish(ctx, event),
     emit: (event) => log.emit(event),
+    follow(deviceId, heard) {
+      const listener: Listener = { types: ['telemetry.frame'], devices: [deviceId], heard }
+      log.listen(listener)
+      return () => log.unlisten(listener)
+    },
     stream: async (principal, input) => subscribe(streams, await readStreamStart(history, log, principal, input)),
     start: loop.start,
     async stop() {

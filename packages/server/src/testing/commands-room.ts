@@ -1,11 +1,13 @@
 import type { TestContext } from 'node:test'
 import type { Event, Execution, ExecutionOrder, Input, OperationId, Output } from '@nexus/contract'
 import { type Callback, type CommandsOptions, createCommands } from '../commands/index.ts'
+import type { Reading } from '../core/condition.ts'
 import type { Principal } from '../core/context.ts'
 import { createGate, type Handlers } from '../core/invoke.ts'
 import { createCommandStore, createWorkStore } from '../storage/state/index.ts'
 import { createWork } from '../work/index.ts'
 import { type DevicesRoomOptions, openDevicesRoom } from './devices-room.ts'
+import { emitFrame } from './events-room.ts'
 import { admin } from './telemetry-room.ts'
 
 export interface CommandsRoomOptions
@@ -23,6 +25,7 @@ export async function openCommandsRoom(t: TestContext, room: CommandsRoomOptions
   const { clock, events, devices, state, sealer, ctx } = opened
   const now = () => clock.now()
   const called: Callback[] = []
+  const readings = new Map<string, { at: number; reading: Reading }>()
   const onError = (cause: unknown) => t.diagnostic(String(cause))
   const work = createWork({
     store: createWorkStore(state, now),
@@ -37,6 +40,7 @@ export async function openCommandsRoom(t: TestContext, room: CommandsRoomOptions
     events,
     devices,
     callbacks: { check: async () => {}, enqueue: async (_ctx, callback) => void called.push(callback) },
+    lastReading: (deviceId, metric) => readings.get(`${deviceId} ${metric}`),
     now,
     keepMs: 86_400_000,
     onError,
@@ -77,7 +81,17 @@ export async function openCommandsRoom(t: TestContext, room: CommandsRoomOptions
     async pass(ms: number): Promise<void> {
       clock.at += ms
       await work.sweep()
+      await commands.sweep()
     },
+    /** A device measures, and has done what follows; `at`: its own time. */
+    async measure(device_id: string, metrics: Record<string, Reading>, at = clock.at): Promise<void> {
+      for (const [metric, reading] of Object.entries(metrics)) readings.set(`${device_id} ${metric}`, { at, reading })
+      emitFrame(events, device_id, 0, metrics)
+      await commands.sweep()
+    },
+    /** What memory has of a device although nobody heard the frame, as before a start. */
+    remember: (device_id: string, metric: string, reading: Reading, at = clock.at) =>
+      void readings.set(`${device_id} ${metric}`, { at, reading }),
     /** How the executions of a command stand, in the order of its targets. */
     async stands(command_id: string): Promise<string[]> {
       const { executions } = await call('commands.executions.list', { command_id, limit: 100 })

@@ -45,12 +45,12 @@ export async function openEventsRoom(t: TestContext, room: EventsRoomOptions = {
   }
 }
 
-export function emitFrame(events: Events, subject: string, n: number): void {
+export function emitFrame(events: Events, subject: string, n: number, metrics: Record<string, unknown> = { n }): void {
   const traceId = '0af7651916cd43dd8448eb211c80319c'
   events.emit({
     type: 'telemetry.frame',
     subject,
-    data: () => ({ device_id: subject, metrics: { n } }),
+    data: () => ({ device_id: subject, metrics }),
     traceId: () => traceId,
     knownTraceId: () => traceId,
     bytes: 100,

@@ -21,7 +21,8 @@ export async function commitChanges(
     .map(({ before, after }) => ({ before, after: { ...after, version: after.version + 1 } }))
   const unblocked: Change[] = []
   for (const { before, after } of done) {
-    const next = hasEnded(after) && !before.blocked ? await unblockNext(deps, tx, after) : undefined
+    const leaves = !before.blocked && (hasEnded(after) || after.blocked)
+    const next = leaves ? await unblockNext(deps, tx, after) : undefined
     if (next) unblocked.push(next)
   }
   await tell(deps, tx, [...done, ...unblocked])
@@ -48,9 +49,11 @@ export async function tell(deps: EngineDeps, tx: Tx, changes: readonly Change[])
 async function unblockNext(deps: EngineDeps, tx: Tx, item: WorkItem): Promise<Change | undefined> {
   if (item.orderingKey === null) return undefined
   await deps.store.lockOrder(tx, item)
-  const before = await deps.store.firstBlocked(tx, item)
-  if (!before) return undefined
-  const after = { ...before, blocked: false }
-  await deps.store.replace(tx, [after])
-  return { before, after }
+  for (;;) {
+    const before = await deps.store.firstBlocked(tx, item)
+    if (!before) return undefined
+    const after = { ...before, blocked: false }
+    // Somebody who does not hold the lock may have ended it meanwhile, or have said what it waits for.
+    if ((await deps.store.replace(tx, [after])).has(after.id)) return { before, after }
+  }
 }

@@ -54,9 +54,9 @@ export interface Work extends Loop {
   /** See `report`. */
   report(tx: Tx, reports: readonly Report[]): Promise<Reported[]>
   /** See `cancel`. */
-  cancel(tx: Tx, ids: readonly string[]): Promise<WorkItem[]>
+  cancel(tx: Tx, ids: readonly string[], which?: 'all' | 'pending'): Promise<WorkItem[]>
   /** See `hold`. */
-  hold(tx: Tx, ids: readonly string[], waitingFor: WaitingFor | null): Promise<WorkItem[]>
+  hold(tx: Tx, ids: readonly string[], waitingFor: WaitingFor | null, startBy?: number | null): Promise<WorkItem[]>
   /** Does everything that is due. */
   sweep(): Promise<void>
 }
@@ -80,8 +80,8 @@ export function createWork({ store, now, random = Math.random, onChange, onError
     lease: (wanted, signal) => lease(deps, wanted, signal),
     find: (ids, tx) => store.find(ids, tx),
     report: (tx, reports) => report(deps, tx, reports),
-    cancel: (tx, ids) => cancel(deps, tx, ids),
-    hold: (tx, ids, waitingFor) => hold(deps, tx, ids, waitingFor),
+    cancel: (tx, ids, which) => cancel(deps, tx, ids, which),
+    hold: (tx, ids, waitingFor, startBy) => hold(deps, tx, ids, waitingFor, startBy),
     sweep: sweeper.sweep,
     start: sweeper.start,
     stop: sweeper.stop,

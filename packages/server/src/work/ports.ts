@@ -48,7 +48,7 @@ export interface WorkStore {
   turns(tx: Tx, queue: QueueName, fairKey: string): Promise<{ lowest: number | undefined; last: number | undefined }>
   /** The first that waits behind others of its ordering key. */
   firstBlocked(tx: Tx, item: Pick<WorkItem, 'kind' | 'queue' | 'orderingKey'>): Promise<WorkItem | undefined>
-  /** Whether an item of the ordering key is pending or running. */
+  /** Whether an item of the ordering key is pending and not held, or running. */
   hasLive(tx: Tx, item: Pick<WorkItem, 'kind' | 'queue' | 'orderingKey'>): Promise<boolean>
   /** Items that the sweeper has to look at, the longest due first. */
   due(now: number, limit: number): Promise<WorkItem[]>

@@ -25,6 +25,7 @@ export function commandRows(sealer: Sealer) {
       approved_by: command.approvedBy,
       cancel_requested_at: command.cancelRequestedAt,
       rollout_state_json: jsonOf(command.rolloutState),
+      rollout_wake_at: command.rolloutState?.wakeAt ?? null,
     }) satisfies Updateable<CommandsTable>
 
   const changesOfExecution = (execution: ExecutionRecord) => {

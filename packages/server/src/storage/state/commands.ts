@@ -2,6 +2,7 @@ import type { CommandStatus } from '@nexus/contract'
 import { type Kysely, sql, type UpdateObject } from 'kysely'
 import type { CommandStore, Counts } from '../../commands/index.ts'
 import type { Tx } from '../../core/context.ts'
+import { rolloutStore } from './command-rollouts.ts'
 import { type CommandRows, commandRows } from './command-rows.ts'
 import type { StateEngine } from './engine.ts'
 import type { Sealer } from './sealer.ts'
@@ -22,6 +23,7 @@ export function createCommandStore(engine: StateEngine, sealer: Sealer): Command
     trim: (before) => trim(engine, before),
     ...executionStore(db, rows),
     ...definitionStore(db, rows),
+    ...rolloutStore(db, rows),
 
     async insert(tx, command, executions) {
       await within(tx).insertInto('commands').values(rows.ofCommand(command)).execute()

@@ -146,6 +146,8 @@ export interface CommandsTable {
   approved_by: string | null
   cancel_requested_at: number | null
   rollout_state_json: string | null
+  /** Of the state, for the index. */
+  rollout_wake_at: number | null
 }
 
 /** `progress`, `result` and `error` are sealed JSON. */
@@ -207,7 +209,7 @@ export interface WorkTable {
   retry_json: Fixed<string>
   lease_ms: Fixed<number>
   attempt_ms: Fixed<number | null>
-  start_by: Fixed<number | null>
+  start_by: number | null
   created_at: Fixed<number>
   trace_id: Fixed<string>
   cause_id: Fixed<string | null>

@@ -10,12 +10,22 @@ export type WorkStatements = Pick<
 /** What never changes of an item. */
 const fixedColumns = [
   ...(['id', 'kind', 'queue', 'priority', 'fair_key', 'ordering_key', 'retry_json', 'lease_ms', 'attempt_ms'] as const),
-  ...(['start_by', 'created_at', 'trace_id', 'cause_id', 'seq', 'turn'] as const),
+  ...(['created_at', 'trace_id', 'cause_id', 'seq', 'turn'] as const),
 ] satisfies (keyof WorkRow)[]
 
 /** What does, besides its version. */
 export const changedColumns = [
-  ...(['state', 'ready', 'attempt', 'not_before', 'waiting_for_json', 'blocked', 'worker', 'lease_token'] as const),
+  ...([
+    'state',
+    'ready',
+    'attempt',
+    'start_by',
+    'not_before',
+    'waiting_for_json',
+    'blocked',
+    'worker',
+    'lease_token',
+  ] as const),
   ...(['lease_expires_at', 'deadline', 'started_at', 'cancel_requested_at', 'cancel_by', 'ended_at'] as const),
   ...(['status_reason', 'due_at'] as const),
 ] satisfies (keyof WorkRow)[]

@@ -51,6 +51,7 @@ export function createWorkStore(engine: StateEngine, now: () => number): WorkSto
   }
 }
 
+/** Of what has not ended, what stands in the line of an ordering key. */
 function live(db: Kysely<StateTables>, { kind, queue, orderingKey }: Pick<WorkItem, 'kind' | 'queue' | 'orderingKey'>) {
   return db
     .selectFrom('work')
@@ -58,4 +59,5 @@ function live(db: Kysely<StateTables>, { kind, queue, orderingKey }: Pick<WorkIt
     .where('queue', '=', queue)
     .where('ordering_key', '=', orderingKey)
     .where('ended_at', 'is', null)
+    .where('waiting_for_json', 'is', null)
 }

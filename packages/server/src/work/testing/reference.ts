@@ -3,6 +3,8 @@ import type { NewWork, Priority, WorkItem } from '../index.ts'
 /** The engine as a list that is searched from end to end: what `work/` does, said in the plainest way. */
 export class Reference {
   items: Expected[] = []
+  /** Who may go, by ordering key. */
+  readonly #heads = new Map<string, Expected>()
   now: number
 
   constructor(now: number) {
@@ -20,7 +22,9 @@ export class Reference {
       const key = `${work.queue} ${work.fairKey}`
       const turn = next.get(key) ?? Math.max(lowest, ...own.map(({ turn }) => turn + 1))
       next.set(key, turn + 1)
-      this.items.push({ ...expectedOf(work, this.now), turn, order: this.items.length })
+      const item = { ...expectedOf(work, this.now), turn, order: this.items.length }
+      this.items.push(item)
+      this.#line(item)
     }
   }
 
@@ -65,9 +69,14 @@ export class Reference {
     else if (item.state === 'running') item.stopBy ??= this.now + 10_000
   }
 
-  hold(id: string, held: boolean): void {
+  /** `startBy` undefined: as it was. */
+  hold(id: string, held: boolean, startBy?: number | null): void {
     const item = this.items.find((one) => one.id === id)!
-    if (item.state === 'pending') item.held = held
+    if (item.state !== 'pending') return
+    item.held = held
+    if (held) this.#leave(item)
+    else this.#line(item)
+    if (startBy !== undefined) item.startBy = startBy
   }
 
   sweep(): void {
@@ -86,10 +95,7 @@ export class Reference {
   }
 
   isReady(item: Expected): boolean {
-    const first = this.items.find(
-      (one) => one.queue === item.queue && one.orderingKey === item.orderingKey && !isOver(one),
-    )
-    const inOrder = item.orderingKey === null || first === item
+    const inOrder = item.orderingKey === null || this.#heads.get(lineOf(item)) === item
     return item.state === 'pending' && !item.held && item.readyAt === undefined && inOrder
   }
 
@@ -107,6 +113,21 @@ export class Reference {
   #end(item: Expected, state: Expected['state'], reason: string | null): void {
     item.state = state
     item.statusReason = reason
+    this.#leave(item)
+  }
+
+  /** Comes to the line of its ordering key: its head, if nobody is there. */
+  #line(item: Expected): void {
+    if (!item.held && !this.#heads.has(lineOf(item))) this.#heads.set(lineOf(item), item)
+  }
+
+  /** Leaves the line to the oldest of the others. */
+  #leave(item: Expected): void {
+    const line = lineOf(item)
+    if (this.#heads.get(line) !== item) return
+    this.#heads.delete(line)
+    const next = this.items.find((one) => lineOf(one) === line && one.state === 'pending' && !one.held)
+    if (next) this.#heads.set(line, next)
   }
 }
 
@@ -124,6 +145,10 @@ export interface Expected extends NewWork {
   silentAt: number | undefined
   tooLongAt: number | undefined
   stopBy: number | undefined
+}
+
+function lineOf({ queue, orderingKey }: Expected): string {
+  return `${queue} ${orderingKey}`
 }
 
 function isOver({ state }: Expected): boolean {

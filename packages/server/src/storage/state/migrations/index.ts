@@ -8,6 +8,7 @@ import { tickets } from './0006-tickets.ts'
 import { work } from './0007-work.ts'
 import { commands } from './0008-commands.ts'
 import { webhooks } from './0009-webhooks.ts'
+import { rollouts } from './0010-rollouts.ts'
 
 export const migrations: Migrations = {
   '0001-keys': keys,
@@ -19,4 +20,5 @@ export const migrations: Migrations = {
   '0007-work': work,
   '0008-commands': commands,
   '0009-webhooks': webhooks,
+  '0010-rollouts': rollouts,
 }
