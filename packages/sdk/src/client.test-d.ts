@@ -10,7 +10,7 @@ type Methods<T, Path extends string = ''> = {
 }[keyof T & string]
 
 export type Guarantees = [
-  Expect<Equal<Methods<Omit<NexusClient, 'invoke' | 'subscribe'>>, OperationId | 'events.stream'>>,
+  Expect<Equal<Methods<Omit<NexusClient, 'invoke' | 'subscribe' | 'device'>>, OperationId | 'events.stream'>>,
   Expect<Equal<Awaited<ReturnType<NexusClient['telemetry']['query']>>, QueryOutput>>,
   Expect<Equal<Awaited<ReturnType<NexusClient['auth']['keys']['rotate']>>, ApiKeyCreated>>,
   Expect<Equal<Awaited<ReturnType<NexusClient['auth']['keys']['revoke']>>, null>>,
