@@ -20,6 +20,7 @@ const tasks = {
   'example:host-metrics': (args) => [['examples/host-metrics/src/main.ts', ...args]],
   'bench:telemetry': (args) => [['bench/telemetry/run.ts', ...args]],
   'bench:stream': (args) => [['bench/stream/run.ts', ...args]],
+  'bench:commands': (args) => [['bench/commands/run.ts', ...args]],
   test: (args) => [
     ['scripts/check.ts'],
     ['--test', '--test-reporter=spec', '--test-concurrency=2', ...args, ...(namesFiles(args) ? [] : testFiles)],

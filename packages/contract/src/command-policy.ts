@@ -47,7 +47,7 @@ export const categoryPolicies = {
 export const commandLimits = {
   nameLengthMax: 128,
   parametersBytesMax: 64 * 1024,
-  resultBytesMax: 256 * 1024,
+  resultBytesMax: 192 * 1024,
   targetsMax: 10_000,
   deviceIdsMax: 1000,
   ttlSecondsMax: 30 * 86_400,

@@ -4,6 +4,7 @@ import { CommandError, CommandResult, commandStatuses, commandSubStatuses, Progr
 import { operation } from './operation.ts'
 import { Cursor, Id, PageLimit, Timestamp, Warning } from './shapes.ts'
 import { telemetryLimits } from './telemetry.ts'
+import { WebhookUrl } from './webhooks.ts'
 
 const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()])
 const closed = { additionalProperties: false } as const
@@ -138,7 +139,7 @@ export const CommandInput = Type.Object(
     delivery: Type.Optional(CommandDelivery),
     rollout: Type.Optional(CommandRollout),
     verify: Type.Optional(CommandVerify),
-    callback_url: Type.Optional(Type.String({ minLength: 1, maxLength: 2048 })),
+    callback_url: Type.Optional(WebhookUrl),
     callback_events: Type.Optional(
       Type.Array(Type.Enum(callbackEvents), { minItems: 1, uniqueItems: true, maxItems: callbackEvents.length }),
     ),

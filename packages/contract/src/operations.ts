@@ -34,6 +34,14 @@ import {
   telemetryQuery,
   telemetryTags,
 } from './telemetry.ts'
+import {
+  webhooksDeliveriesGet,
+  webhooksDeliveriesList,
+  webhooksDeliveriesRedeliver,
+  webhooksSecretGet,
+  webhooksSecretRotate,
+  webhooksTest,
+} from './webhooks.ts'
 
 /** Every operation of Nexus, by id: the single source of routes, documents and clients. */
 export const operations = {
@@ -80,6 +88,12 @@ export const operations = {
   'auth.tickets.create': ticketsCreate,
   'events.list': eventsList,
   'traces.get': tracesGet,
+  'webhooks.secret.get': webhooksSecretGet,
+  'webhooks.secret.rotate': webhooksSecretRotate,
+  'webhooks.test': webhooksTest,
+  'webhooks.deliveries.list': webhooksDeliveriesList,
+  'webhooks.deliveries.get': webhooksDeliveriesGet,
+  'webhooks.deliveries.redeliver': webhooksDeliveriesRedeliver,
 } as const satisfies Record<string, Operation>
 
 export type Operations = typeof operations

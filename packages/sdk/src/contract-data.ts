@@ -52,6 +52,12 @@ export const routes: Readonly<Record<OperationId, Route>> = {
   "auth.tickets.create": {"effect":"write","idempotent":false,"http":["POST /v1/auth/tickets"]},
   "events.list": {"effect":"read","idempotent":false,"http":["GET /v1/events"]},
   "traces.get": {"effect":"read","idempotent":false,"http":["GET /v1/traces/{trace_id}"]},
+  "webhooks.secret.get": {"effect":"write","idempotent":false,"http":["GET /v1/webhooks/secret"]},
+  "webhooks.secret.rotate": {"effect":"write","idempotent":true,"http":["POST /v1/webhooks/secret/rotate"]},
+  "webhooks.test": {"effect":"write","idempotent":true,"http":["POST /v1/webhooks/test"]},
+  "webhooks.deliveries.list": {"effect":"read","idempotent":false,"http":["GET /v1/webhooks/deliveries"]},
+  "webhooks.deliveries.get": {"effect":"read","idempotent":false,"http":["GET /v1/webhooks/deliveries/{delivery_id}"]},
+  "webhooks.deliveries.redeliver": {"effect":"write","idempotent":false,"http":["POST /v1/webhooks/deliveries/{delivery_id}/redeliver"]},
 }
 
 export const errorTable: Readonly<Record<ErrorCode, { http: number; summary: string }>> = {

@@ -24,6 +24,7 @@ import {
   createKeyStore,
   createRetentionStore,
   createTicketStore,
+  createWebhookStore,
   createWorkStore,
   openSealer,
   openState,
@@ -34,6 +35,7 @@ import { createTelemetry } from './telemetry/index.ts'
 import { openBatchReader } from './transports/http/batch-reader.ts'
 import { createTlsReload } from './transports/http/tls-reload.ts'
 import { createServer } from './transports/server.ts'
+import { createWebhooks } from './webhooks/index.ts'
 import { createWork } from './work/index.ts'
 
 export interface Nexus {
@@ -128,12 +130,21 @@ async function compose(
     onChange: { command: (tx, changes, at) => commands.onWork(tx, changes, at) },
     onError: (err) => log.error({ err }, 'The work engine failed; it tries again'),
   })
+  const webhooks = createWebhooks({
+    store: createWebhookStore(state, sealer),
+    now,
+    allowCidrs: config.webhookAllowCidrs ?? [],
+    keepMs: config.webhooksKeepDays * 86_400_000,
+    keepMax: config.webhooksMax,
+    waitingMax: config.webhookWaitingMax,
+    onError: (err) => log.error({ err }, 'The outbox of webhooks failed; it tries again'),
+  })
   const commands = createCommands({
     store: createCommandStore(state, sealer),
     work,
     events,
     devices,
-    callbacks: { check: async () => {}, enqueue: async () => {} },
+    callbacks: webhooks,
     now,
     keepMs: config.commandsKeepDays * 86_400_000,
     onError: (err) => log.error({ err }, 'Commands could not be given to a device, or forgotten; trying again'),
@@ -182,6 +193,7 @@ async function compose(
     ...commands.handlers,
     ...auth.handlers,
     ...events.handlers,
+    ...webhooks.handlers,
   }
   const gate = createGate({ handlers, write: state.write, spend: rates.spend, idempotency, hashBody })
 
@@ -222,13 +234,24 @@ async function compose(
   )
 
   const tlsReload = createTlsReload(config, http, log)
-  const loops = [telemetry, devices, work, commands, events, auth, idempotency, tlsReload, ...(shared ? [shared] : [])]
+  const loops = [
+    telemetry,
+    devices,
+    work,
+    commands,
+    events,
+    auth,
+    idempotency,
+    webhooks,
+    tlsReload,
+    ...(shared ? [shared] : []),
+  ]
   for (const loop of loops) loop.start()
   closers.push(
     () => devices.stop(),
     () => work.stop(),
     () => commands.stop(),
-    () => telemetry.stop(config.stopSeconds * 300),
+    () => Promise.all([telemetry.stop(config.stopSeconds * 300), webhooks.stop(config.stopSeconds * 300)]),
     () => Promise.all([events.stop(), auth.stop(), idempotency.stop(), tlsReload.stop()]),
   )
   const url = await http.listen({ host: config.host, port: config.port })

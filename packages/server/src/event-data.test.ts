@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { eventData } from '@nexus/contract'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { startTestNexus } from './testing/nexus.ts'
+import { startTestNexus, type TestNexus } from './testing/nexus.ts'
 import { until } from './testing/until.ts'
 import { bearer, openWs } from './testing/ws-client.ts'
 
@@ -20,9 +20,11 @@ test('events say what the contract has of them', async (t) => {
   const { key } = await nexus.as({ scopes: ['telemetry:write'], device_id: 'bound' })
   const socket = await openWs(t, nexus, { headers: bearer(key) })
   socket.ws.close()
-  const events = await until('the device is gone', async () => {
-    const { events } = await nexus.client.events.list({})
-    return events.some(({ type }) => type === 'device.offline') && events
+  await runCommands(nexus)
+  const events = await until('the device is gone, and a command has had its time', async () => {
+    const { events } = await nexus.client.events.list({ limit: 1000 })
+    const types = events.map(({ type }) => type)
+    return types.includes('device.offline') && types.includes('command.timeout') && events
   })
   deepEqual([...new Set(events.map(({ type }) => type))].toSorted(), Object.keys(eventData).toSorted())
   for (const { type, data } of events) {
@@ -30,3 +32,22 @@ test('events say what the contract has of them', async (t) => {
     ok(Compile({ ...schema, additionalProperties: false } as TSchema).Check(data), `${type} ${JSON.stringify(data)}`)
   }
 })
+
+/** Commands that end in each way. */
+async function runCommands({ client }: TestNexus): Promise<void> {
+  const target = { device_id: 'bound' }
+  await client.commands.execute({ command: 'late', target, delivery: { ttl_seconds: 1 } })
+  await client.commands.cancel(await submitted(client.commands.execute({ command: 'x', target })))
+  for (const status of ['completed', 'failed'] as const) {
+    await client.commands.execute({ command: status, target, priority: 'urgent' })
+    const [order] = (await client.commands.lease({ device_id: 'bound' }))!.executions
+    const held = { execution_id: order!.execution_id, lease_token: order!.lease_token }
+    await client.executions.progress({ ...held, seq: 1, percent: 50, message: 'half way' })
+    await client.executions.result({ ...held, status, result: { n: 1 } })
+  }
+}
+
+async function submitted(answer: Promise<{ command_id: string }>): Promise<{ command_id: string }> {
+  const { command_id } = await answer
+  return { command_id }
+}

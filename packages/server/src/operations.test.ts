@@ -13,6 +13,7 @@ import {
   scopesNeeded,
   successStatus,
 } from '@nexus/contract'
+import type { NexusClient } from '@nexus/sdk'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { envelopeIn, tellsNothing } from './testing/error-check.ts'
@@ -37,9 +38,18 @@ function sampleOf(operation: Operation, made: Made): Record<string, unknown> {
 }
 
 /** The work of a device is done with a key of its own. */
-async function keyFor(nexus: TestNexus, operation: Operation, held: readonly Scope[], { deviceId }: Made) {
-  const isBound = operation.rate === 'work' && !held.includes('admin')
-  return (await nexus.as({ scopes: [...held], ...(isBound && { device_id: deviceId }) })).key
+async function boundKey(nexus: TestNexus, held: readonly Scope[], { deviceId }: Made): Promise<string> {
+  return (await nexus.as({ scopes: [...held], device_id: deviceId })).key
+}
+
+/** A webhook of the client's key, whose only attempt is over. */
+async function makeDelivery(client: NexusClient): Promise<string> {
+  const { delivery_id } = await client.webhooks.test({ url: 'https://nobody.invalid/hook' })
+  await until('the webhook has failed', async () => {
+    const { status } = await client.webhooks.deliveries.get({ delivery_id })
+    return status === 'failed'
+  })
+  return delivery_id
 }
 
 test('every operation has a sample input that its schema accepts', () => {
@@ -51,13 +61,16 @@ test('every operation is open to the scopes that it names and to admin, by each 
   const nexus = await startTestNexus(t)
   const several = all.map(scopesNeeded).filter(({ length }) => length > 1)
   for (const held of [...scopes.map((scope) => [scope]), ...several]) {
-    const plain = await nexus.as({ scopes: [...held] })
+    const { key: plain, client } = await nexus.as({ scopes: [...held] })
+    const deliveryId = await makeDelivery(client)
     for (const operation of all) {
       const missing = scopeMissing(operation, held)
       for (const route of operation.http.keys()) {
         const made = missing === undefined ? await make(nexus, operation.id as OperationId, held) : nothing
-        const key = missing === undefined ? await keyFor(nexus, operation, held, made) : plain.key
-        const { status, error, text } = await call(nexus, operation, sampleOf(operation, made), key, route)
+        const isBound = missing === undefined && operation.rate === 'work' && !held.includes('admin')
+        const key = isBound ? await boundKey(nexus, held, made) : plain
+        const input = sampleOf(operation, { ...made, deliveryId })
+        const { status, error, text } = await call(nexus, operation, input, key, route)
         const what = `${operation.id} with ${held}: ${JSON.stringify(error)}`
         const output = text === '' ? null : JSON.parse(text)
         if (missing === undefined) equal(status, successStatus(operation, output), what)

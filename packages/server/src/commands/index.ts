@@ -1,5 +1,5 @@
 import type { CommandSubmitted } from '@nexus/contract'
-import type { Ctx } from '../core/context.ts'
+import type { Ctx, Principal } from '../core/context.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
 import type { Events } from '../events/index.ts'
 import type { OnChange, Work } from '../work/index.ts'
@@ -13,11 +13,13 @@ import type { Callbacks, CommandStore } from './ports.ts'
 import { type ReceiverOptions, Receivers, type Sink } from './receivers.ts'
 import { resync } from './resync.ts'
 import { Reports } from './told.ts'
+import { type Trail, trailOf } from './trail.ts'
 import { commandEnd, outcomeOf } from './wait.ts'
 
 export type { Callback, Callbacks, CommandFilter, CommandStore, ExecutionFilter } from './ports.ts'
 export type { ReceiverOptions, Sink } from './receivers.ts'
 export type { CommandRecord, Counts, DefinitionRecord, ExecutionRecord, LogRecord } from './record.ts'
+export type { Trail } from './trail.ts'
 
 export interface CommandsOptions {
   store: CommandStore
@@ -40,6 +42,8 @@ export interface Commands extends Loop {
    * Errors: FORBIDDEN (the key is not the device's).
    */
   receive(ctx: Ctx, deviceId: string, sink: Sink, options: ReceiverOptions): () => void
+  /** Where the events of a command are, for who may see it. Errors: FORBIDDEN, NOT_FOUND. */
+  trail(principal: Principal, commandId: string): Promise<Trail>
   /** Resolves with the outcome of a command once it has ended; undefined: the signal was aborted before. */
   end(commandId: string, signal: AbortSignal): Promise<CommandSubmitted | undefined>
 }
@@ -81,6 +85,7 @@ export function createCommands(options: CommandsOptions): Commands {
       assertSpeaksFor(ctx, deviceId)
       return receivers.open(deviceId, sink, receiver)
     },
+    trail: (principal, commandId) => trailOf(deps, principal, commandId),
     async end(commandId, signal) {
       await commandEnd(deps, { commandId }, signal)
       return signal.aborted ? undefined : outcomeOf(deps, commandId)

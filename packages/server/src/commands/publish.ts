@@ -56,6 +56,7 @@ export async function publishCommand(
   const ctx = { tx, traceId: command.traceId }
   const causeId = type === 'command.submitted' ? null : command.eventId
   const eventId = await events.publish(ctx, { type, subject: command.commandId, data: told, causeId } as NewEvent)
+  command.lastEventId = eventId
   const { callbackUrl: url, callbackEvents: wanted, keyId } = command
   if (url !== null && (wanted as readonly string[] | null)?.includes(type))
     await callbacks.enqueue(ctx, { keyId, url, eventId, type, payload: told, at: now })

@@ -44,8 +44,9 @@ export interface CommandRecord {
   status: CommandStatus
   subStatus: CommandSubStatus | null
   statusReason: string | null
-  /** How many events told of it. */
+  /** How many events told of it, and the id of the last. */
   seq: number
+  lastEventId: string
   startedAt: number | null
   completedAt: number | null
   approvedBy: string | null

@@ -89,6 +89,7 @@ function newCommand(
     subStatus: needsApproval(ruling.approval, targets.size) ? 'awaiting_approval' : null,
     statusReason: null,
     seq: 0,
+    lastEventId: '',
     startedAt: null,
     completedAt: null,
     approvedBy: null,

@@ -6,6 +6,7 @@ import type { Made } from './sample-inputs.ts'
 export const nothing: Made = {
   keyId: 'k',
   deviceId: 'd',
+  deliveryId: 'w',
   category: 'custom',
   commandId: 'cmd-none',
   definition: 'none',

@@ -1,9 +1,13 @@
 import type { CommandCategory, Input, OperationId } from '@nexus/contract'
 
-/** What a sample is about: a key that may be changed and revoked, a device that may be changed and deleted, commands. */
+/**
+ * What a sample is about: a key that may be changed and revoked, a device that may be changed and deleted, commands, a
+ * webhook that has failed, of the key that calls.
+ */
 export interface Made {
   keyId: string
   deviceId: string
+  deliveryId: string
   category: CommandCategory
   /** A command that suits the operation. */
   commandId: string
@@ -52,6 +56,12 @@ export const sampleInputs: { [Id in OperationId]: (made: Made) => Input<Id> } = 
   'executions.result': (made) => ({ ...heldIn(made), status: 'completed' }),
   'events.list': () => ({}),
   'traces.get': () => ({ trace_id: '0af7651916cd43dd8448eb211c80319c' }),
+  'webhooks.secret.get': () => ({}),
+  'webhooks.secret.rotate': () => ({}),
+  'webhooks.test': () => ({ url: 'https://nobody.invalid/hook' }),
+  'webhooks.deliveries.list': () => ({}),
+  'webhooks.deliveries.get': ({ deliveryId }) => ({ delivery_id: deliveryId }),
+  'webhooks.deliveries.redeliver': ({ deliveryId }) => ({ delivery_id: deliveryId }),
   'auth.keys.create': () => ({ name: 'made', scopes: ['task:read'] }),
   'auth.keys.list': () => ({}),
   'auth.keys.get': ({ keyId }) => ({ key_id: keyId }),

@@ -19,7 +19,7 @@ export interface TransportDeps {
   telemetry: Pick<Telemetry, 'send' | 'sendBatch'>
   events: Pick<Events, 'stream'>
   devices: Pick<Devices, 'attach'>
-  commands: Pick<Commands, 'receive' | 'end'>
+  commands: Pick<Commands, 'receive' | 'end' | 'trail'>
   batchReader: BatchReader
   now(): number
   /** Open, recovered, and not stopping. */

@@ -1,10 +1,11 @@
 import type { Tx } from '../core/context.ts'
 import type { Change, EngineDeps } from './engine.ts'
+import { handOver } from './hand-over.ts'
 import { dueAt, hasEnded, isReady, type WorkItem } from './item.ts'
 
 /**
- * Writes changed items, lets those behind them go ahead, tells the rooms, and wakes whoever waits once it is durable. Of
- * items that somebody else changed meanwhile nothing is written; returned are those that were.
+ * Writes changed items, lets those behind them go ahead, tells the rooms, and hands over what became ready. Of items that
+ * somebody else changed meanwhile nothing is written; returned are those that were.
  */
 export async function commitChanges(
   deps: EngineDeps,
@@ -27,15 +28,19 @@ export async function commitChanges(
   return done.map(({ after }) => after)
 }
 
-/** Tells the rooms of changes that are written, and wakes whoever waits for them once they are durable. */
+/** Tells the rooms of changes that are written, and lets those who wait have what became ready by them. */
 export async function tell(deps: EngineDeps, tx: Tx, changes: readonly Change[]): Promise<void> {
   const now = deps.now()
   for (const [kind, of] of Map.groupBy(changes, ({ after }) => after.kind)) await deps.onChange[kind]?.(tx, of, now)
-  const ready = changes.map(({ after }) => after).filter((item) => isReady(item, now))
+  handOver(
+    deps,
+    tx,
+    changes.map(({ after }) => after).filter((item) => isReady(item, now)),
+  )
   const due = changes.flatMap(({ after }) => dueAt(after) ?? [])
-  deps.store.afterCommit(tx, () => {
-    for (const of of Map.groupBy(ready, ({ kind, queue }) => `${kind} ${queue}`).values())
-      deps.waiters.wake(of[0]!, of.length)
+  deps.store.afterEnd(tx, (committed) => {
+    if (!committed) return
+    deps.held.keep(changes.map(({ after }) => after))
     if (due.length > 0) deps.onDue(Math.min(...due))
   })
 }

@@ -22,7 +22,7 @@ export type NewWork = Pick<
 > & { waitingFor: WaitingFor | null }
 
 /**
- * Adds work; it commits with the transaction, and whoever waits for it is woken then. Those of one key in a queue get their
+ * Adds work; it commits with the transaction, and so does its hand-over to one who waits for it. Those of one key in a queue get their
  * turns behind one another, and beside those of other keys.
  */
 export async function enqueue(deps: EngineDeps, tx: Tx, asked: readonly NewWork[]): Promise<WorkItem[]> {

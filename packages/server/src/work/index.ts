@@ -4,9 +4,11 @@ import { cancel } from './cancel.ts'
 import { type Claim, claim } from './claim.ts'
 import type { EngineDeps, OnChange } from './engine.ts'
 import { enqueue, type NewWork } from './enqueue.ts'
+import { HeldItems } from './held-items.ts'
 import { hold } from './hold.ts'
 import type { WaitingFor, WorkItem, WorkKind } from './item.ts'
 import { lease } from './lease.ts'
+import { Looks } from './looks.ts'
 import type { WorkStore } from './ports.ts'
 import { type Report, type Reported, report } from './report.ts'
 import { createSweeper } from './sweeper.ts'
@@ -26,7 +28,7 @@ export type {
   WorkState,
 } from './item.ts'
 export { dueAt, hasEnded, isReady, priorities } from './item.ts'
-export type { QueueName, WorkStore } from './ports.ts'
+export type { Head, QueueName, Taken, WorkStore } from './ports.ts'
 export { leaseLost, type Report, type Reported } from './report.ts'
 
 export interface WorkOptions {
@@ -60,7 +62,16 @@ export interface Work extends Loop {
 }
 
 export function createWork({ store, now, random = Math.random, onChange, onError }: WorkOptions): Work {
-  const shared = { store, now, random, onChange, waiters: new Waiters() }
+  const shared = {
+    store,
+    now,
+    random,
+    onChange,
+    waiters: new Waiters(),
+    ready: new WeakMap(),
+    held: new HeldItems(),
+    looks: new Looks(),
+  }
   const sweeper = createSweeper(shared, onError)
   const deps: EngineDeps = { ...shared, onDue: sweeper.expect }
   return {

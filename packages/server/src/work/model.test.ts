@@ -89,7 +89,7 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     t.after(() => engine.close())
     await fc.assert(
       fc.asyncProperty(fc.array(operation, { minLength: 5, maxLength: 40, size: 'max' }), (ops) => play(engine, ops)),
-      { numRuns: name === 'SQLite' ? 300 : 60 },
+      { numRuns: Number(process.env.NEXUS_TEST_MODEL_RUNS ?? (name === 'SQLite' ? 300 : 60)) },
     )
   })
 }

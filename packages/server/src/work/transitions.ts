@@ -4,6 +4,29 @@ import { type AttemptFault, dueAt, type EndState, hasEnded, type WorkItem } from
 /** How long a worker has to confirm a cancel. */
 export const cancelConfirmMs = 10_000
 
+/** Given to a worker: one attempt more, under a lease. */
+export function taken(item: WorkItem, now: number, worker: string, leaseToken: string): WorkItem {
+  return {
+    ...item,
+    version: item.version + 1,
+    state: 'running',
+    attempt: item.attempt + 1,
+    notBefore: null,
+    worker,
+    leaseToken,
+    startedAt: now,
+    leaseExpiresAt: now + item.leaseMs,
+    deadline: item.attemptMs === null ? null : now + item.attemptMs,
+  }
+}
+
+/** The worker that it was given to never heard of it; `startedAt` as it was before. */
+export function returned(item: WorkItem, startedAt: number | null, now: number): WorkItem {
+  const unbegun = { ...item, attempt: item.attempt - 1, startedAt }
+  if (item.cancelRequestedAt !== null) return ended(unbegun, now, 'cancelled', 'cancelled')
+  return { ...released(unbegun), state: 'pending' }
+}
+
 /** Its worker was heard of. */
 export function renewed(item: WorkItem, now: number): WorkItem {
   return { ...item, leaseExpiresAt: now + item.leaseMs }

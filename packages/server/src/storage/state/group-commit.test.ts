@@ -7,6 +7,7 @@ import { Kysely, sql } from 'kysely'
 import type { Tx } from '../../core/context.ts'
 import { GroupCommit } from './group-commit.ts'
 import { NodeSqliteDialect } from './node-sqlite-dialect.ts'
+import { SqliteStatements } from './sqlite-statements.ts'
 import type { StateTables } from './tables.ts'
 import { temporaryFolder } from './testing/engines-under-test.ts'
 import { within } from './transaction.ts'
@@ -140,7 +141,7 @@ function open(t: TestContext, options: { elapsed?: () => number; waitingMax?: nu
       return database.isTransaction
     },
   }
-  const db = new Kysely<StateTables>({ dialect: new NodeSqliteDialect(database) })
+  const db = new Kysely<StateTables>({ dialect: new NodeSqliteDialect(new SqliteStatements(database)) })
   return {
     ran,
     group: new GroupCommit({ connection, db, elapsed: () => 0, ...options }),

@@ -4,7 +4,7 @@ import type { Tx } from '../../core/context.ts'
 import { fail } from '../../core/failure.ts'
 import { waitingWritesMax } from './engine.ts'
 import type { StateTables } from './tables.ts'
-import { endTransaction, openTransaction } from './transaction.ts'
+import { endTransaction, openTransaction, prepareCommit } from './transaction.ts'
 
 const groupMs = 2
 
@@ -101,6 +101,7 @@ export class GroupCommit {
     try {
       connection.exec('savepoint one_write')
       const value = await write.fn(tx)
+      await prepareCommit(tx)
       connection.exec('release one_write')
       outcomes.push({ write, value, ended: endTransaction(tx) })
     } catch (error) {

@@ -13,6 +13,7 @@ export { createRetentionStore } from './retention.ts'
 export { openSealer, type Sealer } from './sealer.ts'
 export { createTicketStore } from './tickets.ts'
 export { afterCommit } from './transaction.ts'
+export { createWebhookStore } from './webhooks.ts'
 export { createWorkStore } from './work.ts'
 
 export interface StateOptions extends PostgresOptions {

@@ -11,13 +11,15 @@ import {
   createKeyStore,
   createRetentionStore,
   createTicketStore,
+  createWebhookStore,
   openSealer,
   openState,
 } from './index.ts'
 import { loadMasterKey } from './master-key.ts'
 import { deviceGuarantees } from './testing/device-guarantees.ts'
 import { type EngineUnderTest, temporaryFolder } from './testing/engines-under-test.ts'
-import { afterEnd, within } from './transaction.ts'
+import { webhookGuarantees } from './testing/webhook-guarantees.ts'
+import { afterEnd, beforeCommit, within } from './transaction.ts'
 
 /** What every state engine guarantees, and every store on it. */
 export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
@@ -74,6 +76,26 @@ export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
       deepEqual(heard, ['committed', 'answered'])
     },
   )
+
+  guarantee('steps before the commit belong to the transaction, and may add more of them', async ({ engine, keys }) => {
+    await engine.write(async (tx) => {
+      beforeCommit(tx, async () => {
+        await keys.insert(tx, keyRecord('key-a'))
+        beforeCommit(tx, () => keys.insert(tx, keyRecord('key-b')))
+      })
+      equal(await keys.find('key-a', tx), undefined)
+    })
+    equal((await keys.find('key-a'))?.shown.key_id, 'key-a')
+    equal((await keys.find('key-b'))?.shown.key_id, 'key-b')
+    const failing = engine.write(async (tx) => {
+      await keys.insert(tx, keyRecord('key-c'))
+      beforeCommit(tx, async () => {
+        throw new Error('changed my mind')
+      })
+    })
+    await rejects(failing, { message: 'changed my mind' })
+    equal(await keys.find('key-c'), undefined)
+  })
 
   guarantee('what waits for the end of a transaction is told how it ended', async ({ engine }) => {
     const heard: boolean[] = []
@@ -296,6 +318,7 @@ export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
   })
 
   deviceGuarantees(guarantee)
+  webhookGuarantees(guarantee)
 
   guarantee('a sealer opens with its master key and refuses another or a missing one', async ({ engine }, t) => {
     const folder = temporaryFolder(t)
@@ -328,6 +351,7 @@ async function storesOf(engine: Engine, masterKeyFile: string) {
     retention: createRetentionStore(engine),
     tickets: createTicketStore(engine),
     devices: createDeviceStore(engine),
+    webhooks: createWebhookStore(engine, sealer),
   }
 }
 

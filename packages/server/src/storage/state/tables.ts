@@ -16,6 +16,8 @@ export interface StateTables {
   executions: ExecutionsTable
   execution_log: ExecutionLogTable
   command_definitions: CommandDefinitionsTable
+  webhook_secrets: WebhookSecretsTable
+  webhook_deliveries: WebhookDeliveriesTable
 }
 
 /** Set when the row is inserted, and never changed. */
@@ -138,6 +140,7 @@ export interface CommandsTable {
   sub_status: string | null
   status_reason: string | null
   seq: number
+  last_event_id: string
   started_at: number | null
   completed_at: number | null
   approved_by: string | null
@@ -227,4 +230,42 @@ export interface WorkTable {
   ended_at: number | null
   status_reason: string | null
   due_at: number | null
+}
+
+export interface WebhookSecretsTable {
+  key_id: Fixed<string>
+  /** Sealed. */
+  secret: string
+  created_at: number
+  /** Sealed. */
+  previous_secret: string | null
+  previous_until: number | null
+}
+
+/** The outbox. `due_at` is when the next attempt is due, or when the lease of the one under way ends. */
+export interface WebhookDeliveriesTable {
+  delivery_id: Fixed<string>
+  key_id: Fixed<string>
+  event_id: Fixed<string>
+  type: Fixed<string>
+  /** Sealed: an address may hold a token. */
+  url: Fixed<string>
+  host: Fixed<string>
+  /** Equal for equal keys and addresses. */
+  target: Fixed<string>
+  /** Sealed; null where it was too large to be kept. */
+  body: Fixed<string | null>
+  trace_id: Fixed<string>
+  attempts_max: Fixed<number>
+  created_at: Fixed<number>
+  status: string
+  attempts: number
+  due_at: number | null
+  lease_token: string | null
+  last_attempt_at: number | null
+  ended_at: number | null
+  status_code: number | null
+  error: string | null
+  /** Sealed. */
+  response: string | null
 }

@@ -24,6 +24,8 @@ export interface EventStreamOptions {
   principal: Principal
   credential: Credential
   stream: Subscription
+  /** The event after which it is over; undefined: there is none. */
+  isLast?: (event: LoggedEvent) => boolean
 }
 
 /** What a browser waits before it connects again. */
@@ -39,6 +41,7 @@ export class EventStream implements StreamTarget, KeyHolder {
   readonly #request: FastifyRequest
   readonly #raw: ServerResponse
   readonly #stream: Subscription
+  readonly #isLast: EventStreamOptions['isLast']
   #isEnded = false
   /** Whom it was opened for. */
   readonly principal: Principal
@@ -46,11 +49,12 @@ export class EventStream implements StreamTarget, KeyHolder {
   /** The last sign of life, by `performance.now()`. */
   beatAt = performance.now()
 
-  constructor(host: EventStreamHost, { request, reply, principal, credential, stream }: EventStreamOptions) {
+  constructor(host: EventStreamHost, { request, reply, principal, credential, stream, isLast }: EventStreamOptions) {
     this.#host = host
     this.#request = request
     this.#raw = reply.raw
     this.#stream = stream
+    this.#isLast = isLast
     this.principal = principal
     this.credential = host.keys.add(this, credential)
     this.#raw.once('close', () => this.end())
@@ -72,7 +76,7 @@ export class EventStream implements StreamTarget, KeyHolder {
   }
 
   /** Says why, if there is a word for it; once. */
-  end(type?: 'stream.expired' | 'stream.shutdown', reason?: string): void {
+  end(type?: 'stream.expired' | 'stream.shutdown' | 'stream.ended', reason?: string): void {
     if (this.#isEnded) return
     this.#isEnded = true
     this.#stream.end()
@@ -86,8 +90,11 @@ export class EventStream implements StreamTarget, KeyHolder {
     pump(this.#stream, this)
   }
 
-  events(events: readonly LoggedEvent[]): Iterable<Buffer> {
-    return joinEvents(events)
+  *events(events: readonly LoggedEvent[]): Iterable<Buffer> {
+    const last = this.#isLast ? events.findIndex(this.#isLast) : -1
+    if (last === -1) return yield* joinEvents(events)
+    yield* joinEvents(events.slice(0, last + 1))
+    this.end('stream.ended', 'nothing_follows')
   }
 
   notice(type: 'stream.gap' | 'stream.overflow', data: object): Buffer {

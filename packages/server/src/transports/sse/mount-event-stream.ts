@@ -1,8 +1,9 @@
-import { type EventStreamInput, eventsStream } from '@nexus/contract'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { commandEventsStream, type EventStreamInput, eventsStream, type Operation } from '@nexus/contract'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Static, TSchema } from 'typebox'
 import type { Principal } from '../../core/context.ts'
 import { validator } from '../../core/validate.ts'
-import type { Subscription } from '../../events/index.ts'
+import { idOf, type LoggedEvent, type Subscription } from '../../events/index.ts'
 import { admitConnection, type Presented } from '../admit.ts'
 import { bearerOf } from '../call.ts'
 import { ConnectionLimit } from '../connection-limit.ts'
@@ -14,22 +15,58 @@ import { EventStream, type EventStreamHost, type EventStreamOptions } from './ev
 
 const heartbeatMs = 15_000
 
-const validate = validator(eventsStream.input, `query of ${eventsStream.id}`)
+/** Streams are no operations: their answer has no end. */
+interface StreamRoute<Input extends TSchema> {
+  id: string
+  rate: Operation['rate']
+  input: Input
+}
 
 /**
- * `GET /v1/events/stream`. An ordinary answer as long as anything can be refused; then a stream that ends when the client
+ * `GET /v1/events/stream`, and the events of one record. An ordinary answer as long as anything can be refused; then a stream that ends when the client
  * goes, the key is no longer valid, the reader is too slow, or the server stops, and says which. A key has at most
  * `streamsMax` at a time.
  */
-export function mountEventStream(app: FastifyInstance, deps: TransportDeps, streamsMax: number): void {
+export function mountEventStreams(app: FastifyInstance, deps: TransportDeps, streamsMax: number): void {
   const lobby = new Lobby(deps, streamsMax)
+  const readEvents = inputReader(eventsStream)
   app.get(eventsStream.path, { exposeHeadRoute: false }, async (request, reply) => {
-    const presented = presentedIn(request)
-    const { principal, credential } = await admitConnection(deps, eventsStream, request, presented, reply)
-    const { token: _, ticket: __, ...query } = readQuery(request)
-    const stream = await lobby.enter(principal, query)
-    lobby.open({ request, reply, principal, credential, stream })
+    const admitted = await admitConnection(deps, eventsStream, request, presentedIn(request), reply)
+    const { token: _, ticket: __, ...query } = readEvents(request)
+    const stream = await lobby.enter(admitted.principal, query)
+    lobby.open({ request, reply, ...admitted, stream })
   })
+  const readCommand = inputReader(commandEventsStream)
+  app.get(routeOf(commandEventsStream.path), { exposeHeadRoute: false }, async (request, reply) => {
+    const admitted = await admitConnection(deps, commandEventsStream, request, presentedIn(request), reply)
+    const { command_id, last_event_id } = readCommand(request)
+    const trail = await deps.commands.trail(admitted.principal, command_id)
+    if (trail.last !== undefined && last_event_id === trail.last) return nothingFollows(reply)
+    // Who may see a command may see its events, whatever else the key permits.
+    const principal = { ...admitted.principal, scopes: [commandEventsStream.scope] }
+    const filters = JSON.stringify({ command_id })
+    const resumed = last_event_id === undefined || last_event_id === 'earliest' ? trail.after : last_event_id
+    const stream = await lobby.enter(principal, { event_types: 'command.*', filters, last_event_id: resumed })
+    lobby.open({ request, reply, ...admitted, stream, isLast: lastOf(trail.last) })
+  })
+}
+
+/** After which event there is nothing more: the one that is known to be the last, or the first that tells of an end. */
+function lastOf(known: string | undefined): (event: LoggedEvent) => boolean {
+  if (known !== undefined) return ({ seq }) => idOf(seq) === known
+  return ({ type }) => commandEnds.includes(type)
+}
+
+const commandEnds: readonly string[] = ['command.completed', 'command.failed', 'command.timeout', 'command.cancelled']
+
+/** Tells a browser not to connect again (https://html.spec.whatwg.org/multipage/server-sent-events.html#concept-event-stream-fail-the-connection). */
+function nothingFollows(reply: FastifyReply): FastifyReply {
+  return reply.status(204).send()
+}
+
+/** `/v1/commands/{command_id}/events` as Fastify writes it. */
+function routeOf(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1')
 }
 
 /** Where streams come in and go out again. */
@@ -96,11 +133,18 @@ function presentedIn(request: FastifyRequest): Presented {
   return { key: bearerOf(request) ?? only(token), ticket: only(ticket) }
 }
 
-function readQuery(request: FastifyRequest): EventStreamInput {
-  const properties = eventsStream.input.properties
-  const query = coerceQuery(request.query as Record<string, string | string[]>, properties) as EventStreamInput
-  const resumed = request.headers['last-event-id']
-  return validate(
-    typeof resumed === 'string' && resumed !== '' ? { ...query, last_event_id: resumed } : query,
-  ) as EventStreamInput
+/** Reads path, query and `Last-Event-ID`, which goes before the query. */
+function inputReader<Input extends TSchema & { properties: Record<string, TSchema> }>({
+  id,
+  input,
+}: StreamRoute<Input>) {
+  const validate = validator(input, `query of ${id}`)
+  return (request: FastifyRequest): Static<Input> => {
+    const query = coerceQuery(request.query as Record<string, string | string[]>, input.properties) as object
+    const resumed = request.headers['last-event-id']
+    const given = { ...query, ...(request.params as object) }
+    return validate(
+      typeof resumed === 'string' && resumed !== '' ? { ...given, last_event_id: resumed } : given,
+    ) as Static<Input>
+  }
 }

@@ -13,11 +13,12 @@ export class Reference {
     const waiting = this.items.filter(({ state }) => state === 'pending')
     const next = new Map<string, number>()
     for (const work of works) {
-      const inQueue = waiting.filter(({ queue }) => queue === work.queue)
+      const inQueue = waiting.filter((item) => item.queue === work.queue)
       const own = inQueue.filter(({ fairKey }) => fairKey === work.fairKey)
-      const turns = [Math.min(...inQueue.map(({ turn }) => turn)), ...own.map(({ turn }) => turn + 1)]
+      const ready = inQueue.filter((item) => this.isReady(item))
+      const lowest = ready.length === 0 ? 0 : Math.min(...ready.map(({ turn }) => turn))
       const key = `${work.queue} ${work.fairKey}`
-      const turn = next.get(key) ?? (inQueue.length === 0 ? 0 : Math.max(...turns))
+      const turn = next.get(key) ?? Math.max(lowest, ...own.map(({ turn }) => turn + 1))
       next.set(key, turn + 1)
       this.items.push({ ...expectedOf(work, this.now), turn, order: this.items.length })
     }

@@ -42,6 +42,7 @@ async function createCommands(db: Kysely<unknown>): Promise<void> {
     .addColumn('sub_status', 'text')
     .addColumn('status_reason', 'text')
     .addColumn('seq', 'integer', (column) => column.notNull())
+    .addColumn('last_event_id', 'text', (column) => column.notNull())
     .addColumn('started_at', 'bigint')
     .addColumn('completed_at', 'bigint')
     .addColumn('approved_by', 'text')

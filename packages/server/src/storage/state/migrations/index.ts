@@ -7,6 +7,7 @@ import { devices } from './0005-devices.ts'
 import { tickets } from './0006-tickets.ts'
 import { work } from './0007-work.ts'
 import { commands } from './0008-commands.ts'
+import { webhooks } from './0009-webhooks.ts'
 
 export const migrations: Migrations = {
   '0001-keys': keys,
@@ -17,4 +18,5 @@ export const migrations: Migrations = {
   '0006-tickets': tickets,
   '0007-work': work,
   '0008-commands': commands,
+  '0009-webhooks': webhooks,
 }

@@ -31,21 +31,29 @@ export function unmapped(address: string): string {
 export function addressGroup(address: string): string {
   const plain = unmapped(address)
   if (isIP(plain) !== 6) return plain
-  const [head = '', tail] = plain.toLowerCase().split('%')[0]!.split('::')
+  return `${expandedIpv6(plain).slice(0, 4).join(':')}::/64`
+}
+
+/** The eight groups of an IPv6 address, in hex without leading zeros; a zone is left out. */
+export function expandedIpv6(address: string): string[] {
+  const [head = '', tail] = address.toLowerCase().split('%')[0]!.split('::')
   const left = groups(head)
   const right = groups(tail ?? '')
   const zeros = Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0')
-  const all = tail === undefined ? left : [...left, ...zeros, ...right]
-  return `${all
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':')}::/64`
+  return tail === undefined ? left : [...left, ...zeros, ...right]
 }
 
 function groups(part: string): string[] {
   if (part === '') return []
-  // A dotted tail (`64:ff9b::1.2.3.4`) stands for two groups, which are never among the first four.
-  return part.split(':').flatMap((group) => (group.includes('.') ? ['0', '0'] : [group]))
+  return part.split(':').flatMap((group) => {
+    if (!group.includes('.')) return [shortHex(Number.parseInt(group, 16))]
+    const [a = 0, b = 0, c = 0, d = 0] = group.split('.').map(Number)
+    return [shortHex(a * 256 + b), shortHex(c * 256 + d)]
+  })
+}
+
+function shortHex(value: number): string {
+  return value.toString(16)
 }
 
 interface Block {

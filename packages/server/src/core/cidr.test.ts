@@ -1,7 +1,7 @@
 import { equal } from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { addressFilter, addressGroup, isCidr, unmapped } from './cidr.ts'
+import { addressFilter, addressGroup, expandedIpv6, isCidr, unmapped } from './cidr.ts'
 
 const wellFormed: [text: string, valid: boolean][] = [
   ['10.0.0.0/8', true],
@@ -69,6 +69,19 @@ const holders: [address: string, group: string][] = [
 ]
 for (const [address, group] of holders) {
   test(`${address} is held by ${group}`, () => equal(addressGroup(address), group))
+}
+
+const expansions: [address: string, groups: string][] = [
+  ['::', '0 0 0 0 0 0 0 0'],
+  ['::1', '0 0 0 0 0 0 0 1'],
+  ['2001:0DB8::', '2001 db8 0 0 0 0 0 0'],
+  ['1:2:3:4:5:6:7:8', '1 2 3 4 5 6 7 8'],
+  ['1::8%eth0', '1 0 0 0 0 0 0 8'],
+  ['::ffff:127.0.0.1', '0 0 0 0 0 ffff 7f00 1'],
+  ['64:ff9b::10.1.2.3', '64 ff9b 0 0 0 0 a01 203'],
+]
+for (const [address, groups] of expansions) {
+  test(`${address} is ${groups} in full`, () => equal(expandedIpv6(address).join(' '), groups))
 }
 
 test('only an IPv4-mapped address is unmapped', () => {
