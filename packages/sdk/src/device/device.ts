@@ -140,7 +140,8 @@ export class Device {
         hello: () => ({ device_id: this.id, capabilities, have: this.#memory.live.map(({ id }) => id) }),
         execute: (order) => this.#take(order),
         cancel: (id) => this.#memory.find(id)?.cancel(),
-        room: (signal) => this.#room(maxConcurrency, signal),
+        hasRoom: () => this.#hasRoom(maxConcurrency),
+        moved: () => this.#moved.promise,
         onError: (error) => this.#tell(error),
       },
       this.#receiving.signal,
@@ -214,11 +215,9 @@ export class Device {
     return this.#memory.live.some(({ isUnderWay }) => isUnderWay)
   }
 
-  async #room(max: number, signal: AbortSignal): Promise<void> {
+  #hasRoom(max: number): boolean {
     const { live } = this.#memory
-    if (signal.aborted || (live.length < max && !live.some(({ isUnacked }) => isUnacked))) return
-    await this.#moved.promise
-    return this.#room(max, signal)
+    return live.length < max && !live.some(({ isUnacked }) => isUnacked)
   }
 
   async #until(holds: () => boolean, withinMs: number): Promise<void> {

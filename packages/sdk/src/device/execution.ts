@@ -47,7 +47,7 @@ export class Execution {
   readonly #lines = new LogLines()
   #progress: { seq: number; percent?: number; message?: string } = { seq: 0 }
   #isProgressDue = false
-  #chatNotBefore = 0
+  #isResting = false
   #isTalking = false
   #heardAt = performance.now()
   #deadline: ReturnType<typeof setTimeout> | undefined
@@ -147,7 +147,7 @@ export class Execution {
     const { execution_id, lease_token } = this.#order
     const held = { execution_id, lease_token }
     if (!this.#isAcked && !this.#outcome) return this.#ack(held)
-    const mayChat = this.#outcome !== undefined || performance.now() >= this.#chatNotBefore
+    const mayChat = this.#outcome !== undefined || !this.#isResting
     if (mayChat && !this.#lines.isEmpty) return { type: 'command.log', payload: { ...held, lines: this.#lines.next() } }
     if (this.#outcome) return { type: 'command.result', payload: { ...held, ...this.#outcome } }
     if (!mayChat || !this.#isProgressDue) return undefined
@@ -175,9 +175,12 @@ export class Execution {
   }
 
   #rest(): void {
-    this.#chatNotBefore = performance.now() + chatterMs
+    this.#isResting = true
     clearTimeout(this.#chatter)
-    this.#chatter = setTimeout(() => this.#talk(), chatterMs)
+    this.#chatter = setTimeout(() => {
+      this.#isResting = false
+      void this.#talk()
+    }, chatterMs)
   }
 
   #refused({ type, payload }: DeviceReport, error: Error): void {

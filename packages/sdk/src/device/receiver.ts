@@ -18,8 +18,10 @@ export interface ReceiverDeps {
   hello(): Hello
   execute(order: ExecutionOrder): void
   cancel(executionId: string): void
-  /** Resolves once there is room for another execution, and the server knows that those before it are here: it would give them again. */
-  room(signal: AbortSignal): Promise<void>
+  /** Whether another execution may come, and the server knows that those before it are here: it would give them again. */
+  hasRoom(): boolean
+  /** Resolves when that may have changed, or the device stops. */
+  moved(): Promise<void>
   onError(error: Error): void
 }
 
@@ -88,7 +90,9 @@ async function poll(deps: ReceiverDeps, signal: AbortSignal, forMs: number): Pro
   let worked = false
   try {
     while (!signal.aborted && performance.now() < until) {
-      await deps.room(signal)
+      // What makes room has to be said.
+      if (!worked && !deps.hasRoom()) deps.courier.use(deps.http)
+      while (!deps.hasRoom() && !signal.aborted) await deps.moved()
       // The first answers at once: whether polls work is then known.
       const orders = await lease(deps, signal, worked ? pollSeconds : 0)
       if (!worked) deps.courier.use(deps.http)
