@@ -94,6 +94,9 @@ export const ExecutionOrder = Type.Object({
   lease_token: LeaseToken,
   lease_expires_at: Timestamp,
   deadline: nullable(Timestamp),
+  time_left_ms: nullable(
+    Type.Integer({ description: "Until the deadline; says it to a device whose clock isn't set" }),
+  ),
   command: Type.String(),
   parameters: Type.Record(Type.String(), Type.Unknown()),
   service: Type.Optional(Type.String({ description: 'Of the target' })),
@@ -221,7 +224,7 @@ export const commandsLease = operation({
         Type.Array(Id, {
           maxItems: commandLimits.haveMax,
           description:
-            'The executions that the device knows of; others that were given to it and are not among these are given again',
+            'The executions that the device knows of; others that were given to it, and those that it has not confirmed, are given again',
         }),
       ),
     },

@@ -82,3 +82,8 @@ export const websocketBearerPrefix = "nexus.bearer."
 export const messageBytesMax = 65536
 /** How long neither side may give no sign of life. */
 export const idleSeconds = 75
+
+/** The operations that a device's reports stand for. */
+export const deviceReports = {"command.ack":"executions.ack","command.progress":"executions.progress","command.log":"executions.logs","command.result":"executions.result"} as const
+
+export const deviceLimits = {"resultBytesMax":196608,"logLinesMax":1000,"logLineLengthMax":8192,"messageLengthMax":1024,"leaseMax":100,"reportsAtOnce":32,"messagesPerSecond":50}

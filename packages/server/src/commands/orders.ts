@@ -30,6 +30,8 @@ function orderOf(item: WorkItem, command: CommandRecord): ExecutionOrder {
     lease_token: item.leaseToken!,
     lease_expires_at: toIso(item.leaseExpiresAt!),
     deadline: item.deadline === null ? null : toIso(item.deadline),
+    // What is given has just been leased or renewed.
+    time_left_ms: item.deadline === null ? null : Math.max(0, item.deadline - item.leaseExpiresAt! + item.leaseMs),
     command: command.name,
     parameters: command.parameters,
     ...(isNamed && target.service !== undefined && { service: target.service }),

@@ -16,8 +16,9 @@ export interface Resynced {
 }
 
 /**
- * A device is back, and tells what it has of what it was given. What never reached it is sent again; what it had confirmed
- * and knows nothing of any more was lost with it, and counts as an attempt whose outcome is not known.
+ * A device is back, and tells what it has of what it was given. What it never confirmed under its present lease is sent again,
+ * also where it knows of it, from an attempt before; what it had confirmed and knows nothing of any more was lost with it, and
+ * counts as an attempt whose outcome is not known.
  */
 export async function resync(
   { store, work }: ResyncDeps,
@@ -36,16 +37,20 @@ export async function resync(
       return [isLost ? { ...of, kind: 'lost' } : { ...of, kind: 'alive' }]
     })
     const reported = (await work.report(tx, reports)).filter(isHeld)
-    const commandOf = new Map(given.map(({ executionId, commandId }) => [executionId, commandId]))
+    const confirmed = new Map(
+      given
+        .filter(({ executionId, deliveredAt }) => known.has(executionId) && deliveredAt !== null)
+        .map(({ executionId, commandId }) => [executionId, commandId]),
+    )
     const held = reported
-      .filter(({ id }) => known.has(id))
+      .filter(({ id }) => confirmed.has(id))
       .map(({ id, leaseToken, cancelRequestedAt }) => ({
         id,
-        commandId: commandOf.get(id)!,
+        commandId: confirmed.get(id)!,
         leaseToken,
         isCancelled: cancelRequestedAt !== null,
       }))
-    return { held, again: reported.filter(({ id }) => !known.has(id)) }
+    return { held, again: reported.filter(({ id }) => !confirmed.has(id)) }
   })
 }
 

@@ -48,7 +48,7 @@ async function serve(
   const countGone = () => deps.observe(operation.id as OperationId, hungUp, reply.elapsedTime / 1000)
   const ctx = callCtx(principal, request.id, request.headers.traceparent, {
     now: deps.now,
-    signal: callerSignal(reply, countGone),
+    signal: waitingSignal(deps, operation, callerSignal(reply, countGone)),
   })
   const key = idempotencyKeyOf(request)
   const answer = await deps.gate.invoke(
@@ -59,6 +59,11 @@ async function serve(
   )
   if (answer.replayed) reply.header('idempotent-replayed', 'true')
   return send(reply, operation, media, answer.output)
+}
+
+/** Who waits for work is not waited for when the server stops. */
+function waitingSignal({ signal: stopping }: TransportDeps, { effect }: Operation, gone: AbortSignal): AbortSignal {
+  return effect === 'lease' ? AbortSignal.any([gone, stopping]) : gone
 }
 
 async function readBody(operation: Operation, request: FastifyRequest): Promise<unknown> {
