@@ -12,6 +12,7 @@ import { withinMs } from './verify.ts'
 export interface Plan {
   ruling: Ruling
   targets: Targets
+  resultSchema: object | null
   warnings: { reason: string; field: string; issue: string }[]
 }
 
@@ -35,7 +36,8 @@ export async function prepareSubmit(deps: CommandDeps, ctx: Ctx, input: CommandI
   if (input.callback_url !== undefined) await deps.callbacks.check(input.callback_url, 'callback_url')
   const targets = await resolveTarget(deps, ctx, input.target)
   if (ruling.delivery.mode === 'immediate') assertOnline(deps, targets)
-  return { ruling, targets, warnings: warningsOf(deps, targets) }
+  const resultSchema = definition?.resultSchema ?? null
+  return { ruling, targets, resultSchema, warnings: warningsOf(deps, targets) }
 }
 
 function checkConditions({ verify, rollout }: CommandInput): void {

@@ -31,6 +31,8 @@ export interface CommandRecord {
   readonly delivery: Required<CommandDelivery>
   readonly rollout: CommandRollout | null
   readonly verify: CommandVerify | null
+  /** What a result must be: as its definition said at submit. */
+  readonly resultSchema: object | null
   readonly callbackUrl: string | null
   readonly callbackEvents: CommandInput['callback_events'] | null
   readonly warnings: readonly { reason: string; field: string; issue: string }[]

@@ -13,6 +13,7 @@ import { leaseLost, type Report } from '../work/index.ts'
 import type { CommandDeps } from './deps.ts'
 import { type ExecutionRecord, isOver } from './record.ts'
 import { executionStanding, ownExecution, reportWork } from './report.ts'
+import { schemaFaults } from './schema.ts'
 import { settleExecutions } from './settle.ts'
 import type { Said } from './told.ts'
 import { verifyingFrom } from './verify.ts'
@@ -30,11 +31,11 @@ export async function prepareResult(_deps: CommandDeps, _ctx: Ctx, { result }: R
  * An execution has ended. The same result again is answered as the first time; one that comes after the time was over, or
  * after its device was given up, still counts for a day. Errors: NOT_FOUND, CONFLICT (`lease_lost`).
  */
-export async function reportResult(deps: CommandDeps, ctx: WriteCtx, input: ResultInput): Promise<ExecutionStanding> {
-  const { execution_id: id, lease_token: leaseToken } = input
+export async function reportResult(deps: CommandDeps, ctx: WriteCtx, given: ResultInput): Promise<ExecutionStanding> {
+  const { execution_id: id, lease_token: leaseToken } = given
   const before = await ownExecution(deps, ctx, id)
   const now = ctx.now()
-  const verify = input.status === 'completed' ? await verifyOf(deps, ctx, before) : null
+  const { input, verify } = await judged(deps, ctx, before, given)
   const said = { ...saidOf(before, input, now), ...(verify && verifyingFrom(before, verify, now)) }
   deps.reports.note(ctx.tx, id, said)
   const item = await reportWork(deps, ctx, reportOf(id, leaseToken, input))
@@ -50,9 +51,19 @@ export async function reportResult(deps: CommandDeps, ctx: WriteCtx, input: Resu
   return executionStanding(after, undefined)
 }
 
-async function verifyOf({ store }: CommandDeps, { tx }: WriteCtx, { commandId }: ExecutionRecord) {
+/** A success as its command takes it: what is against the definition is none, and what has to be verified is none yet. */
+async function judged(
+  { store }: CommandDeps,
+  { tx }: WriteCtx,
+  { commandId }: ExecutionRecord,
+  input: ResultInput,
+): Promise<{ input: ResultInput; verify: CommandVerify | null }> {
+  if (input.status !== 'completed') return { input, verify: null }
   const [command] = await store.find([commandId], tx)
-  return command?.verify ?? null
+  const [fault] = command?.resultSchema ? schemaFaults(command.resultSchema, input.result ?? null, 'result') : []
+  if (!fault) return { input, verify: command?.verify ?? null }
+  const error = { code: 'result_against_definition', message: `${fault.field} ${fault.issue}` }
+  return { input: { ...input, status: 'failed', error }, verify: null }
 }
 
 function isVerifying({ subStatus }: ExecutionRecord): boolean {

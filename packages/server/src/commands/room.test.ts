@@ -296,6 +296,25 @@ test('a definition says what parameters and defaults a command has', async (t) =
   await rejects(call('commands.definitions.get', { name: 'dim' }), { code: 'NOT_FOUND' })
 })
 
+test('a result that is against the definition is a failure that says why, and is kept', async (t) => {
+  const { submit, lease, finish, call } = await openCommandsRoom(t)
+  const result_schema = { type: 'object', properties: { level: { type: 'integer' } }, required: ['level'] }
+  await call('commands.definitions.put', { name: 'read', category: 'custom', result_schema })
+  const bad = idOf(await submit({ command: 'read' }))
+  const [order] = await lease()
+  await finish(order!, { result: { level: 'high' } })
+  const { status, error, result } = await call('commands.get', bad)
+  deepEqual(
+    [status, error?.code, error?.message],
+    ['failed', 'result_against_definition', 'result.level must be integer'],
+  )
+  deepEqual(result, { success: false, message: 'result.level must be integer', level: 'high', duration_ms: 0 })
+  equal((await finish(order!, { result: { level: 'high' } })).status, 'failed')
+  const good = idOf(await submit({ command: 'read' }))
+  await finish((await lease())[0]!, { result: { level: 3 } })
+  equal((await call('commands.get', good)).status, 'completed')
+})
+
 test('who submitted a command is called back at the events that it asked for', async (t) => {
   const { submit, lease, finish, called } = await openCommandsRoom(t)
   await submit({ callback_url: 'https://example.com/hook' })

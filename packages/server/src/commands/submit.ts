@@ -68,7 +68,7 @@ export function receiptOf(command: CommandRecord): CommandSubmitted {
 function newCommand(
   ctx: WriteCtx,
   input: CommandInput,
-  { ruling, targets, warnings }: Plan,
+  { ruling, targets, resultSchema, warnings }: Plan,
   retryOf: string | null,
 ): CommandRecord {
   const { callback_url = null, callback_events = endEvents } = input
@@ -85,6 +85,7 @@ function newCommand(
     delivery: ruling.delivery,
     rollout: input.rollout ?? null,
     verify: input.verify ?? null,
+    resultSchema,
     callbackUrl: callback_url,
     callbackEvents: callback_url === null ? null : callback_events,
     warnings,

@@ -123,6 +123,7 @@ export interface CommandsTable {
   delivery_json: Fixed<string>
   rollout_json: Fixed<string | null>
   verify_json: Fixed<string | null>
+  result_schema_json: Fixed<string | null>
   callback_url: Fixed<string | null>
   callback_events_json: Fixed<string | null>
   warnings_json: Fixed<string>

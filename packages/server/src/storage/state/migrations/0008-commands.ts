@@ -25,6 +25,7 @@ async function createCommands(db: Kysely<unknown>): Promise<void> {
     .addColumn('delivery_json', 'text', (column) => column.notNull())
     .addColumn('rollout_json', 'text')
     .addColumn('verify_json', 'text')
+    .addColumn('result_schema_json', 'text')
     .addColumn('callback_url', 'text')
     .addColumn('callback_events_json', 'text')
     .addColumn('warnings_json', 'text', (column) => column.notNull())
