@@ -148,6 +148,7 @@ async function compose(
     lastReading: (deviceId, metric) => telemetry.lastReading(deviceId, metric),
     now,
     keepMs: config.commandsKeepDays * 86_400_000,
+    observe: (type, category, ms) => metrics?.observeCommand(type, category, ms),
     onError: (err) => log.error({ err }, 'Commands could not be given to a device, or forgotten; trying again'),
   })
   const telemetry = await createTelemetry({
@@ -170,6 +171,7 @@ async function compose(
     depth: telemetry.depth,
     dirtyHours: telemetry.dirtyHours,
     rollUpsInMemory: telemetry.rollUpsInMemory,
+    devicesReceiving: commands.receiving,
     now,
   })
   const observed = metrics

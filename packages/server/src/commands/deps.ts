@@ -1,4 +1,4 @@
-import type { CommandCategory } from '@nexus/contract'
+import type { CommandCategory, EventType } from '@nexus/contract'
 import { categoryScope, commandCategories } from '@nexus/contract'
 import { type Ctx, holds, type Principal } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
@@ -25,7 +25,13 @@ export interface CommandDeps {
   rollouts: Rollouts
   verifications: Verifications
   now(): number
+  observe: CommandObserver
 }
+
+/** Told of each durable event of a command, and how long after its submission it came; takes no time, and never throws. */
+export type CommandObserver = (type: CommandEventType, category: CommandCategory, afterMs: number) => void
+
+export type CommandEventType = Extract<EventType, `command.${string}`>
 
 /** Errors: FORBIDDEN, naming the part of the scope that the key lacks. */
 export function authoriseCategory({ scopes }: Principal, category: CommandCategory): void {

@@ -5,7 +5,7 @@ import { createLoop, type Loop } from '../core/loop.ts'
 import type { Events } from '../events/index.ts'
 import type { OnChange, Work } from '../work/index.ts'
 import { abortRollout, advanceRollout } from './advance-rollout.ts'
-import type { CommandDeps } from './deps.ts'
+import type { CommandDeps, CommandObserver } from './deps.ts'
 import { Ends } from './ends.ts'
 import { Follower } from './follower.ts'
 import { type CommandHandlers, commandHandlers } from './handlers.ts'
@@ -38,6 +38,7 @@ export interface CommandsOptions {
   now(): number
   /** How long commands are kept after their end. */
   keepMs: number
+  observe: CommandObserver
   onError(cause: unknown): void
 }
 
@@ -54,6 +55,8 @@ export interface Commands extends Loop {
   trail(principal: Principal, commandId: string): Promise<Trail>
   /** Does what is due of roll-outs and verifications; the loops do so by themselves. */
   sweep(): Promise<void>
+  /** How many devices receive over a connection. */
+  receiving(): number
   /** Resolves with the outcome of a command once it has ended; undefined: the signal was aborted before. */
   end(commandId: string, signal: AbortSignal): Promise<CommandSubmitted | undefined>
 }
@@ -105,6 +108,7 @@ export function createCommands(options: CommandsOptions): Commands {
     rollouts,
     verifications,
     now,
+    observe: options.observe,
   }
   const trimming = createLoop({
     restMs: trimRestMs,
@@ -120,6 +124,7 @@ export function createCommands(options: CommandsOptions): Commands {
       assertSpeaksFor(ctx, deviceId)
       return receivers.open(deviceId, sink, receiver)
     },
+    receiving: () => receivers.size,
     trail: (principal, commandId) => trailOf(deps, principal, commandId),
     async sweep() {
       await verifications.sweep()

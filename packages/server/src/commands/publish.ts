@@ -1,12 +1,11 @@
 import type { EventData } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
 import type { NewEvent } from '../events/index.ts'
-import type { CommandDeps } from './deps.ts'
+import type { CommandDeps, CommandEventType } from './deps.ts'
 import { type CommandRecord, type ExecutionRecord, isOver } from './record.ts'
 import type { ExecutionChange } from './settle.ts'
 import { endEventOf } from './status.ts'
 
-type CommandEventType = Extract<NewEvent['type'], `command.${string}`>
 type CommandData = EventData<'command.completed'>
 
 export interface CommandChange {
@@ -45,7 +44,7 @@ export async function publishChanges(
 
 /** Publishes an event of a command, and calls back whoever asked for it. Returns the event's id. */
 export async function publishCommand(
-  { events, callbacks }: Pick<CommandDeps, 'events' | 'callbacks'>,
+  { store, events, callbacks, observe }: Pick<CommandDeps, 'store' | 'events' | 'callbacks' | 'observe'>,
   tx: Tx,
   command: CommandRecord,
   { type, data }: { type: CommandEventType; data: CommandData },
@@ -60,6 +59,7 @@ export async function publishCommand(
   const { callbackUrl: url, callbackEvents: wanted, keyId } = command
   if (url !== null && (wanted as readonly string[] | null)?.includes(type))
     await callbacks.enqueue(ctx, { keyId, url, eventId, type, payload: told, at: now })
+  store.afterCommit(tx, () => observe(type, command.category, now - command.submittedAt))
   return eventId
 }
 

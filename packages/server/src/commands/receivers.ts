@@ -67,6 +67,11 @@ export class Receivers implements Loop {
     await this.#renewals.stop()
   }
 
+  /** How many devices receive here. */
+  get size(): number {
+    return this.#byDevice.size
+  }
+
   /** Whether a device receives here. */
   has(deviceId: string): boolean {
     return this.#byDevice.has(deviceId)

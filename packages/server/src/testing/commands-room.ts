@@ -43,6 +43,7 @@ export async function openCommandsRoom(t: TestContext, room: CommandsRoomOptions
     lastReading: (deviceId, metric) => readings.get(`${deviceId} ${metric}`),
     now,
     keepMs: 86_400_000,
+    observe: () => {},
     onError,
     ...options,
   })
