@@ -1,0 +1,122 @@
+import { deepEqual, equal, rejects } from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Failure } from '../core/failure.ts'
+import { keyWith, openCommandsRoom } from '../testing/commands-room.ts'
+
+const minute = 60_000
+
+test('the category rules: attempts, order, time to live, unless the request says otherwise', async (t) => {
+  const { submit, lease, call } = await openCommandsRoom(t)
+  const { command_id } = await submit({ command: 'reload' })
+  const { category, delivery, timeout_seconds } = await call('commands.get', { command_id })
+  deepEqual([category, delivery.ttl_seconds, delivery.max_attempts, delivery.order], ['service', 3600, 3, 'on_result'])
+  equal(timeout_seconds, 60)
+  await submit({ command: 'restart' })
+  await submit({ command: 'health_check' })
+  deepEqual(
+    (await lease()).map(({ command }) => command),
+    ['reload', 'health_check'],
+  )
+  deepEqual((await call('commands.get', { command_id: (await submit({ command: 'stop' })).command_id })).waiting_for, {
+    reason: 'device_never_seen',
+  })
+})
+
+test('a narrowed key executes and sees its category alone', async (t) => {
+  const { submit, call } = await openCommandsRoom(t)
+  const { command_id } = await submit({ command: 'restart' })
+  const narrowed = keyWith(['command:execute:diagnostic'])
+  const target = { device_id: 'd' }
+  const own = await call('commands.execute', { command: 'health_check', target }, narrowed)
+  await rejects(
+    call('commands.execute', { command: 'restart', target }, narrowed),
+    (failure: Failure) => failure.details.required_scope === 'command:execute:system',
+  )
+  await rejects(call('commands.get', { command_id }, narrowed), { code: 'NOT_FOUND' })
+  await rejects(call('commands.cancel', { command_id }, narrowed), { code: 'NOT_FOUND' })
+  const { commands } = await call('commands.list', {}, narrowed)
+  deepEqual(
+    commands.map((command) => command.command_id),
+    [own.command_id],
+  )
+})
+
+test('a restart of several devices waits for consent, which nobody gives to himself', async (t) => {
+  const { call, lease, pass, stands } = await openCommandsRoom(t)
+  const operator = keyWith(['command:execute'])
+  const other = keyWith(['command:execute'], { keyId: 'key-other' })
+  const input = { command: 'restart', target: { device_ids: ['a', 'b'] } }
+  const { command_id, sub_status } = await call('commands.execute', input, operator)
+  equal(sub_status, 'awaiting_approval')
+  deepEqual(await lease('a'), [])
+  await rejects(
+    call('commands.approve', { command_id }, operator),
+    (failure: Failure) => failure.details.reason === 'own_command',
+  )
+  const approved = await call('commands.approve', { command_id }, other)
+  deepEqual([approved.sub_status, approved.approved_by], [null, 'key-other'])
+  equal((await lease('a')).length, 1)
+  await rejects(call('commands.reject', { command_id }, other), { code: 'CONFLICT' })
+
+  const refused = await call('commands.execute', input, operator)
+  const { status, status_reason } = await call('commands.reject', { command_id: refused.command_id }, other)
+  deepEqual([status, status_reason], ['cancelled', 'approval_rejected'])
+
+  const forgotten = await call('commands.execute', input, operator)
+  await pass(5 * minute + 1)
+  deepEqual(await stands(forgotten.command_id), ['timeout/delivery', 'timeout/delivery'])
+})
+
+test('a definition says what parameters and defaults a command has', async (t) => {
+  const { submit, call, lease } = await openCommandsRoom(t)
+  const parameters_schema = {
+    type: 'object',
+    properties: { level: { type: 'integer', minimum: 1 } },
+    required: ['level'],
+    additionalProperties: false,
+  }
+  await call('commands.definitions.put', {
+    name: 'dim',
+    category: 'data',
+    parameters_schema,
+    defaults: { parameters: { level: 3 }, timeout_seconds: 5 },
+  })
+  const { command_id } = await submit({ command: 'dim' })
+  const { category, parameters, timeout_seconds } = await call('commands.get', { command_id })
+  deepEqual([category, parameters, timeout_seconds], ['data', { level: 3 }, 5])
+  await rejects(submit({ command: 'dim', parameters: { level: 0 } }), (failure: Failure) => {
+    deepEqual([failure.code, failure.details.field], ['VALIDATION_ERROR', 'parameters.level'])
+    return true
+  })
+  await rejects(submit({ command: 'dim', parameters: { colour: 'red' } }), { code: 'VALIDATION_ERROR' })
+  await rejects(
+    call('commands.definitions.put', { name: 'bad', category: 'data', parameters_schema: { type: 'nonsense' } }),
+    { code: 'VALIDATION_ERROR' },
+  )
+  equal((await lease()).length, 1)
+  await call('commands.definitions.delete', { name: 'dim' })
+  await rejects(call('commands.definitions.get', { name: 'dim' }), { code: 'NOT_FOUND' })
+})
+
+test('a result that is against the definition is a failure that says why, and is kept', async (t) => {
+  const { submit, lease, finish, call } = await openCommandsRoom(t)
+  const result_schema = { type: 'object', properties: { level: { type: 'integer' } }, required: ['level'] }
+  await call('commands.definitions.put', { name: 'read', category: 'custom', result_schema })
+  const bad = idOf(await submit({ command: 'read' }))
+  const [order] = await lease()
+  await finish(order!, { result: { level: 'high' } })
+  const { status, error, result } = await call('commands.get', bad)
+  deepEqual(
+    [status, error?.code, error?.message],
+    ['failed', 'result_against_definition', 'result.level must be integer'],
+  )
+  deepEqual(result, { success: false, message: 'result.level must be integer', level: 'high', duration_ms: 0 })
+  equal((await finish(order!, { result: { level: 'high' } })).status, 'failed')
+  const good = idOf(await submit({ command: 'read' }))
+  await finish((await lease())[0]!, { result: { level: 3 } })
+  equal((await call('commands.get', good)).status, 'completed')
+})
+
+function idOf({ command_id }: { command_id: string }) {
+  return { command_id }
+}
