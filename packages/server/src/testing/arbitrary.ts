@@ -15,6 +15,7 @@ interface JsonSchema {
   items?: JsonSchema
   minItems?: number
   maxItems?: number
+  uniqueItems?: boolean
   anyOf?: JsonSchema[]
   enum?: unknown[]
   const?: unknown
@@ -23,6 +24,7 @@ interface JsonSchema {
   minLength?: number
   maxLength?: number
   minimum?: number
+  exclusiveMinimum?: number
   maximum?: number
 }
 
@@ -50,7 +52,7 @@ function arbitraryOf(schema: JsonSchema): fc.Arbitrary<unknown> {
     case 'object':
       return schema.patternProperties ? recordOf(schema) : objectOf(schema)
     case 'array':
-      return fc.array(arbitraryOf(schema.items ?? {}), lengths(schema.minItems, schema.maxItems, 4))
+      return arrayOf(schema)
     case 'string':
       return textOf(schema)
     case 'integer':
@@ -60,7 +62,8 @@ function arbitraryOf(schema: JsonSchema): fc.Arbitrary<unknown> {
       })
     case 'number':
       return fc.double({
-        min: schema.minimum ?? -Number.MAX_VALUE,
+        min: schema.minimum ?? schema.exclusiveMinimum ?? -Number.MAX_VALUE,
+        minExcluded: schema.exclusiveMinimum !== undefined,
         max: schema.maximum ?? Number.MAX_VALUE,
         noNaN: true,
       })
@@ -77,7 +80,17 @@ function arbitraryOf(schema: JsonSchema): fc.Arbitrary<unknown> {
 
 function objectOf(schema: JsonSchema): fc.Arbitrary<unknown> {
   const fields = Object.entries(schema.properties ?? {}).map(([name, field]) => [name, arbitraryOf(field)] as const)
-  return fc.record(Object.fromEntries(fields), { requiredKeys: schema.required ?? [], noNullPrototype: true })
+  return fc
+    .record(Object.fromEntries(fields), { requiredKeys: schema.required ?? [], noNullPrototype: true })
+    .filter((object) => Object.keys(object).length >= (schema.minProperties ?? 0))
+}
+
+function arrayOf(schema: JsonSchema): fc.Arbitrary<unknown[]> {
+  const item = arbitraryOf(schema.items ?? {})
+  const bounds = lengths(schema.minItems, schema.maxItems, 4)
+  return schema.uniqueItems
+    ? fc.uniqueArray(item, { ...bounds, selector: (value) => JSON.stringify(value) })
+    : fc.array(item, bounds)
 }
 
 function recordOf(schema: JsonSchema): fc.Arbitrary<unknown> {
