@@ -21,7 +21,7 @@ const TagValue = Type.String({ maxLength: telemetryLimits.stringBytesMax })
 export const CommandTarget = Type.Object(
   {
     device_id: Type.Optional(Id),
-    device_ids: Type.Optional(Type.Array(Id, { minItems: 1, maxItems: commandLimits.deviceIdsMax, uniqueItems: true })),
+    device_ids: Type.Optional(Type.Array(Id, { minItems: 1, maxItems: commandLimits.deviceIdsMax })),
     service: Type.Optional(
       Type.String({
         minLength: 1,
@@ -161,7 +161,7 @@ export const CommandInput = Type.Object(
     verify: Type.Optional(CommandVerify),
     callback_url: Type.Optional(WebhookUrl),
     callback_events: Type.Optional(
-      Type.Array(Type.Enum(callbackEvents), { minItems: 1, uniqueItems: true, maxItems: callbackEvents.length }),
+      Type.Array(Type.Enum(callbackEvents), { minItems: 1, maxItems: callbackEvents.length }),
     ),
   },
   closed,

@@ -15,7 +15,6 @@ interface JsonSchema {
   items?: JsonSchema
   minItems?: number
   maxItems?: number
-  uniqueItems?: boolean
   anyOf?: JsonSchema[]
   enum?: unknown[]
   const?: unknown
@@ -52,7 +51,7 @@ function arbitraryOf(schema: JsonSchema): fc.Arbitrary<unknown> {
     case 'object':
       return schema.patternProperties ? recordOf(schema) : objectOf(schema)
     case 'array':
-      return arrayOf(schema)
+      return fc.array(arbitraryOf(schema.items ?? {}), lengths(schema.minItems, schema.maxItems, 4))
     case 'string':
       return textOf(schema)
     case 'integer':
@@ -83,14 +82,6 @@ function objectOf(schema: JsonSchema): fc.Arbitrary<unknown> {
   return fc
     .record(Object.fromEntries(fields), { requiredKeys: schema.required ?? [], noNullPrototype: true })
     .filter((object) => Object.keys(object).length >= (schema.minProperties ?? 0))
-}
-
-function arrayOf(schema: JsonSchema): fc.Arbitrary<unknown[]> {
-  const item = arbitraryOf(schema.items ?? {})
-  const bounds = lengths(schema.minItems, schema.maxItems, 4)
-  return schema.uniqueItems
-    ? fc.uniqueArray(item, { ...bounds, selector: (value) => JSON.stringify(value) })
-    : fc.array(item, bounds)
 }
 
 function recordOf(schema: JsonSchema): fc.Arbitrary<unknown> {
