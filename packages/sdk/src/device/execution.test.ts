@@ -127,6 +127,10 @@ test('of progress and lines that come faster than they are sent, the last and th
     }
   })
   await settled()
+  deepEqual(
+    said.flatMap(({ type, payload }) => (type === 'command.progress' ? [payload.seq] : [])),
+    [1500],
+  )
   const lines = said.flatMap(({ type, payload }) => (type === 'command.log' ? payload.lines : []))
   deepEqual(
     [lines[0]!.level, lines[0]!.message.split(' ')[0], said.at(-1)!.type, lines.length, lines.at(-1)!.message],

@@ -149,9 +149,8 @@ export class Execution {
     if (!this.#isAcked && !this.#outcome) return this.#ack(held)
     const mayChat = this.#outcome !== undefined || !this.#isResting
     if (mayChat && !this.#lines.isEmpty) return { type: 'command.log', payload: { ...held, lines: this.#lines.next() } }
-    if (this.#outcome) return { type: 'command.result', payload: { ...held, ...this.#outcome } }
-    if (!mayChat || !this.#isProgressDue) return undefined
-    return { type: 'command.progress', payload: { ...held, ...this.#progress } }
+    if (mayChat && this.#isProgressDue) return { type: 'command.progress', payload: { ...held, ...this.#progress } }
+    return this.#outcome && { type: 'command.result', payload: { ...held, ...this.#outcome } }
   }
 
   #ack(held: { execution_id: string; lease_token: string }): DeviceReport {
@@ -210,7 +209,10 @@ export class Execution {
       return
     }
     this.#lines.clear()
-    if (this.#state !== 'running') return
+    if (this.#state !== 'running') {
+      this.#isProgressDue = false
+      return
+    }
     this.#isLost = true
     clearTimeout(this.#grace)
     this.#grace = setTimeout(() => this.abort('lease_lost', 'the lease of the execution is over'), lostGraceMs)
