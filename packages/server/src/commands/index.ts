@@ -87,8 +87,8 @@ export function createCommands(options: CommandsOptions): Commands {
     },
     trail: (principal, commandId) => trailOf(deps, principal, commandId),
     async end(commandId, signal) {
-      await commandEnd(deps, { commandId }, signal)
-      return signal.aborted ? undefined : outcomeOf(deps, commandId)
+      const ended = await commandEnd(deps, commandId, signal)
+      return ended && !signal.aborted ? outcomeOf(ended) : undefined
     },
     start() {
       receivers.start()

@@ -6,16 +6,13 @@ import type { CommandRecord } from './record.ts'
 
 /** What devices are told of work that they were given. */
 export async function ordersOf(
-  { store }: { store: Pick<CommandStore, 'findExecutions' | 'find'> },
+  { store }: { store: Pick<CommandStore, 'findByExecution'> },
   items: readonly WorkItem[],
 ): Promise<ExecutionOrder[]> {
   if (items.length === 0) return []
-  const executions = await store.findExecutions(items.map(({ id }) => id))
-  const commandOf = new Map(executions.map(({ executionId, commandId }) => [executionId, commandId]))
-  const commands = await store.find([...new Set(commandOf.values())])
-  const byId = new Map(commands.map((command) => [command.commandId, command]))
+  const commands = await store.findByExecution(items.map(({ id }) => id))
   return items.flatMap((item) => {
-    const command = byId.get(commandOf.get(item.id) ?? '')
+    const command = commands.get(item.id)
     return command ? [orderOf(item, command)] : []
   })
 }

@@ -28,6 +28,8 @@ export interface CommandStore {
   insert(tx: Tx, command: CommandRecord, executions: readonly ExecutionRecord[]): Promise<void>
   /** Without `tx`: as committed. */
   find(commandIds: readonly string[], tx?: Tx): Promise<CommandRecord[]>
+  /** The commands of executions, by the ids of those; as committed. */
+  findByExecution(executionIds: readonly string[]): Promise<Map<string, CommandRecord>>
   /** Newest first. */
   list(filter: CommandFilter): Promise<CommandRecord[]>
   /** Adds to the counts of a command, and returns it; nobody else changes it until the transaction ends. */

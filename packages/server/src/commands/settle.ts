@@ -46,5 +46,5 @@ async function bringUp(
   }
   await publishChanges(deps, tx, { before, after, changes }, now)
   await deps.store.save(tx, after)
-  if (isOver(status)) deps.store.afterCommit(tx, () => deps.ends.tell(after.commandId))
+  if (isOver(status)) deps.store.afterCommit(tx, () => deps.ends.tell({ command: after, only }))
 }
