@@ -18,7 +18,7 @@ import { commandEnd, outcomeOf } from './wait.ts'
 
 export type { Callback, Callbacks, CommandFilter, CommandStore, ExecutionFilter } from './ports.ts'
 export type { ReceiverOptions, Sink } from './receivers.ts'
-export type { CommandRecord, Counts, DefinitionRecord, ExecutionRecord, LogRecord } from './record.ts'
+export type { CommandOrder, CommandRecord, Counts, DefinitionRecord, ExecutionRecord, LogRecord } from './record.ts'
 export type { Trail } from './trail.ts'
 
 export interface CommandsOptions {

@@ -2,22 +2,22 @@ import type { ExecutionOrder } from '@nexus/contract'
 import { toIso } from '../core/clock.ts'
 import type { WorkItem } from '../work/index.ts'
 import type { CommandStore } from './ports.ts'
-import type { CommandRecord } from './record.ts'
+import type { CommandOrder } from './record.ts'
 
 /** What devices are told of work that they were given. */
 export async function ordersOf(
-  { store }: { store: Pick<CommandStore, 'findByExecution'> },
+  { store }: { store: Pick<CommandStore, 'orders'> },
   items: readonly WorkItem[],
 ): Promise<ExecutionOrder[]> {
   if (items.length === 0) return []
-  const commands = await store.findByExecution(items.map(({ id }) => id))
+  const commands = await store.orders(items.map(({ id }) => id))
   return items.flatMap((item) => {
     const command = commands.get(item.id)
     return command ? [orderOf(item, command)] : []
   })
 }
 
-function orderOf(item: WorkItem, command: CommandRecord): ExecutionOrder {
+function orderOf(item: WorkItem, command: CommandOrder): ExecutionOrder {
   const { target } = command
   const isNamed = target.device_id !== undefined || target.device_ids !== undefined
   return {

@@ -1,9 +1,10 @@
 import { commandStatuses } from '@nexus/contract'
 import type { Kysely, Selectable } from 'kysely'
-import type { CommandRecord, CommandStore, ExecutionRecord } from '../../commands/index.ts'
+import type { CommandOrder, CommandStore, ExecutionRecord } from '../../commands/index.ts'
 import type { Tx } from '../../core/context.ts'
 import { type CommandRows, commandRows } from './command-rows.ts'
 import type { StateEngine } from './engine.ts'
+import { FreshOrders } from './fresh-orders.ts'
 import { KnownIn } from './known-in.ts'
 import { findingBy, perParameter, preparedTable } from './prepared-table.ts'
 import type { Sealer } from './sealer.ts'
@@ -19,6 +20,7 @@ export function createCommandStore(engine: StateEngine, sealer: Sealer): Command
   const db = (tx: Tx | undefined) => (tx ? within(tx) : reads)
   const rows = commandRows(sealer)
   const commands = preparedTable(engine, 'commands', 'command_id')
+  const fresh = new FreshOrders()
   const count = perParameter(engine, countText)
   const byExecution = findingBy<Selectable<CommandsTable> & { execution_id: string }>(
     engine,
@@ -36,15 +38,22 @@ export function createCommandStore(engine: StateEngine, sealer: Sealer): Command
     async insert(tx, command, executions) {
       await commands.insert(tx, [rows.ofCommand(command)])
       await insertExecutions(tx, executions)
+      afterCommit(tx, () => fresh.keep(command, executions))
     },
 
     async find(commandIds, tx) {
       return (await commands.find(tx, commandIds)).map(rows.toCommand)
     },
 
-    async findByExecution(executionIds) {
-      const found = new Map<string, CommandRecord>()
-      for (const row of await byExecution(undefined, executionIds)) found.set(row.execution_id, rows.toCommand(row))
+    async orders(executionIds) {
+      const found = new Map<string, CommandOrder>()
+      const read: string[] = []
+      for (const id of executionIds) {
+        const order = fresh.take(id)
+        if (order) found.set(id, order)
+        else read.push(id)
+      }
+      for (const row of await byExecution(undefined, read)) found.set(row.execution_id, rows.toCommand(row))
       return found
     },
 
