@@ -7,11 +7,14 @@ export interface DiskSync {
   p99Ms: number
 }
 
-/** About what a commit appends to a write-ahead log, and a log that is written over from its beginning. */
-const commitBytes = 48 * 1024
+/** What each of the two commits of a command appends to the write-ahead log, and how long that log is. */
+const commitBytes = 68 * 1024
 const logBytes = 32 * 1024 * 1024
 
-/** How long the disk takes to append what a commit appends and to sync it, on one file, one after the other. */
+/**
+ * How long the disk takes to write what a commit of ours writes and to sync it, one after the other, in a file that is there
+ * already, as a write-ahead log is once it has been filled.
+ */
 export function probeDisk(dir: string, seconds: number): DiskSync {
   const file = join(dir, 'probe')
   const bytes = Buffer.alloc(commitBytes, 'x')
