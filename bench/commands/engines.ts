@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import pg from 'pg'
+import { isListening } from '../harness/listening.ts'
 import { freePort, type ServerProcess, startUntil } from '../harness/server-process.ts'
 import type { Engines } from './peers/peer.ts'
 
@@ -58,13 +58,6 @@ async function startRedis(dir: string, port: number): Promise<ServerProcess> {
   const settings = { port, dir, appendonly: 'yes', appendfsync: 'always', save: '', bind: '127.0.0.1' }
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
   return startUntil('redis', { command: 'redis-server', args }, () => isListening(port), join(dir, 'redis.log'))
-}
-
-function isListening(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1')
-  return new Promise<boolean>((resolve) => {
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
-  }).finally(() => socket.destroy())
 }
 
 async function onServer(url: string, sql: string): Promise<Record<string, string>[]> {

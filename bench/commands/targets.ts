@@ -1,7 +1,7 @@
-import { atLeast, type Verdict } from '../harness/verdict.ts'
+import { atLeast, atMost, type Verdict } from '../harness/verdict.ts'
 import type { JobRates } from './jobs.ts'
 import type { Mode, PeerName } from './peers/peer.ts'
-import { medianRate, type Results } from './results.ts'
+import { medianRate, medianTrip, type Results, type RoundTrips } from './results.ts'
 
 export const fields = ['addedPerSecond', 'donePerSecond'] as const satisfies (keyof JobRates)[]
 
@@ -25,4 +25,17 @@ export function verdictsOf(results: Results): Verdict[] {
 export function titleOf({ clients, batch }: Mode, field: keyof JobRates): string {
   const what = field === 'addedPerSecond' ? 'added' : 'claimed and completed'
   return `jobs/s ${what}, ${clients} clients, ${batch === 1 ? 'one' : batch} at a time`
+}
+
+const slowerMax = 3
+
+/** Our durable round trip beside one of which nothing is durable. */
+export function tripVerdictsOf(found: RoundTrips): Verdict[] {
+  return found.settings.inFlight
+    .map((inFlight) => {
+      const p50 = (name: 'nexus' | 'mosquitto') => medianTrip(found, name, inFlight, 'p50Ms')
+      const target = `round trip p50, ${inFlight} in flight, nexus: at most ${slowerMax} × mosquitto`
+      return atMost(target, p50('nexus') / p50('mosquitto'), slowerMax)
+    })
+    .filter(({ ratio }) => !Number.isNaN(ratio))
 }

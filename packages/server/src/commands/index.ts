@@ -24,7 +24,7 @@ import { commandEnd, outcomeOf } from './wait.ts'
 
 export type { Callback, Callbacks, CommandFilter, CommandStore, ExecutionFilter, RolloutStore } from './ports.ts'
 export type { ReceiverOptions, Sink } from './receivers.ts'
-export type { CommandRecord, Counts, DefinitionRecord, ExecutionRecord, LogRecord } from './record.ts'
+export type { CommandOrder, CommandRecord, Counts, DefinitionRecord, ExecutionRecord, LogRecord } from './record.ts'
 export type { Trail } from './trail.ts'
 
 export interface CommandsOptions {
@@ -131,8 +131,8 @@ export function createCommands(options: CommandsOptions): Commands {
       await rollouts.sweep()
     },
     async end(commandId, signal) {
-      await commandEnd(deps, { commandId }, signal)
-      return signal.aborted ? undefined : outcomeOf(deps, commandId)
+      const ended = await commandEnd(deps, commandId, signal)
+      return ended && !signal.aborted ? outcomeOf(ended) : undefined
     },
     start() {
       receivers.start()

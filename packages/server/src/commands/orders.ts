@@ -2,25 +2,22 @@ import type { ExecutionOrder } from '@nexus/contract'
 import { toIso } from '../core/clock.ts'
 import type { WorkItem } from '../work/index.ts'
 import type { CommandStore } from './ports.ts'
-import type { CommandRecord } from './record.ts'
+import type { CommandOrder } from './record.ts'
 
 /** What devices are told of work that they were given. */
 export async function ordersOf(
-  { store }: { store: Pick<CommandStore, 'findExecutions' | 'find'> },
+  { store }: { store: Pick<CommandStore, 'orders'> },
   items: readonly WorkItem[],
 ): Promise<ExecutionOrder[]> {
   if (items.length === 0) return []
-  const executions = await store.findExecutions(items.map(({ id }) => id))
-  const commandOf = new Map(executions.map(({ executionId, commandId }) => [executionId, commandId]))
-  const commands = await store.find([...new Set(commandOf.values())])
-  const byId = new Map(commands.map((command) => [command.commandId, command]))
+  const commands = await store.orders(items.map(({ id }) => id))
   return items.flatMap((item) => {
-    const command = byId.get(commandOf.get(item.id) ?? '')
+    const command = commands.get(item.id)
     return command ? [orderOf(item, command)] : []
   })
 }
 
-function orderOf(item: WorkItem, command: CommandRecord): ExecutionOrder {
+function orderOf(item: WorkItem, command: CommandOrder): ExecutionOrder {
   const { target } = command
   const isNamed = target.device_id !== undefined || target.device_ids !== undefined
   return {

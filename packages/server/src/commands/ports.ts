@@ -1,7 +1,7 @@
 import type { CommandCategory, CommandRollout, CommandStatus, CommandVerify } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
 import type { PublishCtx } from '../events/index.ts'
-import type { CommandRecord, Counts, DefinitionRecord, ExecutionRecord, LogRecord } from './record.ts'
+import type { CommandOrder, CommandRecord, Counts, DefinitionRecord, ExecutionRecord, LogRecord } from './record.ts'
 
 export interface CommandFilter {
   status: CommandStatus | undefined
@@ -54,6 +54,8 @@ export interface CommandStore extends RolloutStore {
   insert(tx: Tx, command: CommandRecord, executions: readonly ExecutionRecord[]): Promise<void>
   /** Without `tx`: as committed. */
   find(commandIds: readonly string[], tx?: Tx): Promise<CommandRecord[]>
+  /** What the commands of executions say, by the ids of those; as committed. */
+  orders(executionIds: readonly string[]): Promise<Map<string, CommandOrder>>
   /** Newest first. */
   list(filter: CommandFilter): Promise<CommandRecord[]>
   /** Adds to the counts of a command, and returns it; nobody else changes it until the transaction ends. */

@@ -57,6 +57,9 @@ export interface CommandRecord {
   rolloutState: RolloutState | null
 }
 
+/** What a device is told of a command, which never changes. */
+export type CommandOrder = Pick<CommandRecord, 'commandId' | 'name' | 'target' | 'parameters' | 'traceId'>
+
 /** Where a roll-out stands; see `rollout.ts`. */
 export interface RolloutState {
   /** How many executions devices may have: the first ones, by their positions. */

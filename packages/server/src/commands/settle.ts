@@ -48,7 +48,7 @@ async function bringUp(
   if (!isOver(status)) return advanceRollout(deps, tx, after, now)
   deps.store.afterCommit(tx, () => {
     deps.rollouts.forget(after.commandId)
-    deps.ends.tell(after.commandId)
+    deps.ends.tell({ command: after, only })
   })
 }
 

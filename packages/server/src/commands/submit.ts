@@ -1,7 +1,7 @@
 import type { CommandInput, CommandSubmitted } from '@nexus/contract'
 import { toIso } from '../core/clock.ts'
 import type { WriteCtx } from '../core/context.ts'
-import { newId } from '../core/ids.ts'
+import { newIdAt } from '../core/ids.ts'
 import type { NewWork } from '../work/index.ts'
 import type { CommandDeps } from './deps.ts'
 import { needsApproval, orderingKeyOf, retryOf } from './policy.ts'
@@ -73,7 +73,7 @@ function newCommand(
 ): CommandRecord {
   const { callback_url = null, callback_events = endEvents } = input
   return {
-    commandId: newId('cmd'),
+    commandId: newIdAt('cmd', ctx.now()),
     keyId: ctx.principal.keyId,
     name: input.command,
     category: ruling.category,
@@ -114,10 +114,10 @@ const endEvents: NonNullable<CommandInput['callback_events']> = [
   'command.cancelled',
 ]
 
-function newExecution({ commandId }: CommandRecord, deviceId: string, position: number): ExecutionRecord {
+function newExecution(command: CommandRecord, deviceId: string, position: number): ExecutionRecord {
   return {
-    executionId: newId('exe'),
-    commandId,
+    executionId: newIdAt('exe', command.submittedAt),
+    commandId: command.commandId,
     deviceId,
     position,
     status: 'pending',

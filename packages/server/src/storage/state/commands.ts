@@ -1,10 +1,13 @@
-import type { CommandStatus } from '@nexus/contract'
-import { type Kysely, sql, type UpdateObject } from 'kysely'
-import type { CommandStore, Counts } from '../../commands/index.ts'
+import { commandStatuses } from '@nexus/contract'
+import type { Kysely, Selectable } from 'kysely'
+import type { CommandOrder, CommandStore, ExecutionRecord } from '../../commands/index.ts'
 import type { Tx } from '../../core/context.ts'
 import { rolloutStore } from './command-rollouts.ts'
 import { type CommandRows, commandRows } from './command-rows.ts'
 import type { StateEngine } from './engine.ts'
+import { FreshOrders } from './fresh-orders.ts'
+import { KnownIn } from './known-in.ts'
+import { findingBy, perParameter, preparedTable } from './prepared-table.ts'
 import type { Sealer } from './sealer.ts'
 import type { CommandsTable, StateTables } from './tables.ts'
 import { afterCommit, within } from './transaction.ts'
@@ -17,24 +20,43 @@ export function createCommandStore(engine: StateEngine, sealer: Sealer): Command
   const { reads } = engine
   const db = (tx: Tx | undefined) => (tx ? within(tx) : reads)
   const rows = commandRows(sealer)
+  const commands = preparedTable(engine, 'commands', 'command_id')
+  const fresh = new FreshOrders()
+  const count = perParameter(engine, countText)
+  const byExecution = findingBy<Selectable<CommandsTable> & { execution_id: string }>(
+    engine,
+    `select executions.execution_id, commands.* from executions
+    join commands on commands.command_id = executions.command_id where executions.execution_id`,
+  )
+  const { insertExecutions, ...executions } = executionStore(engine, db, rows)
   return {
     write: (fn) => engine.write(fn),
     afterCommit,
     trim: (before) => trim(engine, before),
-    ...executionStore(db, rows),
-    ...definitionStore(db, rows),
+    ...executions,
+    ...definitionStore(engine, db, rows),
     ...rolloutStore(db, rows),
 
     async insert(tx, command, executions) {
-      await within(tx).insertInto('commands').values(rows.ofCommand(command)).execute()
-      for (const part of inParts(executions))
-        await within(tx).insertInto('executions').values(part.map(rows.ofExecution)).execute()
+      await commands.insert(tx, [rows.ofCommand(command)])
+      await insertExecutions(tx, executions)
+      afterCommit(tx, () => fresh.keep(command, executions))
     },
 
     async find(commandIds, tx) {
-      if (commandIds.length === 0) return []
-      const found = await db(tx).selectFrom('commands').selectAll().where('command_id', 'in', commandIds).execute()
-      return found.map(rows.toCommand)
+      return (await commands.find(tx, commandIds)).map(rows.toCommand)
+    },
+
+    async orders(executionIds) {
+      const found = new Map<string, CommandOrder>()
+      const read: string[] = []
+      for (const id of executionIds) {
+        const order = fresh.take(id)
+        if (order) found.set(id, order)
+        else read.push(id)
+      }
+      for (const row of await byExecution(undefined, read)) found.set(row.execution_id, rows.toCommand(row))
+      return found
     },
 
     async list({ status, deviceId, categories, before, limit }) {
@@ -54,34 +76,23 @@ export function createCommandStore(engine: StateEngine, sealer: Sealer): Command
     },
 
     async count(tx, commandId, change) {
-      const row = await within(tx)
-        .updateTable('commands')
-        .set(additions(change))
-        .where('command_id', '=', commandId)
-        .returningAll()
-        .executeTakeFirstOrThrow()
-      return rows.toCommand(row)
+      const more = commandStatuses.map((status) => change[status] ?? 0)
+      const [row] = await engine.run<Selectable<CommandsTable>>(tx, count, [...more, commandId])
+      return rows.toCommand(row!)
     },
 
-    async save(tx, command) {
-      await within(tx)
-        .updateTable('commands')
-        .set(rows.changesOfCommand(command))
-        .where('command_id', '=', command.commandId)
-        .execute()
-    },
+    save: (tx, command) => commands.change(tx, command.commandId, rows.changesOfCommand(command)),
   }
 }
 
 /** Also where there is nothing to add: the row is locked. */
-function additions(change: Partial<Counts>): UpdateObject<StateTables, 'commands'> {
-  const entries = Object.entries({ pending: 0, ...change }) as [CommandStatus & keyof CommandsTable, number][]
-  return Object.fromEntries(entries.map(([status, more]) => [status, sql`${sql.ref(status)} + ${more}`]))
-}
+const countText = `update commands set ${commandStatuses.map((status) => `${status} = ${status} + ?`).join(', ')}
+  where command_id = ? returning *`
 
 type Db = (tx: Tx | undefined) => Kysely<StateTables>
 
 function executionStore(
+  engine: StateEngine,
   db: Db,
   rows: CommandRows,
 ): Pick<
@@ -95,23 +106,26 @@ function executionStore(
   | 'addLog'
   | 'log'
   | 'droppedLines'
-> {
+> & { insertExecutions: CommandStore['saveExecutions'] } {
+  const prepared = preparedTable(engine, 'executions', 'execution_id')
+  const inTransactions = new KnownIn<ExecutionRecord>(({ executionId }) => executionId)
   return {
+    async insertExecutions(tx, executions) {
+      for (const part of inParts(executions)) await prepared.insert(tx, part.map(rows.ofExecution))
+      inTransactions.note(tx, executions)
+    },
+
     async findExecutions(executionIds, tx) {
-      const found = []
-      for (const part of inParts(executionIds))
-        found.push(...(await db(tx).selectFrom('executions').selectAll().where('execution_id', 'in', part).execute()))
-      return found.map(rows.toExecution)
+      const { known, unknown } = inTransactions.find(tx, executionIds)
+      const found = unknown.length === 0 ? [] : (await prepared.find(tx, unknown)).map(rows.toExecution)
+      if (tx && engine.kind === 'sqlite') inTransactions.note(tx, found)
+      return [...known, ...found]
     },
 
     async saveExecutions(tx, executions) {
-      for (const execution of executions) {
-        await within(tx)
-          .updateTable('executions')
-          .set(rows.changesOfExecution(execution))
-          .where('execution_id', '=', execution.executionId)
-          .execute()
-      }
+      for (const execution of executions)
+        await prepared.change(tx, execution.executionId, rows.changesOfExecution(execution))
+      inTransactions.note(tx, executions)
     },
 
     async executions({ commandId, status, after, limit }, tx) {
@@ -178,16 +192,14 @@ function executionStore(
 }
 
 function definitionStore(
+  engine: StateEngine,
   db: Db,
   rows: CommandRows,
 ): Pick<CommandStore, 'definition' | 'definitions' | 'putDefinition' | 'deleteDefinition'> {
+  const prepared = preparedTable(engine, 'command_definitions', 'name')
   return {
     async definition(name) {
-      const row = await db(undefined)
-        .selectFrom('command_definitions')
-        .selectAll()
-        .where('name', '=', name)
-        .executeTakeFirst()
+      const [row] = await prepared.find(undefined, [name])
       return row && rows.toDefinition(row)
     },
 

@@ -2,6 +2,7 @@ import type { EventType } from '@nexus/contract'
 import type { Insertable, Selectable } from 'kysely'
 import type { EventStore, LoggedEvent } from '../../events/index.ts'
 import type { StateEngine } from './engine.ts'
+import { preparedTable } from './prepared-table.ts'
 import type { Sealer } from './sealer.ts'
 import type { EventsTable } from './tables.ts'
 import { afterEnd, within } from './transaction.ts'
@@ -11,6 +12,7 @@ const trimRows = 1000
 /** What rooms keep sealed is sealed in their events too. */
 export function createEventStore(engine: StateEngine, sealer: Sealer): EventStore {
   const { reads } = engine
+  const events = preparedTable(engine, 'events', 'seq')
   const ofTypes = (types: readonly EventType[], limit: number) =>
     reads.selectFrom('events').selectAll().where('type', 'in', types).orderBy('seq').limit(limit)
   return {
@@ -27,9 +29,7 @@ export function createEventStore(engine: StateEngine, sealer: Sealer): EventStor
         return value - count
       }),
 
-    async append(tx, event) {
-      await within(tx).insertInto('events').values(toRow(event, sealer)).execute()
-    },
+    append: (tx, event) => events.insert(tx, [toRow(event, sealer)]),
 
     async read({ after, upTo, types, limit }) {
       const rows = await ofTypes(types, limit).where('seq', '>', after).where('seq', '<=', upTo).execute()

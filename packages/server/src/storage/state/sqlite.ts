@@ -13,8 +13,11 @@ import { assertOpen } from './transaction.ts'
 
 const busyMs = 5000
 
-/** Pages that change often are kept at hand (64 MiB), and moved from the write-ahead log in steps of 32 MiB. */
-const writerPragmas = `pragma journal_mode = wal; pragma synchronous = full;
+/**
+ * Pages that change often are kept at hand (64 MiB), and moved from the write-ahead log in steps of 32 MiB. What a savepoint
+ * would go back to stays in memory: it would become a file once it is 64 KiB, which a single command's is.
+ */
+const writerPragmas = `pragma journal_mode = wal; pragma synchronous = full; pragma temp_store = memory;
   pragma cache_size = -65536; pragma wal_autocheckpoint = 8192; pragma journal_size_limit = 67108864`
 
 /** Opens (and makes) the state file, for this process alone; it and its folder are readable by the owner only. */
