@@ -13,7 +13,7 @@ const JsonSchema = Type.Record(Type.String(), Type.Unknown(), {
 
 const definitionFields = {
   category: Type.Enum(commandCategories),
-  description: Type.Optional(Type.String({ maxLength: 1024 })),
+  description: Type.Optional(Type.String({ maxLength: 1024, pattern: '^[^\\x00]*$' })),
   parameters_schema: Type.Optional(JsonSchema),
   result_schema: Type.Optional(JsonSchema),
   defaults: Type.Optional(

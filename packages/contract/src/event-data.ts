@@ -41,7 +41,7 @@ export const CommandEventData = Type.Object({
 
 /** How far one device is; `status` is that of its execution. */
 export const CommandProgressData = Type.Object({
-  ...CommandEventData.properties,
+  ...Type.Omit(CommandEventData, ['target']).properties,
   execution_id: Id,
   device_id: Id,
   progress: Type.Optional(Progress),

@@ -210,7 +210,7 @@ export const serverMessages = {
   'command.execute': { summary: 'An execution for the device', payload: ExecutionOrder },
   'command.cancel': {
     summary: 'The device is to stop an execution, and to report it as cancelled',
-    payload: Type.Object({ command_id: Id, execution_id: Id }),
+    payload: Type.Object({ execution_id: Id }),
   },
   'command.confirmed': { summary: "Answers a device's report", payload: ExecutionStanding },
   error: {

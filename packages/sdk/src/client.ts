@@ -60,7 +60,7 @@ export function createClient(options: ClientOptions): NexusClient {
       origin,
       apiKey: options.apiKey,
       fetch: options.fetch ?? fetch,
-      timeoutMs: call.timeoutMs ?? options.timeoutMs ?? 30_000,
+      timeoutMs: (call.timeoutMs ?? options.timeoutMs ?? 30_000) + waitMsOf(input),
       idempotencyKey: call.idempotencyKey ?? (route.idempotent ? randomKey() : undefined),
       signal: call.signal,
     }
@@ -84,6 +84,14 @@ export function createClient(options: ClientOptions): NexusClient {
     device: (id, given) => new Device({ socket, invoke: invoke as Invoke, policy }, id, given),
     invoke: invoke as Invoke,
   }
+}
+
+const waitSecondsDefault = 30
+
+/** How long the server may take to answer because it was asked to wait. */
+function waitMsOf({ wait_seconds: seconds, async: isAsync }: Record<string, unknown>): number {
+  if (typeof seconds === 'number') return seconds * 1000
+  return isAsync === false ? waitSecondsDefault * 1000 : 0
 }
 
 function isRepeatable(route: Route, request: HttpCall): boolean {

@@ -7,6 +7,7 @@ import { isRolling, type RollingCommand, rolloutSubStatus } from './rollout-stan
 
 /** Does the next step of a roll-out, as far as it may. Nobody else changes the command until the transaction ends. */
 export async function advanceRollout(deps: CommandDeps, tx: Tx, command: CommandRecord, now: number): Promise<void> {
+  if (command.rolloutState?.aborted) return endPending(deps, tx, command)
   if (!isRolling(command)) return
   const { rolloutState: state } = command
   const { release, nextAt, wakeAt, abort } = nextStep({ ...command, state }, now)
@@ -28,7 +29,12 @@ export async function abortRollout(
   aborted: RolloutAbort,
 ): Promise<void> {
   await saveRollout(deps, tx, command, { ...command.rolloutState, wakeAt: null, aborted })
-  const live = await deps.store.liveExecutions(tx, command.commandId)
+  await endPending(deps, tx, command)
+}
+
+/** Of an aborted roll-out no attempt is begun any more, not even one of a device that was lost. */
+async function endPending(deps: CommandDeps, tx: Tx, { commandId }: CommandRecord): Promise<void> {
+  const live = await deps.store.liveExecutions(tx, commandId)
   for (const id of live) deps.reports.note(tx, id, { subStatus: 'aborted', statusReason: 'rollout_aborted' })
   await deps.work.cancel(tx, live, 'pending')
 }

@@ -3,10 +3,10 @@ import { holds, type WriteCtx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
 import { advanceRollout } from './advance-rollout.ts'
 import { shownAfter } from './cancel.ts'
-import { type CommandDeps, commandEnded, foundCommand } from './deps.ts'
+import { type CommandDeps, changeableCommand, commandEnded } from './deps.ts'
 import { type CommandRecord, isOver } from './record.ts'
 
-/** Lets a command go that waits for consent. Errors: NOT_FOUND, CONFLICT, FORBIDDEN (`own_command`). */
+/** Lets a command go that waits for consent; its time to be delivered counts from now. Errors: NOT_FOUND, CONFLICT, FORBIDDEN (`own_command`). */
 export async function approveCommand(
   deps: CommandDeps,
   ctx: WriteCtx,
@@ -24,7 +24,7 @@ export async function approveCommand(
   if (command.rollout) {
     await deps.work.hold(ctx.tx, live, { reason: 'rollout' }, null)
     await advanceRollout(deps, ctx.tx, approved, ctx.now())
-  } else await deps.work.hold(ctx.tx, live, null)
+  } else await deps.work.hold(ctx.tx, live, null, ctx.now() + command.delivery.ttl_seconds * 1000)
   return shownAfter(deps, ctx, command_id)
 }
 
@@ -41,7 +41,7 @@ export async function rejectCommand(
 }
 
 async function awaiting(deps: CommandDeps, ctx: WriteCtx, commandId: string): Promise<CommandRecord> {
-  await foundCommand(deps, ctx, commandId)
+  await changeableCommand(deps, ctx, commandId)
   const command = await deps.store.count(ctx.tx, commandId, {})
   if (isOver(command.status)) throw commandEnded(command)
   if (command.subStatus === 'awaiting_approval') return command

@@ -1,7 +1,7 @@
 import type { Command, Input } from '@nexus/contract'
 import type { WriteCtx } from '../core/context.ts'
 import { saveRollout } from './advance-rollout.ts'
-import { type CommandDeps, commandEnded, foundCommand } from './deps.ts'
+import { type CommandDeps, changeableCommand, commandEnded, foundCommand } from './deps.ts'
 import { type CommandRecord, isOver } from './record.ts'
 import { settleExecutions } from './settle.ts'
 import { shownCommands } from './shown.ts'
@@ -13,7 +13,7 @@ export async function cancelCommand(
   ctx: WriteCtx,
   { command_id }: Input<'commands.cancel'>,
 ): Promise<Command> {
-  await foundCommand(deps, ctx, command_id)
+  await changeableCommand(deps, ctx, command_id)
   const command = await deps.store.count(ctx.tx, command_id, {})
   if (isOver(command.status)) throw commandEnded(command)
   await saveCancelled(deps, ctx, command)
@@ -43,6 +43,6 @@ async function cancelVerifying(deps: CommandDeps, { tx, now }: WriteCtx, command
 
 /** A command as it is in the transaction. */
 export async function shownAfter(deps: CommandDeps, ctx: WriteCtx, commandId: string): Promise<Command> {
-  const [shown] = await shownCommands(deps, [await foundCommand(deps, ctx, commandId)], ctx.tx)
+  const [shown] = await shownCommands(deps, ctx.principal, [await foundCommand(deps, ctx, commandId)], ctx.tx)
   return shown!
 }

@@ -3,7 +3,7 @@ import { toIso } from '../core/clock.ts'
 import type { Ctx, WriteCtx } from '../core/context.ts'
 import { fail, invalid } from '../core/failure.ts'
 import { decodeCursor, page } from '../core/paging.ts'
-import type { CommandDeps } from './deps.ts'
+import { type CommandDeps, permittedCategories } from './deps.ts'
 import type { DefinitionRecord } from './record.ts'
 import { checkSchema } from './schema.ts'
 
@@ -11,22 +11,25 @@ const limitDefault = 50
 
 export async function listDefinitions(
   { store }: CommandDeps,
-  _ctx: Ctx,
+  { principal }: Ctx,
   { cursor, limit = limitDefault }: Input<'commands.definitions.list'>,
 ): Promise<Output<'commands.definitions.list'>> {
   const after = cursor === undefined ? undefined : (decodeCursor(cursor, ['string'])[0] as string)
-  const { rows, next } = page(await store.definitions({ after, limit: limit + 1 }), limit, ({ name }) => [name])
+  const categories = permittedCategories(principal.scopes)
+  const { rows, next } = page(await store.definitions({ after, limit: limit + 1, categories }), limit, ({ name }) => [
+    name,
+  ])
   return { definitions: rows.map(shownDefinition), next_cursor: next }
 }
 
 /** Errors: NOT_FOUND. */
 export async function getDefinition(
   { store }: CommandDeps,
-  _ctx: Ctx,
+  { principal }: Ctx,
   { name }: Input<'commands.definitions.get'>,
 ): Promise<CommandDefinition> {
   const found = await store.definition(name)
-  if (!found) throw noSuchDefinition(name)
+  if (!found || !permittedCategories(principal.scopes).includes(found.category)) throw noSuchDefinition(name)
   return shownDefinition(found)
 }
 

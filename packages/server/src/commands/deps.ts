@@ -57,6 +57,19 @@ export async function foundCommand(
   return command
 }
 
+/** The same to change it. Errors: NOT_FOUND, FORBIDDEN (the key is bound to a device that it is not for alone). */
+export async function changeableCommand(
+  deps: Pick<CommandDeps, 'store'>,
+  ctx: Parameters<typeof foundCommand>[1],
+  commandId: string,
+): Promise<CommandRecord> {
+  const command = await foundCommand(deps, ctx, commandId)
+  const { deviceId } = ctx.principal
+  const { device_id, device_ids = device_id === undefined ? [] : [device_id] } = command.target
+  if (deviceId === null || (device_ids.length > 0 && device_ids.every((id) => id === deviceId))) return command
+  throw fail('FORBIDDEN', { field: 'command_id', issue: `the key is bound to the device ${deviceId}` })
+}
+
 export function noSuchCommand(commandId: string) {
   return fail('NOT_FOUND', { reason: 'no_such_command', command_id: commandId })
 }

@@ -5,6 +5,6 @@ import { shownCommands } from './shown.ts'
 
 /** Errors: NOT_FOUND. */
 export async function getCommand(deps: CommandDeps, ctx: Ctx, { command_id }: Input<'commands.get'>): Promise<Command> {
-  const [shown] = await shownCommands(deps, [await foundCommand(deps, ctx, command_id)])
+  const [shown] = await shownCommands(deps, ctx.principal, [await foundCommand(deps, ctx, command_id)])
   return shown!
 }

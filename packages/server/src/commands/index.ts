@@ -1,6 +1,7 @@
-import type { CommandSubmitted } from '@nexus/contract'
+import { type CommandSubmitted, operations } from '@nexus/contract'
 import type { Reading } from '../core/condition.ts'
 import type { Ctx, Principal } from '../core/context.ts'
+import { authorise } from '../core/invoke.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
 import type { Events } from '../events/index.ts'
 import type { OnChange, Work } from '../work/index.ts'
@@ -48,7 +49,7 @@ export interface Commands extends Loop {
   onWork: OnChange
   /**
    * A device receives over a connection from now on, in place of any other; returns what ends that.
-   * Errors: FORBIDDEN (the key is not the device's).
+   * Errors: FORBIDDEN (the key is not the device's, or lacks the scope of `commands.lease`).
    */
   receive(ctx: Ctx, deviceId: string, sink: Sink, options: ReceiverOptions): () => void
   /** Where the events of a command are, for who may see it. Errors: FORBIDDEN, NOT_FOUND. */
@@ -121,6 +122,7 @@ export function createCommands(options: CommandsOptions): Commands {
     handlers: commandHandlers(deps),
     onWork: onWorkChange(deps),
     receive(ctx, deviceId, sink, receiver) {
+      authorise(operations['commands.lease'], ctx.principal)
       assertSpeaksFor(ctx, deviceId)
       return receivers.open(deviceId, sink, receiver)
     },

@@ -23,7 +23,7 @@ export async function listCommands(
     limit: limit + 1,
   })
   const { rows, next } = page(found, limit, ({ submittedAt, commandId }) => [submittedAt, commandId])
-  return { commands: await shownCommands(deps, rows), next_cursor: next }
+  return { commands: await shownCommands(deps, principal, rows), next_cursor: next }
 }
 
 function positionOf(cursor: string): { submittedAt: number; commandId: string } {

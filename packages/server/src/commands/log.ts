@@ -31,13 +31,16 @@ export async function logExecution(
   return executionStanding(after, item)
 }
 
+/** What a line takes beside its message. */
+const lineBytes = 200
+
 type Lines = Input<'executions.logs'>['lines']
 
 function keepable({ log: { bytes } }: ExecutionRecord, lines: Lines): Lines {
   const kept: Lines = []
   let sum = bytes
   for (const line of lines) {
-    sum += Buffer.byteLength(line.message)
+    sum += bytesOf([line])
     if (sum > commandLimits.logBytesMax) break
     kept.push(line)
   }
@@ -45,5 +48,5 @@ function keepable({ log: { bytes } }: ExecutionRecord, lines: Lines): Lines {
 }
 
 function bytesOf(lines: Lines): number {
-  return lines.reduce((sum, { message }) => sum + Buffer.byteLength(message), 0)
+  return lines.reduce((sum, { message }) => sum + lineBytes + Buffer.byteLength(message), 0)
 }

@@ -2,6 +2,7 @@ import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Failure } from '../core/failure.ts'
 import { keyWith, openCommandsRoom } from '../testing/commands-room.ts'
+import { admin } from '../testing/telemetry-room.ts'
 
 const minute = 60_000
 
@@ -39,6 +40,46 @@ test('a narrowed key executes and sees its category alone', async (t) => {
     commands.map((command) => command.command_id),
     [own.command_id],
   )
+})
+
+test('what a command is, its name says, not the request of a narrowed key', async (t) => {
+  const { submit, call } = await openCommandsRoom(t)
+  const narrowed = keyWith(['command:execute:diagnostic'])
+  const target = { device_ids: ['a', 'b'] }
+  for (const command of ['shutdown', 'restart', 'unknown'])
+    for (const key of command === 'unknown' ? [narrowed] : [narrowed, admin]) {
+      const failure: Failure = await call('commands.execute', { command, category: 'diagnostic', target }, key).then(
+        () => Promise.reject(new Error(`${command} was taken`)),
+        (cause) => cause,
+      )
+      equal(failure.details.field, 'category', command)
+    }
+  equal((await submit({ command: 'unknown', category: 'diagnostic' })).status, 'pending')
+  await call('commands.definitions.put', { name: 'secret', category: 'system', defaults: { parameters: { pin: 1 } } })
+  deepEqual((await call('commands.definitions.list', {}, narrowed)).definitions, [])
+  await rejects(call('commands.definitions.get', { name: 'secret' }, narrowed), { code: 'NOT_FOUND' })
+})
+
+test('a key that is bound to a device changes and repeats only what is for that device', async (t) => {
+  const { submit, lease, finish, call } = await openCommandsRoom(t)
+  const bound = keyWith(['command:execute'], { deviceId: 'a' })
+  const { command_id } = await submit({ target: { device_ids: ['a', 'b'] } })
+  for (const id of ['commands.cancel', 'commands.approve', 'commands.pause'] as const)
+    await rejects(call(id, { command_id }, bound), { code: 'FORBIDDEN' }, id)
+  for (const device of ['a', 'b']) await finish((await lease(device))[0]!, { status: 'failed' })
+  await rejects(call('commands.retry', { command_id }, bound), { code: 'FORBIDDEN' })
+  const own = await call('commands.execute', { command: 'x', target: { device_id: 'a' } }, bound)
+  equal((await call('commands.cancel', { command_id: own.command_id }, bound)).status, 'cancelled')
+  await call('commands.retry', { command_id })
+  await rejects(call('commands.retry', { command_id }), (failure: Failure) => failure.details.reason === 'retry_live')
+})
+
+test('a pattern of a definition takes linear time', async (t) => {
+  const { submit, call } = await openCommandsRoom(t)
+  const parameters_schema = { type: 'object', properties: { s: { type: 'string', pattern: '^(a+)+$' } } }
+  await call('commands.definitions.put', { name: 'slow', category: 'custom', parameters_schema })
+  await rejects(submit({ command: 'slow', parameters: { s: `${'a'.repeat(5000)}!` } }), { code: 'VALIDATION_ERROR' })
+  await submit({ command: 'slow', parameters: { s: 'aaa' } })
 })
 
 test('a restart of several devices waits for consent, which nobody gives to himself', async (t) => {

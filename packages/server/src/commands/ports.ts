@@ -60,6 +60,8 @@ export interface CommandStore extends RolloutStore {
   list(filter: CommandFilter): Promise<CommandRecord[]>
   /** Adds to the counts of a command, and returns it; nobody else changes it until the transaction ends. */
   count(tx: Tx, commandId: string, change: Partial<Counts>): Promise<CommandRecord>
+  /** The id of a retry of a command that has not ended. */
+  liveRetry(tx: Tx, commandId: string): Promise<string | undefined>
   /** Writes what may change of a command, but for the counts. */
   save(tx: Tx, command: CommandRecord): Promise<void>
 
@@ -79,7 +81,11 @@ export interface CommandStore extends RolloutStore {
   droppedLines(commandId: string): Promise<number>
 
   definition(name: string): Promise<DefinitionRecord | undefined>
-  definitions(page: { after: string | undefined; limit: number }): Promise<DefinitionRecord[]>
+  definitions(page: {
+    after: string | undefined
+    limit: number
+    categories: readonly CommandCategory[]
+  }): Promise<DefinitionRecord[]>
   putDefinition(tx: Tx, definition: DefinitionRecord): Promise<void>
   /** False: there was none. */
   deleteDefinition(tx: Tx, name: string): Promise<boolean>

@@ -1,9 +1,10 @@
 import { type CommandInput, commandLimits } from '@nexus/contract'
 import { parseCondition } from '../core/condition.ts'
-import type { Ctx } from '../core/context.ts'
+import { type Ctx, holds, type Principal } from '../core/context.ts'
 import { fail, invalid } from '../core/failure.ts'
 import { authoriseCategory, type CommandDeps } from './deps.ts'
-import { type Ruling, rulingFor } from './policy.ts'
+import { categoryOf, type Ruling, rulingFor } from './policy.ts'
+import type { DefinitionRecord } from './record.ts'
 import { schemaFaults } from './schema.ts'
 import { resolveTarget, type Targets } from './target.ts'
 import { withinMs } from './verify.ts'
@@ -19,25 +20,39 @@ export interface Plan {
 const offlineListed = 20
 
 /**
- * Everything that is asked before the transaction opens. Errors: those of `resolveTarget`; FORBIDDEN (the category),
+ * Everything that is asked before the transaction opens. `only`: the devices that the target is about now. Errors: those of `resolveTarget`; FORBIDDEN (the category),
  * VALIDATION_ERROR (the parameters are against the definition, a condition that is none), INVALID_REQUEST (an address that may not be called back),
  * CONFLICT (`target_offline`, where the command may not wait for its device).
  */
-export async function prepareSubmit(deps: CommandDeps, ctx: Ctx, input: CommandInput): Promise<Plan> {
+export async function prepareSubmit(
+  deps: CommandDeps,
+  ctx: Ctx,
+  input: CommandInput,
+  only?: readonly string[],
+): Promise<Plan> {
   const definition = await deps.store.definition(input.command)
   const ruling = rulingFor(input, definition)
   authoriseCategory(ctx.principal, ruling.category)
-  if (definition && input.category !== undefined && input.category !== definition.category)
-    throw invalid('category', `${input.command} is defined as ${definition.category}`, 'VALIDATION_ERROR')
+  checkCategory(ctx.principal, input, definition)
   checkParameters(ruling.parameters, definition?.parametersSchema ?? undefined)
   checkConditions(input)
   if (input.callback_events && input.callback_url === undefined)
     throw invalid('callback_events', 'needs a callback_url', 'VALIDATION_ERROR')
   if (input.callback_url !== undefined) await deps.callbacks.check(input.callback_url, 'callback_url')
-  const targets = await resolveTarget(deps, ctx, input.target)
+  const targets = await resolveTarget(deps, ctx, input.target, only)
   if (ruling.delivery.mode === 'immediate') assertOnline(deps, targets)
   const resultSchema = definition?.resultSchema ?? null
   return { ruling, targets, resultSchema, warnings: warningsOf(deps, targets) }
+}
+
+/** What a command is, its name says: a narrowed key would otherwise execute anything under the category that it has. */
+function checkCategory(principal: Principal, { command, category }: CommandInput, definition?: DefinitionRecord): void {
+  const known = definition?.category ?? categoryOf(command)
+  if (category === undefined || category === known) return
+  if (definition || known !== 'custom') throw invalid('category', `${command} is ${known}`, 'VALIDATION_ERROR')
+  if (holds(principal, 'command:execute')) return
+  const issue = 'a command that is not defined is custom, unless the key has the scope command:execute'
+  throw fail('FORBIDDEN', { field: 'category', required_scope: 'command:execute', issue })
 }
 
 function checkConditions({ verify, rollout }: CommandInput): void {

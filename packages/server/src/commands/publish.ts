@@ -1,4 +1,4 @@
-import type { EventData } from '@nexus/contract'
+import type { CommandStatus, EventData } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
 import type { NewEvent } from '../events/index.ts'
 import type { CommandDeps, CommandEventType } from './deps.ts'
@@ -26,7 +26,8 @@ export async function publishChanges(
   now: number,
 ): Promise<void> {
   const only = after.targetCount === 1 ? changes[0]!.after : undefined
-  const tell = (type: CommandEventType, data: CommandData) => publishCommand(deps, tx, after, { type, data }, now)
+  const tell = (type: CommandEventType, data: CommandData | EventData<'command.progress'>) =>
+    publishCommand(deps, tx, after, { type, data }, now)
   if (before.startedAt === null && after.startedAt !== null)
     await tell('command.started', {
       ...dataOf({ ...after, status: 'running', statusReason: null }, undefined),
@@ -39,6 +40,9 @@ export async function publishChanges(
   const end = endEventOf(after.status)
   const isLate = changes.some(({ before, after }) => after.late && !before.late)
   const isNews = !isOver(before.status) || before.status !== after.status || (isLate && only !== undefined)
+  const isSlow = end === 'command.timeout' && isNews
+  // For who knows the types of the specification alone.
+  if (isSlow) await tell('command.failed', dataOf(after, only))
   if (end && isNews) await tell(end, { ...dataOf(after, only), ...(isLate && { late: true as const }) })
 }
 
@@ -47,7 +51,7 @@ export async function publishCommand(
   { store, events, callbacks, observe }: Pick<CommandDeps, 'store' | 'events' | 'callbacks' | 'observe'>,
   tx: Tx,
   command: CommandRecord,
-  { type, data }: { type: CommandEventType; data: CommandData },
+  { type, data }: { type: CommandEventType; data: CommandData | EventData<'command.progress'> },
   now: number,
 ): Promise<string> {
   command.seq++
@@ -57,10 +61,19 @@ export async function publishCommand(
   const eventId = await events.publish(ctx, { type, subject: command.commandId, data: told, causeId } as NewEvent)
   command.lastEventId = eventId
   const { callbackUrl: url, callbackEvents: wanted, keyId } = command
-  if (url !== null && (wanted as readonly string[] | null)?.includes(type))
+  if (url !== null && isWanted(wanted ?? [], type, data.status))
     await callbacks.enqueue(ctx, { keyId, url, eventId, type, payload: told, at: now })
-  store.afterCommit(tx, () => observe(type, command.category, now - command.submittedAt))
+  store.afterCommit(tx, () => {
+    if (type !== 'command.failed' || data.status !== 'timeout')
+      observe(type, command.category, now - command.submittedAt)
+  })
   return eventId
+}
+
+/** Of a timeout, `command.failed` calls back only who does not want `command.timeout`. */
+function isWanted(wanted: readonly string[], type: string, status: CommandStatus): boolean {
+  const isTwin = type === 'command.failed' && status === 'timeout' && wanted.includes('command.timeout')
+  return wanted.includes(type) && !isTwin
 }
 
 /** What an event says of a command; `only`: its execution, where it has one target. */
@@ -84,8 +97,9 @@ export function dataOf(command: CommandRecord, only: ExecutionRecord | undefined
 
 export function progressDataOf(command: CommandRecord, execution: ExecutionRecord): EventData<'command.progress'> {
   const { progress } = execution
+  const { target: _, ...data } = dataOf(command, execution)
   return {
-    ...dataOf(command, execution),
+    ...data,
     status: execution.status,
     execution_id: execution.executionId,
     device_id: execution.deviceId,

@@ -94,7 +94,9 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
         const unique = new Map(
           told.filter(({ data }) => data.command_id === command_id).map((event) => [event.id, event]),
         )
-        const finishing = [...unique.values()].filter(({ type, data }) => ends.includes(type.slice(8)) && !data.late)
+        const finishing = [...unique.values()].filter(
+          ({ type, data }) => ends.includes(type.slice(8)) && !data.late && `command.${data.status}` === type,
+        )
         equal(finishing.length, 1, JSON.stringify(finishing))
         const seqs = [...unique.values()].map(({ data }) => data.seq as number).sort((a, b) => a - b)
         deepEqual(

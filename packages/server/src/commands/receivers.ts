@@ -2,14 +2,16 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { ExecutionOrder } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
-import type { Work, WorkItem } from '../work/index.ts'
+import type { Reported, Work, WorkItem } from '../work/index.ts'
 import type { ExecutionRecord } from './record.ts'
 import type { Resynced } from './resync.ts'
 
 /** A connection over which a device receives; each of these must not throw. */
 export interface Sink {
   execute(order: ExecutionOrder): void
-  cancel(of: { command_id: string; execution_id: string }): void
+  /** Resolves when there is room for more; undefined: there is. */
+  room(): Promise<void> | undefined
+  cancel(of: { execution_id: string }): void
   /** Another connection receives for the device from now on. */
   replaced(): void
 }
@@ -101,26 +103,27 @@ export class Receivers implements Loop {
   }
 
   /** An execution has changed, with the work behind it. */
-  changed({ executionId, commandId, deviceId }: ExecutionRecord, item: WorkItem): void {
+  changed({ executionId, deviceId }: ExecutionRecord, item: WorkItem): void {
     const receiver = this.#byDevice.get(deviceId)
     if (!receiver?.inHand.has(executionId)) return
     if (item.state !== 'running') {
       receiver.inHand.delete(executionId)
       receiver.onRoom?.()
-    } else if (item.cancelRequestedAt !== null)
-      receiver.sink.cancel({ command_id: commandId, execution_id: executionId })
+    } else if (item.cancelRequestedAt !== null) receiver.sink.cancel({ execution_id: executionId })
   }
 
   async #run(receiver: Receiver, have: readonly string[]): Promise<void> {
     const { signal } = receiver.ended
-    for (let isSynced = false; !signal.aborted; ) {
+    for (let known: readonly string[] | undefined = have; !signal.aborted; ) {
       try {
-        if (!isSynced) await this.#resync(receiver, have)
-        isSynced = true
+        if (known) await this.#resync(receiver, known)
+        known = undefined
         await this.#giveNext(receiver)
       } catch (cause) {
         if (signal.aborted) return
         this.#deps.onError(cause)
+        // What was leased and could not be given is given by this.
+        known = [...new Set([...(known ?? []), ...receiver.inHand.keys()])]
         await pause(failedRestMs, undefined, { signal }).catch(() => {})
       }
     }
@@ -130,8 +133,7 @@ export class Receivers implements Loop {
     const { held, again } = await this.#deps.resync(receiver.deviceId, have)
     for (const { id, leaseToken } of held) receiver.inHand.set(id, leaseToken!)
     await this.#give(receiver, again)
-    for (const { id, commandId, isCancelled } of held)
-      if (isCancelled) receiver.sink.cancel({ command_id: commandId, execution_id: id })
+    for (const { id, isCancelled } of held) if (isCancelled) receiver.sink.cancel({ execution_id: id })
   }
 
   async #giveNext(receiver: Receiver): Promise<void> {
@@ -150,27 +152,47 @@ export class Receivers implements Loop {
   /** What was leased for a connection that has gone since goes to the one after it, or waits for its `resync`. */
   async #give(receiver: Receiver, items: readonly WorkItem[]): Promise<void> {
     for (const { id, leaseToken } of items) receiver.inHand.set(id, leaseToken!)
-    const orders = await this.#deps.ordersOf(items)
-    const current = receiver.ended.signal.aborted ? this.#byDevice.get(receiver.deviceId) : receiver
-    for (const order of orders) {
-      if (!current || !receiver.inHand.has(order.execution_id)) continue
-      current.inHand.set(order.execution_id, order.lease_token)
-      current.sink.execute(order)
+    try {
+      for (const order of await this.#deps.ordersOf(items)) {
+        const current = receiver.ended.signal.aborted ? this.#byDevice.get(receiver.deviceId) : receiver
+        if (!current || !receiver.inHand.has(order.execution_id)) continue
+        current.inHand.set(order.execution_id, order.lease_token)
+        current.sink.execute(order)
+        const room = current.sink.room()
+        if (room) await room
+      }
+    } catch (cause) {
+      for (const { id } of items) receiver.inHand.delete(id)
+      throw cause
     }
   }
 
   async #renew(): Promise<void> {
-    const held = [...this.#byDevice.values()].flatMap(({ inHand }) => [...inHand])
+    const held = [...this.#byDevice.values()].flatMap((receiver) =>
+      [...receiver.inHand].map(([id, leaseToken]) => ({ receiver, id, leaseToken })),
+    )
     for (let i = 0; i < held.length; i += renewedAtOnce) {
       const part = held.slice(i, i + renewedAtOnce)
-      await this.#deps.write((tx) =>
-        this.#deps.work.report(
-          tx,
-          part.map(([id, leaseToken]) => ({ id, leaseToken, kind: 'alive' as const })),
-        ),
-      )
+      const reports = part.map(({ id, leaseToken }) => ({ id, leaseToken, kind: 'alive' as const }))
+      const reported = await this.#deps.write((tx) => this.#deps.work.report(tx, reports))
+      for (const [j, one] of part.entries()) this.#heard(one, reported[j]!)
     }
   }
+
+  /** Where it has ended, or is to be stopped, another node may have made it so. */
+  #heard({ receiver, id, leaseToken }: Held, reported: Reported): void {
+    if (receiver.inHand.get(id) !== leaseToken) return
+    if ('lost' in reported) {
+      receiver.inHand.delete(id)
+      receiver.onRoom?.()
+    } else if (reported.cancelRequestedAt !== null) receiver.sink.cancel({ execution_id: id })
+  }
+}
+
+interface Held {
+  receiver: Receiver
+  id: string
+  leaseToken: string
 }
 
 function end(receiver: Receiver): void {

@@ -99,7 +99,14 @@ function shownResult(input: ResultInput, durationMs: number): CommandResult {
 
 function reportOf(id: string, leaseToken: string, { status, error }: ResultInput): Report {
   if (status !== 'failed') return { id, leaseToken, kind: status }
-  return { id, leaseToken, kind: 'failed', error: { reason: error?.code ?? 'failed', retryable: false } }
+  return { id, leaseToken, kind: 'failed', error: { reason: reasonOf(error), retryable: false } }
+}
+
+const word = /^[A-Za-z][\w.-]{0,63}$/
+
+/** The device's word for it where it is one; what else it says is sealed with the error. */
+function reasonOf(error: CommandError | undefined): string {
+  return error && word.test(error.code) ? error.code : 'failed'
 }
 
 function isRepeat({ status, late, subStatus, verifyBy }: ExecutionRecord, input: ResultInput): boolean {
@@ -121,7 +128,7 @@ function lateResult(execution: ExecutionRecord, input: ResultInput, now: number)
     ...saidOf(execution, input, now),
     status: input.status,
     subStatus: input.status === 'failed' ? 'error' : null,
-    statusReason: input.status === 'failed' ? (input.error?.code ?? 'failed') : null,
+    statusReason: input.status === 'failed' ? reasonOf(input.error) : null,
     late: true,
   }
 }

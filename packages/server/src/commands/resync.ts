@@ -10,7 +10,7 @@ export interface ResyncDeps {
 
 export interface Resynced {
   /** What the device has and goes on with. */
-  held: { id: string; commandId: string; leaseToken: string | null; isCancelled: boolean }[]
+  held: { id: string; leaseToken: string | null; isCancelled: boolean }[]
   /** What did not reach it, to be sent again under the same lease. */
   again: WorkItem[]
 }
@@ -37,16 +37,15 @@ export async function resync(
       return [isLost ? { ...of, kind: 'lost' } : { ...of, kind: 'alive' }]
     })
     const reported = (await work.report(tx, reports)).filter(isHeld)
-    const confirmed = new Map(
+    const confirmed = new Set(
       given
         .filter(({ executionId, deliveredAt }) => known.has(executionId) && deliveredAt !== null)
-        .map(({ executionId, commandId }) => [executionId, commandId]),
+        .map(({ executionId }) => executionId),
     )
     const held = reported
       .filter(({ id }) => confirmed.has(id))
       .map(({ id, leaseToken, cancelRequestedAt }) => ({
         id,
-        commandId: confirmed.get(id)!,
         leaseToken,
         isCancelled: cancelRequestedAt !== null,
       }))

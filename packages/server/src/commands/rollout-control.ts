@@ -3,7 +3,7 @@ import type { WriteCtx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
 import { advanceRollout, saveRollout } from './advance-rollout.ts'
 import { shownAfter } from './cancel.ts'
-import { type CommandDeps, commandEnded, foundCommand } from './deps.ts'
+import { type CommandDeps, changeableCommand, commandEnded } from './deps.ts'
 import { type CommandRecord, isOver, type RolloutState } from './record.ts'
 
 type Conflict = 'not_a_rollout' | 'already_paused' | 'not_paused' | 'rollout_aborted' | 'cancel_requested'
@@ -47,7 +47,7 @@ async function controllable(
   ctx: WriteCtx,
   commandId: string,
 ): Promise<{ command: CommandRecord; state: RolloutState }> {
-  await foundCommand(deps, ctx, commandId)
+  await changeableCommand(deps, ctx, commandId)
   const command = await deps.store.count(ctx.tx, commandId, {})
   const { rolloutState: state } = command
   if (isOver(command.status)) throw commandEnded(command)

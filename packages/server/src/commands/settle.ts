@@ -59,7 +59,8 @@ function outcomeOfAll(
 ): Pick<CommandRecord, 'status' | 'statusReason'> {
   const status = statusOf(before.counts, before.targetCount)
   if (isOver(status) && before.rolloutState?.aborted) return { status: 'failed', statusReason: 'rollout_aborted' }
-  return { status, statusReason: only ? only.statusReason : before.statusReason }
+  const isSaid = !only || before.statusReason === 'approval_rejected'
+  return { status, statusReason: isSaid ? before.statusReason : only.statusReason }
 }
 
 function overAs(command: CommandRecord, now: number): CommandRecord {

@@ -1,6 +1,6 @@
 import type { Command, CommandSubStatus, DeviceStatus, Execution } from '@nexus/contract'
 import { toIso } from '../core/clock.ts'
-import type { Tx } from '../core/context.ts'
+import { holds, type Principal, type Tx } from '../core/context.ts'
 import type { WorkItem } from '../work/index.ts'
 import type { CommandDeps } from './deps.ts'
 import type { CommandRecord, ExecutionRecord } from './record.ts'
@@ -15,6 +15,7 @@ interface Waiting {
 /** Commands as the contract shows them; without `tx`, as committed. */
 export async function shownCommands(
   deps: CommandDeps,
+  viewer: Principal,
   commands: readonly CommandRecord[],
   tx?: Tx,
 ): Promise<Command[]> {
@@ -24,7 +25,7 @@ export async function shownCommands(
     tx,
   )
   const waiting = await lookUp(deps, [...only.values()], tx)
-  return commands.map((command) => shownCommand(command, only.get(command.commandId), waiting))
+  return commands.map((command) => shownCommand(command, only.get(command.commandId), { waiting, viewer }))
 }
 
 export async function shownExecutions(
@@ -55,7 +56,13 @@ function isWaiting({ status, subStatus }: ExecutionRecord): boolean {
   return status === 'pending' && subStatus === null
 }
 
-function shownCommand(command: CommandRecord, only: ExecutionRecord | undefined, waiting: Waiting): Command {
+function shownCommand(
+  command: CommandRecord,
+  only: ExecutionRecord | undefined,
+  { waiting, viewer }: { waiting: Waiting; viewer: Principal },
+): Command {
+  // Addresses may carry secrets: they are the submitter's own.
+  const isOwn = command.keyId === viewer.keyId || holds(viewer, 'admin')
   const { rollout, verify, callbackUrl, callbackEvents, warnings, approvedBy, retryOf } = command
   const one = only && shownExecution(command, only, waiting)
   const standing = rolloutStanding(command)
@@ -77,7 +84,7 @@ function shownCommand(command: CommandRecord, only: ExecutionRecord | undefined,
     ...(rollout && { rollout }),
     ...(standing && { rollout_state: standing }),
     ...(verify && { verify }),
-    ...(callbackUrl !== null && { callback_url: callbackUrl, callback_events: callbackEvents! }),
+    ...(callbackUrl !== null && isOwn && { callback_url: callbackUrl, callback_events: callbackEvents! }),
     ...(one && outcome(one)),
     ...(warnings.length > 0 && { warnings: [...warnings] }),
     ...(approvedBy !== null && { approved_by: approvedBy }),

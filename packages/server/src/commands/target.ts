@@ -11,7 +11,7 @@ import type { CommandDeps } from './deps.ts'
 export type Targets = ReadonlyMap<string, DeviceStatus | undefined>
 
 /**
- * The devices that a command is for. Those that are named need not be known yet. Errors: INVALID_REQUEST (no target, or two
+ * The devices that a command is for; `only`: those of them that are meant now. Those that are named need not be known yet. Errors: INVALID_REQUEST (no target, or two
  * ways at once), NOT_FOUND (a selector that no device meets), FORBIDDEN (`all` without an admin key; another device than the
  * key's own), VALIDATION_ERROR (more devices than one command may have).
  */
@@ -19,9 +19,10 @@ export async function resolveTarget(
   { devices }: Pick<CommandDeps, 'devices'>,
   ctx: Ctx,
   target: CommandTarget,
+  only?: readonly string[],
 ): Promise<Targets> {
   assertOneWay(target)
-  const named = target.device_ids ?? (target.device_id === undefined ? undefined : [target.device_id])
+  const named = only ?? target.device_ids ?? (target.device_id === undefined ? undefined : [target.device_id])
   assertPermitted(ctx, target, named)
   const ids = named ?? (await devices.select(conditionsOf(target), commandLimits.targetsMax + 1, ctx.signal))
   if (ids.length === 0)

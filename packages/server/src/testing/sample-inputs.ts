@@ -34,7 +34,7 @@ export const sampleInputs: { [Id in OperationId]: (made: Made) => Input<Id> } = 
   'devices.put': ({ deviceId }) => ({ device_id: deviceId, name: 'Pump', tags: { site: 'north' } }),
   'devices.update': ({ deviceId }) => ({ device_id: deviceId, metadata: { model: 'x' } }),
   'devices.delete': ({ deviceId }) => ({ device_id: deviceId }),
-  'commands.execute': ({ deviceId, category }) => ({ command: 'x', category, target: { device_id: deviceId } }),
+  'commands.execute': ({ deviceId, definition }) => ({ command: definition, target: { device_id: deviceId } }),
   'commands.list': () => ({}),
   'commands.get': ({ commandId }) => ({ command_id: commandId }),
   'commands.executions.list': ({ commandId }) => ({ command_id: commandId }),

@@ -54,7 +54,7 @@ export function attemptFailed(
   { reason, retryable, retryAfterMs = 0 }: AttemptError,
   random: number,
 ): WorkItem {
-  if (item.cancelRequestedAt !== null) return ended(item, now, 'cancelled', reason)
+  if (item.cancelRequestedAt !== null) return ended(item, now, 'cancelled', fault === 'error' ? reason : 'unconfirmed')
   const { retry, attempt } = item
   if (!retryable || attempt >= retry.attemptsMax || !retry.on.includes(fault))
     return ended(item, now, fault === 'timeout' ? 'timeout' : 'failed', reason)

@@ -59,6 +59,17 @@ export function createCommandStore(engine: StateEngine, sealer: Sealer): Command
       return found
     },
 
+    async liveRetry(tx, commandId) {
+      const row = await within(tx)
+        .selectFrom('commands')
+        .select('command_id')
+        .where('retry_of', '=', commandId)
+        .where('status', 'in', ['pending', 'running'])
+        .limit(1)
+        .executeTakeFirst()
+      return row?.command_id
+    },
+
     async list({ status, deviceId, categories, before, limit }) {
       let query = reads.selectFrom('commands').selectAll()
       if (status !== undefined) query = query.where('status', '=', status)
@@ -203,8 +214,8 @@ function definitionStore(
       return row && rows.toDefinition(row)
     },
 
-    async definitions({ after, limit }) {
-      let query = db(undefined).selectFrom('command_definitions').selectAll()
+    async definitions({ after, limit, categories }) {
+      let query = db(undefined).selectFrom('command_definitions').selectAll().where('category', 'in', categories)
       if (after !== undefined) query = query.where('name', '>', after)
       return (await query.orderBy('name').limit(limit).execute()).map(rows.toDefinition)
     },

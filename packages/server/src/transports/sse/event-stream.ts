@@ -24,6 +24,8 @@ export interface EventStreamOptions {
   principal: Principal
   credential: Credential
   stream: Subscription
+  /** The number of the last event that will ever come, where that is known. */
+  lastSeq?: number | undefined
   /** The event after which it is over; undefined: there is none. */
   isLast?: (event: LoggedEvent) => boolean
 }
@@ -42,6 +44,7 @@ export class EventStream implements StreamTarget, KeyHolder {
   readonly #raw: ServerResponse
   readonly #stream: Subscription
   readonly #isLast: EventStreamOptions['isLast']
+  readonly #lastSeq: number | undefined
   #isEnded = false
   /** Whom it was opened for. */
   readonly principal: Principal
@@ -49,12 +52,16 @@ export class EventStream implements StreamTarget, KeyHolder {
   /** The last sign of life, by `performance.now()`. */
   beatAt = performance.now()
 
-  constructor(host: EventStreamHost, { request, reply, principal, credential, stream, isLast }: EventStreamOptions) {
+  constructor(
+    host: EventStreamHost,
+    { request, reply, principal, credential, stream, isLast, lastSeq }: EventStreamOptions,
+  ) {
     this.#host = host
     this.#request = request
     this.#raw = reply.raw
     this.#stream = stream
     this.#isLast = isLast
+    this.#lastSeq = lastSeq
     this.principal = principal
     this.credential = host.keys.add(this, credential)
     this.#raw.once('close', () => this.end())
@@ -68,7 +75,11 @@ export class EventStream implements StreamTarget, KeyHolder {
 
   beat(now: number): void {
     this.beatAt = now
-    this.#raw.write(`:\n\n${renderCursor(this.#stream.position())}`)
+    const position = this.#stream.position()
+    // The last event may be gone from the log.
+    if (this.#lastSeq !== undefined && position !== undefined && position >= this.#lastSeq)
+      this.end('stream.ended', 'nothing_follows')
+    else this.#raw.write(`:\n\n${renderCursor(position)}`)
   }
 
   keyChanged(): void {

@@ -41,20 +41,28 @@ export function mountEventStreams(app: FastifyInstance, deps: TransportDeps, str
     const admitted = await admitConnection(deps, commandEventsStream, request, presentedIn(request), reply)
     const { command_id, last_event_id } = readCommand(request)
     const trail = await deps.commands.trail(admitted.principal, command_id)
-    if (trail.last !== undefined && last_event_id === trail.last) return nothingFollows(reply)
+    if (trail.last !== undefined && seqOf(last_event_id) >= seqOf(trail.last)) return nothingFollows(reply)
     // Who may see a command may see its events, whatever else the key permits.
     const principal = { ...admitted.principal, scopes: [commandEventsStream.scope] }
     const filters = JSON.stringify({ command_id })
     const resumed = last_event_id === undefined || last_event_id === 'earliest' ? trail.after : last_event_id
     const stream = await lobby.enter(principal, { event_types: 'command.*', filters, last_event_id: resumed })
-    lobby.open({ request, reply, ...admitted, stream, isLast: lastOf(trail.last) })
+    const lastSeq = trail.last === undefined ? undefined : seqOf(trail.last)
+    lobby.open({ request, reply, ...admitted, stream, isLast: lastOf(trail.last), lastSeq })
   })
+}
+
+/** Less than any, where there is none. */
+function seqOf(id: string | undefined): number {
+  return id?.startsWith('evt-') ? Number(id.slice('evt-'.length)) : -1
 }
 
 /** After which event there is nothing more: the one that is known to be the last, or the first that tells of an end. */
 function lastOf(known: string | undefined): (event: LoggedEvent) => boolean {
   if (known !== undefined) return ({ seq }) => idOf(seq) === known
-  return ({ type }) => commandEnds.includes(type)
+  // A timeout tells `command.failed` too, before `command.timeout`.
+  return ({ type, data }) =>
+    commandEnds.includes(type) && !(type === 'command.failed' && 'status' in data && data.status === 'timeout')
 }
 
 const commandEnds: readonly string[] = ['command.completed', 'command.failed', 'command.timeout', 'command.cancelled']

@@ -54,7 +54,7 @@ test('what a device is told to cancel, and what of a lost lease, is told in word
     'the cancel',
     async () => device.of('command.cancel').length > 0 && device.of('command.cancel'),
   )
-  deepEqual(cancel!.payload, { command_id, execution_id: order!.execution_id })
+  deepEqual(cancel!.payload, { execution_id: order!.execution_id })
   await device.ask('command.result', { ...heldOf(order!), status: 'cancelled' })
   equal((await nexus.client.commands.get({ command_id })).status, 'cancelled')
   const late = await device.ask('command.progress', { ...heldOf(order!), seq: 1 })
@@ -120,6 +120,9 @@ test('only the device itself receives its commands', async (t) => {
     const { type, payload } = await stranger.ask('device.hello', { device_id: 'd' })
     deepEqual([type, payload.code], ['error', 'FORBIDDEN'])
   }
+  const { key } = await nexus.as({ scopes: ['telemetry:read'], device_id: 'd' })
+  const reader = await openWs(t, nexus, { headers: bearer(key) })
+  equal((await reader.ask('device.hello', { device_id: 'd' })).payload.code, 'FORBIDDEN')
   const operator = await openWs(t, nexus, {
     headers: bearer((await nexus.as({ scopes: ['telemetry:write'], device_id: 'd' })).key),
   })

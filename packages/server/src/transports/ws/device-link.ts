@@ -24,6 +24,7 @@ export class DeviceLink {
   open(ctx: Ctx, { device_id, capabilities, have = [] }: DeviceHello, welcome: () => void): void {
     const sink: Sink = {
       execute: (order) => this.#outbox.notify({ type: 'command.execute', payload: order }),
+      room: () => (this.#outbox.isFull ? this.#outbox.drained() : undefined),
       cancel: (of) => this.#outbox.notify({ type: 'command.cancel', payload: of }),
       replaced: () => this.#outbox.notify({ type: 'device.replaced', payload: { device_id } }),
     }

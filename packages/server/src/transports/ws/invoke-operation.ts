@@ -12,7 +12,7 @@ export interface Invoked {
   replayed: boolean
 }
 
-const noHeaders = { headers: () => {} }
+export const noHeaders = { headers: () => {} }
 
 /** Calls an operation as HTTP would: it spends from the same limit, and is counted with the status it would have there. */
 export async function invokeOperation(

@@ -5,14 +5,16 @@ import {
   type DeviceReportType,
   deviceReports,
   type Invoke,
+  operations,
   websocketLimits,
 } from '@nexus/contract'
 import type { Principal } from '../../core/context.ts'
 import { type Failure, fail } from '../../core/failure.ts'
+import { spendOrRefuse } from '../admit.ts'
 import { callCtx } from '../call.ts'
 import type { TransportDeps } from '../ports.ts'
 import { DeviceLink } from './device-link.ts'
-import type { Invoked } from './invoke-operation.ts'
+import { type Invoked, noHeaders } from './invoke-operation.ts'
 import type { Outbox } from './outbox.ts'
 
 /** A message under way. */
@@ -65,6 +67,7 @@ export class WorkMessages {
   async hello(call: Call, hello: DeviceHello): Promise<void> {
     const { outbox, deps, signal } = this.#owner
     const principal = await this.#owner.identify()
+    spendOrRefuse(deps.gate.spend(principal, operations['commands.lease'].rate), noHeaders, deps.now())
     if (!this.#owner.isOpen) return
     const ctx = callCtx(principal, call.requestId, undefined, { now: deps.now, signal })
     this.#device ??= new DeviceLink(deps, outbox)

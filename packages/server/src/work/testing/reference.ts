@@ -101,7 +101,7 @@ export class Reference {
 
   #fail(item: Expected, fault: 'error' | 'timeout' | 'worker_lost', reason: string, retryable: boolean): void {
     const { retry, attempt } = item
-    if (item.stopBy !== undefined) this.#end(item, 'cancelled', reason)
+    if (item.stopBy !== undefined) this.#end(item, 'cancelled', fault === 'error' ? reason : 'unconfirmed')
     else if (!retryable || attempt === retry.attemptsMax || !retry.on.includes(fault))
       this.#end(item, fault === 'timeout' ? 'timeout' : 'failed', reason)
     if (isOver(item)) return

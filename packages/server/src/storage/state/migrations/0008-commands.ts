@@ -52,6 +52,7 @@ async function createCommands(db: Kysely<unknown>): Promise<void> {
     .execute()
   await db.schema.createIndex('commands_newest').on('commands').columns(['submitted_at', 'command_id']).execute()
   await sql`create index commands_ended on commands (completed_at) where completed_at is not null`.execute(db)
+  await sql`create index commands_retry on commands (retry_of) where retry_of is not null`.execute(db)
   // Of what is over there is many times as much.
   await sql`create index commands_live on commands (status, submitted_at)
     where status in ('pending', 'running')`.execute(db)
