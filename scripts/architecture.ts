@@ -37,7 +37,7 @@ const packages: Record<string, readonly string[]> = {
   sdk: ['contract'],
   cli: ['sdk', 'contract'],
   web: ['sdk', 'contract'],
-  examples: ['sdk', 'contract'],
+  examples: ['sdk', 'contract', 'example-host-metrics'],
 }
 
 const drivers =

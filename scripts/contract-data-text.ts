@@ -1,4 +1,6 @@
 import {
+  commandLimits,
+  deviceReports,
   errorTable,
   eventsStream,
   operations,
@@ -17,7 +19,7 @@ import type { ErrorCode, HttpRoute, OperationId } from '@nexus/contract'
 
 /** How an operation is called; see \`Operation\` in the contract. */
 export interface Route {
-  effect: 'read' | 'write' | 'append'
+  effect: 'read' | 'write' | 'append' | 'lease'
   idempotent: boolean
   http: readonly [HttpRoute, ...HttpRoute[]]
 }
@@ -39,7 +41,27 @@ export const websocketBearerPrefix = ${JSON.stringify(websocketBearerPrefix)}
 export const messageBytesMax = ${websocketLimits.messageBytes}
 /** How long neither side may give no sign of life. */
 export const idleSeconds = ${websocketLimits.idleSeconds}
+
+/** The operations that a device's reports stand for. */
+export const deviceReports = ${JSON.stringify(deviceReports)} as const
+
+export const deviceLimits = ${JSON.stringify(deviceLimits())}
 `
+}
+
+/** Bounds of what a device says. */
+function deviceLimits() {
+  const { resultBytesMax, logLinesMax, logLineLengthMax, messageLengthMax, leaseMax } = commandLimits
+  const { calls: reportsAtOnce, messagesPerSecond } = websocketLimits
+  return {
+    resultBytesMax,
+    logLinesMax,
+    logLineLengthMax,
+    messageLengthMax,
+    leaseMax,
+    reportsAtOnce,
+    messagesPerSecond,
+  }
 }
 
 function lines(entries: unknown[][]): string {

@@ -11,7 +11,9 @@ import { assignmentsOf, comparable, type Snippet, snippetsOf } from './docs-snip
 const root = fileURLToPath(new URL('..', import.meta.url))
 const guides = [
   'README.md',
-  ...['telemetry', 'devices', 'events', 'websocket', 'operating'].map((name) => `docs/guides/${name}.md`),
+  ...['telemetry', 'devices', 'events', 'websocket', 'commands', 'rollouts', 'webhooks', 'operating'].map(
+    (name) => `docs/guides/${name}.md`,
+  ),
   'packages/sdk/README.md',
 ]
 
@@ -94,7 +96,7 @@ async function startReader(t: TestContext) {
   mkdirSync(data)
   for (const name of ['package.json', 'node_modules', 'packages', 'examples', 'scripts'])
     symlinkSync(join(root, name), join(folder, name))
-  const nexus = await startTestNexus(t, { dataDir: data })
+  const nexus = await startTestNexus(t, { dataDir: data, webhookAllowCidrs: ['127.0.0.1'] })
   const { NODE_TEST_CONTEXT: _, ...inherited } = process.env
   const env = { ...inherited, NEXUS_URL: nexus.url, NEXUS_API_KEY: nexus.key, NEXUS_DATA_DIR: data, NO_COLOR: '1' }
   const kept: string[] = []

@@ -17,9 +17,11 @@ const tasks = {
   check: (args) => [['scripts/check.ts', ...args]],
   generate: (args) => [['scripts/generate.ts', ...args]],
   pack: (args) => [['scripts/pack.ts', ...args]],
+  'example:device': (args) => [['examples/device/src/main.ts', ...args]],
   'example:host-metrics': (args) => [['examples/host-metrics/src/main.ts', ...args]],
   'bench:telemetry': (args) => [['bench/telemetry/run.ts', ...args]],
   'bench:stream': (args) => [['bench/stream/run.ts', ...args]],
+  'bench:commands': (args) => [['bench/commands/run.ts', ...args]],
   test: (args) => [
     ['scripts/check.ts'],
     ['--test', '--test-reporter=spec', '--test-concurrency=2', ...args, ...(namesFiles(args) ? [] : testFiles)],

@@ -43,9 +43,24 @@ function startProcess(launch: Launch, logFile: string): ServerProcess {
 
 /** The same, resolved once a GET to `url` answers 2xx; what the server said goes with the error when it does not. */
 export async function startUntilOk(name: string, launch: Launch, url: string, logFile: string): Promise<ServerProcess> {
+  const isOk = async () => {
+    const answer = await fetch(url).catch(() => undefined)
+    await answer?.arrayBuffer()
+    return answer?.ok === true
+  }
+  return startUntil(name, launch, isOk, logFile)
+}
+
+/** The same, resolved once `isReady` says so. */
+export async function startUntil(
+  name: string,
+  launch: Launch,
+  isReady: () => Promise<boolean>,
+  logFile: string,
+): Promise<ServerProcess> {
   const server = startProcess(launch, logFile)
   try {
-    await untilOk(server, url)
+    await untilReady(server, isReady)
     return server
   } catch (cause) {
     await server.stop()
@@ -53,14 +68,11 @@ export async function startUntilOk(name: string, launch: Launch, url: string, lo
   }
 }
 
-async function untilOk(server: ServerProcess, url: string, withinMs = 60_000): Promise<void> {
+async function untilReady(server: ServerProcess, isReady: () => Promise<boolean>, withinMs = 60_000): Promise<void> {
   const deadline = Date.now() + withinMs
-  for (;;) {
-    const answer = await fetch(url).catch(() => undefined)
-    await answer?.arrayBuffer()
-    if (answer?.ok) return
-    if (server.hasExited()) throw new Error(`the server ended before ${url} was ready`)
-    if (Date.now() > deadline) throw new Error(`${url} was not ready within ${withinMs} ms`)
+  while (!(await isReady())) {
+    if (server.hasExited()) throw new Error('the server ended before it was ready')
+    if (Date.now() > deadline) throw new Error(`the server was not ready within ${withinMs} ms`)
     await sleep(50)
   }
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { linesOf, messagesOf } from '../messages.ts'
 
@@ -16,9 +15,4 @@ export function barePeer(script: string) {
       bodyOf: (count: number) => linesOf(messagesOf(count)),
     },
   }
-}
-
-export function packageVersion(name: string): string {
-  const file = join(import.meta.dirname, '../../../node_modules', name, 'package.json')
-  return `${name} ${JSON.parse(readFileSync(file, 'utf8')).version}`
 }

@@ -1,5 +1,6 @@
+import { packageVersion } from '../../harness/package-version.ts'
 import { upgradeRequest } from '../client-frames.ts'
-import { barePeer, packageVersion } from './bare-peer.ts'
+import { barePeer } from './bare-peer.ts'
 import type { Peer } from './peer.ts'
 
 export const bareWs: Peer = {

@@ -13,7 +13,7 @@ export interface HostFrame {
   device_id: string
   timestamp: string
   metrics: Record<string, number>
-  tags: { os: string; arch: string; role: 'host' }
+  tags: Record<string, string>
 }
 
 /**
@@ -31,7 +31,7 @@ export async function readHost(previous?: HostSample): Promise<{ frame: HostFram
     ...(await diskUse()),
     ...networkRates(sample, previous),
   }
-  const tags = { os: platform(), arch: arch(), role: 'host' } as const
+  const tags = { os: platform(), arch: arch(), role: 'host' }
   const frame = { device_id: deviceId(hostname()), timestamp: new Date(sample.atMs).toISOString(), metrics, tags }
   return { frame, sample }
 }

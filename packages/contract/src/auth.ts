@@ -1,7 +1,7 @@
 import Type, { type Static, type TOptional, type TSchema } from 'typebox'
 import { operation } from './operation.ts'
 import { type RateBucket, rateBuckets } from './rates.ts'
-import { Scope } from './scopes.ts'
+import { Scope, scopes } from './scopes.ts'
 import { Cursor, Id, PageLimit, Timestamp } from './shapes.ts'
 
 const Name = Type.String({ minLength: 1, maxLength: 128 })
@@ -15,7 +15,7 @@ const byBucket = <T extends TSchema>(limit: T, description: string) =>
 
 const settings = {
   name: Name,
-  scopes: Type.Array(Scope, { minItems: 1, maxItems: 7 }),
+  scopes: Type.Array(Scope, { minItems: 1, maxItems: scopes.length }),
   expires_at: Type.Union([Timestamp, Type.Null()], { description: 'null: never' }),
   device_id: Type.Union([Id, Type.Null()], { description: 'The only device that the key may speak as' }),
   agent_id: Type.Union([Id, Type.Null()], { description: 'The only agent that the key may speak as' }),

@@ -1,7 +1,10 @@
 import Type, { type Static, type TSchema } from 'typebox'
+import { commandCategories } from './command-policy.ts'
+import { CommandSummary, CommandTarget, RolloutAbort } from './commands.ts'
 import { Device, offlineReasons } from './devices.ts'
 import type { EventType } from './events.ts'
-import { Timestamp } from './shapes.ts'
+import { CommandError, CommandResult, commandStatuses, Progress } from './executions.ts'
+import { Id, Timestamp } from './shapes.ts'
 import { Frame } from './telemetry.ts'
 
 /** A frame as it was sent, with the time that it was given. */
@@ -18,12 +21,45 @@ export const DeviceOfflineData = Type.Object({
   reason: Type.Enum(offlineReasons),
 })
 
+/** A command as it is after the event. */
+export const CommandEventData = Type.Object({
+  command_id: Id,
+  status: Type.Enum(commandStatuses),
+  command: Type.String(),
+  category: Type.Enum(commandCategories),
+  target: CommandTarget,
+  target_count: Type.Integer(),
+  device_id: Type.Optional({ ...Id, description: 'Where there is one target' }),
+  seq: Type.Integer({ description: "Counts the command's own events, from 1" }),
+  status_reason: Type.Optional(Type.String()),
+  result: Type.Optional(CommandResult),
+  error: Type.Optional(CommandError),
+  late: Type.Optional(Type.Literal(true)),
+  summary: Type.Optional(CommandSummary),
+  abort: Type.Optional(RolloutAbort),
+})
+
+/** How far one device is; `status` is that of its execution. */
+export const CommandProgressData = Type.Object({
+  ...Type.Omit(CommandEventData, ['target']).properties,
+  execution_id: Id,
+  device_id: Id,
+  progress: Type.Optional(Progress),
+})
+
 /** What an event says, by type. */
 export const eventData = {
   'telemetry.frame': FrameEventData,
   'device.registered': DeviceEventData,
   'device.online': DeviceEventData,
   'device.offline': DeviceOfflineData,
+  'command.submitted': CommandEventData,
+  'command.started': CommandEventData,
+  'command.progress': CommandProgressData,
+  'command.completed': CommandEventData,
+  'command.failed': CommandEventData,
+  'command.timeout': CommandEventData,
+  'command.cancelled': CommandEventData,
 } as const satisfies Partial<Record<EventType, TSchema>>
 
 /** The same as a type; an object of whatever is in it where the contract does not know. */

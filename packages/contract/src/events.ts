@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox'
 import { Ticket } from './auth.ts'
 import { operation } from './operation.ts'
 import type { Scope } from './scopes.ts'
-import { Cursor, Timestamp } from './shapes.ts'
+import { Cursor, Id, Timestamp } from './shapes.ts'
 
 /** What happens, by type: the specification's list ("Event Types"), and what Nexus adds. */
 export const eventTypes = [
@@ -132,21 +132,24 @@ export const tracesGet = operation({
   }),
 })
 
+const lastEventId = 'The last event that was seen; the header `Last-Event-ID` wins'
+
+/** How a client shows who it is where it can send no headers. */
+const shownInQuery = {
+  token: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 4096, description: 'The API key, for clients that can send no headers' }),
+  ),
+  ticket: Type.Optional(Ticket),
+}
+
 /** The query of `GET /v1/events/stream`. */
 export const EventStreamInput = Type.Object(
   {
     event_types: Type.Optional(EventTypeList),
     filters: Type.Optional(EventFilters),
-    last_event_id: Type.Optional(
-      Type.Union([EventId, Type.Literal('earliest')], {
-        description: 'The last event that was seen; the header `Last-Event-ID` wins',
-      }),
-    ),
+    last_event_id: Type.Optional(Type.Union([EventId, Type.Literal('earliest')], { description: lastEventId })),
     since: Type.Optional(Timestamp),
-    token: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 4096, description: 'The API key, for clients that can send no headers' }),
-    ),
-    ticket: Type.Optional(Ticket),
+    ...shownInQuery,
   },
   { additionalProperties: false },
 )
@@ -159,4 +162,22 @@ export const eventsStream = {
   path: '/v1/events/stream',
   rate: 'other',
   input: EventStreamInput,
+} as const
+
+/** The events of one command as Server-Sent Events, from its first to its last. */
+export const commandEventsStream = {
+  id: 'commands.events',
+  summary: 'Follow a command, as Server-Sent Events, from its first event until it has ended',
+  path: '/v1/commands/{command_id}/events',
+  scope: 'command:execute',
+  narrowable: true,
+  rate: 'command',
+  input: Type.Object(
+    {
+      command_id: Id,
+      last_event_id: Type.Optional(Type.Union([EventId, Type.Literal('earliest')], { description: lastEventId })),
+      ...shownInQuery,
+    },
+    { additionalProperties: false },
+  ),
 } as const

@@ -17,16 +17,25 @@ export interface Operation<Input extends TSchema = TSchema, Output extends TSche
   id: string
   summary: string
   description?: string
-  /** `write` runs in one state transaction; `append` is durable through the ingest log; `read` changes nothing. */
-  effect: 'read' | 'write' | 'append'
+  /**
+   * `write` runs in one state transaction; `append` is durable through the ingest log; `lease` waits for work and takes it
+   * in a transaction of its own; `read` changes nothing.
+   */
+  effect: 'read' | 'write' | 'append' | 'lease'
   /** What the caller's key must hold, all of it where several are named; `null` is open to every valid key. */
   scope: Scope | readonly Scope[] | null
+  /** A part of the scope, such as `command:execute:diagnostic`, admits to that part. */
+  narrowable?: boolean
   /** The rate-limit bucket that a call spends from. */
   rate: RateBucket
   /** The first route is the canonical one. Path parameters are fields of the input. */
   http: readonly [HttpRoute, ...HttpRoute[]]
   /** The HTTP status of success. */
   status: 200 | 201 | 202 | 204
+  /** Another status of success: where the answer has this field, or (null) is null. */
+  otherSuccess?: { status: 200 | 204; has: string | null }
+  /** Where what was made is found, as a path template over the answer; the header `Location`. */
+  location?: string
   /** True for a POST that creates: `Idempotency-Key` is honoured for 24 hours. */
   idempotent: boolean
   /** How large a request body may be, in bytes, after decompression. */
@@ -46,6 +55,26 @@ export type OutputOf<O extends Operation> = Static<O['output']>
 export function scopesNeeded({ scope }: Pick<Operation, 'scope'>): readonly Scope[] {
   if (scope === null) return []
   return typeof scope === 'string' ? [scope] : scope
+}
+
+/** The first scope that keys lack for an operation; undefined: they may call it. */
+export function scopeMissing(
+  operation: Pick<Operation, 'scope' | 'narrowable'>,
+  held: readonly Scope[],
+): Scope | undefined {
+  if (held.includes('admin')) return undefined
+  const isPart = (scope: Scope) => held.some((one) => one.startsWith(`${scope}:`))
+  return scopesNeeded(operation).find(
+    (scope) => !held.includes(scope) && !(operation.narrowable === true && isPart(scope)),
+  )
+}
+
+/** The HTTP status of a success, by its answer. */
+export function successStatus({ status, otherSuccess }: Pick<Operation, 'status' | 'otherSuccess'>, output: unknown) {
+  if (!otherSuccess) return status
+  const { has } = otherSuccess
+  const isOther = has === null ? output === null : Object.hasOwn(output as object, has)
+  return isOther ? otherSuccess.status : status
 }
 
 /** What an `Idempotency-Key` may be. */

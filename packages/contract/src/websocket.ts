@@ -1,10 +1,23 @@
 import Type, { type Static, type TSchema } from 'typebox'
+import { commandLimits } from './command-policy.ts'
+import { CommandInput, CommandSubmitted, CommandSummary } from './commands.ts'
 import { type EventData, eventData } from './event-data.ts'
 import { EventId, type EventType } from './events.ts'
+import {
+  CommandError,
+  CommandResult,
+  commandStatuses,
+  ExecutionAck,
+  ExecutionLogs,
+  ExecutionOrder,
+  ExecutionProgress,
+  ExecutionResult,
+  ExecutionStanding,
+} from './executions.ts'
 import { idempotencyKeyPattern } from './operation.ts'
 import { operations } from './operations.ts'
 import type { Scope } from './scopes.ts'
-import { Timestamp } from './shapes.ts'
+import { Id, Timestamp } from './shapes.ts'
 
 /** Where a WebSocket is opened (specification, "WebSocket Protocol"). */
 export const websocketPath = '/v1'
@@ -48,6 +61,8 @@ export const websocketLimits = {
   subscriptions: 100,
   refusedSubscriptions: 5,
   calls: 32,
+  /** That were sent over it and have not ended. */
+  commands: 1000,
   pingSeconds: 25,
   idleSeconds: 75,
 } as const
@@ -100,11 +115,55 @@ export const Invoke = Type.Object(
 )
 export type Invoke = Static<typeof Invoke>
 
+/** What a device says first: from then on commands are pushed to it over this connection. */
+export const DeviceHello = Type.Object(
+  {
+    device_id: Id,
+    capabilities: Type.Optional(
+      Type.Object(
+        {
+          max_concurrency: Type.Optional(
+            Type.Integer({
+              minimum: 1,
+              maximum: commandLimits.leaseMax,
+              description: 'So many executions at once; 16 unless given',
+            }),
+          ),
+        },
+        { additionalProperties: true },
+      ),
+    ),
+    have: Type.Optional(
+      Type.Array(Id, {
+        maxItems: commandLimits.haveMax,
+        description: 'The executions that the device knows of, under way or with a result that is not confirmed yet',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+export type DeviceHello = Static<typeof DeviceHello>
+
+/** The operations that a device calls by messages of their own. */
+export const deviceReports = {
+  'command.ack': 'executions.ack',
+  'command.progress': 'executions.progress',
+  'command.log': 'executions.logs',
+  'command.result': 'executions.result',
+} as const satisfies Record<string, keyof typeof operations>
+export type DeviceReportType = keyof typeof deviceReports
+
 /** What a client may send, by type. */
 export const clientMessages = {
   subscribe: { summary: 'Follow a channel', payload: Subscribe },
   unsubscribe: { summary: 'Follow a channel no more', payload: Unsubscribe },
   invoke: { summary: 'Call any operation', payload: Invoke },
+  command: { summary: 'Execute a command, and be told how it ended', payload: CommandInput },
+  'device.hello': { summary: 'Receive the commands of a device from now on', payload: DeviceHello },
+  'command.ack': { summary: 'Confirm that an execution has reached the device, or reject it', payload: ExecutionAck },
+  'command.progress': { summary: 'Report that an execution is under way', payload: ExecutionProgress },
+  'command.log': { summary: 'Report what an execution logged', payload: ExecutionLogs },
+  'command.result': { summary: 'Report how an execution ended', payload: ExecutionResult },
   ping: { summary: 'Ask for a pong', payload: Type.Optional(Type.Unknown()) },
 } as const
 export type ClientMessageType = keyof typeof clientMessages
@@ -132,6 +191,28 @@ export const serverMessages = {
       replayed: Type.Boolean({ description: 'The stored answer of an earlier call with the same idempotency key' }),
     }),
   },
+  'command.accepted': { summary: 'Answers `command`', payload: CommandSubmitted },
+  'command.result': {
+    summary: 'A command that was sent over this connection has ended',
+    payload: Type.Object({
+      command_id: Id,
+      status: Type.Enum(commandStatuses),
+      result: Type.Optional(CommandResult),
+      error: Type.Optional(CommandError),
+      summary: Type.Optional(CommandSummary),
+    }),
+  },
+  'device.welcome': { summary: 'Answers `device.hello`', payload: Type.Object({ device_id: Id }) },
+  'device.replaced': {
+    summary: 'Another connection receives the commands of the device from now on',
+    payload: Type.Object({ device_id: Id }),
+  },
+  'command.execute': { summary: 'An execution for the device', payload: ExecutionOrder },
+  'command.cancel': {
+    summary: 'The device is to stop an execution, and to report it as cancelled',
+    payload: Type.Object({ execution_id: Id }),
+  },
+  'command.confirmed': { summary: "Answers a device's report", payload: ExecutionStanding },
   error: {
     summary: 'What a client sent was refused',
     payload: Type.Object({

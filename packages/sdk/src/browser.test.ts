@@ -44,6 +44,19 @@ test('a page of an origin that is not permitted reads nothing', { skip }, async 
   deepEqual(await page.hears('done'), { sdk: ['SERVICE_UNAVAILABLE', 0, 'network_error'], eventSource: 'error' })
 })
 
+test('in a browser the SDK is a device that executes commands', { skip }, async (t) => {
+  const nexus = await startTestNexus(t, { corsOrigins: '*' })
+  const { key } = await nexus.as({ scopes: ['telemetry:write'], device_id: 'd' })
+  const page = await open(t, 'be-a-device', { url: nexus.url, apiKey: key })
+  await page.hears('started')
+  const { status, result } = await nexus.client.commands.execute({
+    ...{ command: 'double', target: { device_id: 'd' }, parameters: { n: 21 } },
+    ...{ async: false, delivery: { mode: 'queue' } },
+  })
+  const { success, twice } = result as { success: boolean; twice?: number }
+  deepEqual([status, success, twice], ['completed', true, 42])
+})
+
 const followers: [what: string, page: string][] = [
   ['events.stream() of the SDK', 'follow-with-sdk'],
   ['subscribe() of the SDK', 'follow-with-web-socket'],

@@ -10,7 +10,7 @@ type Methods<T, Path extends string = ''> = {
 }[keyof T & string]
 
 export type Guarantees = [
-  Expect<Equal<Methods<Omit<NexusClient, 'invoke' | 'subscribe'>>, OperationId | 'events.stream'>>,
+  Expect<Equal<Methods<Omit<NexusClient, 'invoke' | 'subscribe' | 'device'>>, OperationId | 'events.stream'>>,
   Expect<Equal<Awaited<ReturnType<NexusClient['telemetry']['query']>>, QueryOutput>>,
   Expect<Equal<Awaited<ReturnType<NexusClient['auth']['keys']['rotate']>>, ApiKeyCreated>>,
   Expect<Equal<Awaited<ReturnType<NexusClient['auth']['keys']['revoke']>>, null>>,
@@ -37,6 +37,30 @@ export async function calls(client: NexusClient, frame: Frame) {
   await client.telemetry.query({ start_time: 0, end_time: 1, aggregation: 'mean' })
   // @ts-expect-error: no such field
   await client.telemetry.tags({ keys: 'region' })
+}
+
+export function devices(client: NexusClient) {
+  const device = client.device('d', { maxConcurrency: 4, transport: 'long-poll' })
+  device.on<{ service: string }, { restarted: boolean }>('restart', async ({ parameters, signal, progress, log }) => {
+    parameters.service satisfies string
+    signal satisfies AbortSignal
+    progress(10, 'stopping')
+    log('stopped', 'warn')
+    // @ts-expect-error: there is no such level
+    log('stopped', 'loud')
+    return { restarted: true }
+  })
+  device.on('health', ({ parameters }) => {
+    parameters satisfies Record<string, unknown>
+    // @ts-expect-error: nothing says of which type it is
+    parameters.deep satisfies boolean
+  })
+  // @ts-expect-error: not what the handler says that it returns
+  device.on<object, { restarted: boolean }>('restart', () => ({ restarted: 'yes' }))
+  device.onAny(({ name }) => name, { idempotent: true }).start() satisfies Promise<void>
+  device.stop({ graceMs: 0 }) satisfies Promise<void>
+  // @ts-expect-error: there is no such transport
+  client.device('d', { transport: 'carrier-pigeon' })
 }
 
 export async function streams(client: NexusClient) {

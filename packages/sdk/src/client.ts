@@ -2,6 +2,8 @@ import type { Channel, OperationId } from '@nexus/contract'
 import { type AttemptDeps, attempt } from './attempt.ts'
 import { type SubscribeInput, type SubscribeOptions, streamChannel } from './channel-stream.ts'
 import { type Route, routes } from './contract-data.ts'
+import type { DeviceOptions } from './device/command.ts'
+import { Device } from './device/device.ts'
 import { type StreamedEvent, type StreamInput, type StreamOptions, streamEvents } from './event-stream.ts'
 import { Link } from './link.ts'
 import { type CallOptions, type Invoke, type Namespaces, namespacesOver } from './namespaces.ts'
@@ -34,6 +36,8 @@ export type NexusClient = Namespaces & {
     input?: SubscribeInput,
     options?: SubscribeOptions,
   ): AsyncIterableIterator<ChannelMessage, undefined>
+  /** A device that executes commands, over a connection of its own; the key must be bound to it, or an admin's. See `Device`. */
+  device(deviceId: string, options?: DeviceOptions): Device
 }
 
 export interface EventStream {
@@ -56,7 +60,7 @@ export function createClient(options: ClientOptions): NexusClient {
       origin,
       apiKey: options.apiKey,
       fetch: options.fetch ?? fetch,
-      timeoutMs: call.timeoutMs ?? options.timeoutMs ?? 30_000,
+      timeoutMs: (call.timeoutMs ?? options.timeoutMs ?? 30_000) + waitMsOf(input),
       idempotencyKey: call.idempotencyKey ?? (route.idempotent ? randomKey() : undefined),
       signal: call.signal,
     }
@@ -71,13 +75,23 @@ export function createClient(options: ClientOptions): NexusClient {
   }
   const { apiKey, timeoutMs = 30_000 } = options
   // Older Nodes have none; only who subscribes needs it.
-  const link = new Link({ origin, apiKey, WebSocket: options.WebSocket ?? globalThis.WebSocket, timeoutMs, policy })
+  const socket = { origin, apiKey, WebSocket: options.WebSocket ?? globalThis.WebSocket, timeoutMs }
+  const link = new Link({ ...socket, policy })
   return {
     ...namespaces,
     events: { ...namespaces.events, stream },
     subscribe: (channel, input, call) => streamChannel(link, channel, input, call),
+    device: (id, given) => new Device({ socket, invoke: invoke as Invoke, policy }, id, given),
     invoke: invoke as Invoke,
   }
+}
+
+const waitSecondsDefault = 30
+
+/** How long the server may take to answer because it was asked to wait. */
+function waitMsOf({ wait_seconds: seconds, async: isAsync }: Record<string, unknown>): number {
+  if (typeof seconds === 'number') return seconds * 1000
+  return isAsync === false ? waitSecondsDefault * 1000 : 0
 }
 
 function isRepeatable(route: Route, request: HttpCall): boolean {

@@ -3,7 +3,7 @@ import type { ErrorCode, HttpRoute, OperationId } from '@nexus/contract'
 
 /** How an operation is called; see `Operation` in the contract. */
 export interface Route {
-  effect: 'read' | 'write' | 'append'
+  effect: 'read' | 'write' | 'append' | 'lease'
   idempotent: boolean
   http: readonly [HttpRoute, ...HttpRoute[]]
 }
@@ -23,6 +23,26 @@ export const routes: Readonly<Record<OperationId, Route>> = {
   "devices.put": {"effect":"write","idempotent":false,"http":["PUT /v1/devices/{device_id}"]},
   "devices.update": {"effect":"write","idempotent":false,"http":["PATCH /v1/devices/{device_id}"]},
   "devices.delete": {"effect":"write","idempotent":false,"http":["DELETE /v1/devices/{device_id}"]},
+  "commands.execute": {"effect":"write","idempotent":true,"http":["POST /v1/commands/execute"]},
+  "commands.list": {"effect":"read","idempotent":false,"http":["GET /v1/commands"]},
+  "commands.get": {"effect":"read","idempotent":false,"http":["GET /v1/commands/{command_id}"]},
+  "commands.executions.list": {"effect":"read","idempotent":false,"http":["GET /v1/commands/{command_id}/executions"]},
+  "commands.logs.list": {"effect":"read","idempotent":false,"http":["GET /v1/commands/{command_id}/logs"]},
+  "commands.cancel": {"effect":"write","idempotent":false,"http":["POST /v1/commands/{command_id}/cancel"]},
+  "commands.retry": {"effect":"write","idempotent":true,"http":["POST /v1/commands/{command_id}/retry"]},
+  "commands.approve": {"effect":"write","idempotent":false,"http":["POST /v1/commands/{command_id}/approve"]},
+  "commands.reject": {"effect":"write","idempotent":false,"http":["POST /v1/commands/{command_id}/reject"]},
+  "commands.pause": {"effect":"write","idempotent":false,"http":["POST /v1/commands/{command_id}/pause"]},
+  "commands.resume": {"effect":"write","idempotent":false,"http":["POST /v1/commands/{command_id}/resume"]},
+  "commands.definitions.list": {"effect":"read","idempotent":false,"http":["GET /v1/commands/definitions"]},
+  "commands.definitions.get": {"effect":"read","idempotent":false,"http":["GET /v1/commands/definitions/{name}"]},
+  "commands.definitions.put": {"effect":"write","idempotent":false,"http":["PUT /v1/commands/definitions/{name}"]},
+  "commands.definitions.delete": {"effect":"write","idempotent":false,"http":["DELETE /v1/commands/definitions/{name}"]},
+  "commands.lease": {"effect":"lease","idempotent":false,"http":["POST /v1/devices/{device_id}/commands/lease"]},
+  "executions.ack": {"effect":"write","idempotent":false,"http":["POST /v1/executions/{execution_id}/ack"]},
+  "executions.progress": {"effect":"write","idempotent":false,"http":["POST /v1/executions/{execution_id}/progress"]},
+  "executions.logs": {"effect":"write","idempotent":false,"http":["POST /v1/executions/{execution_id}/logs"]},
+  "executions.result": {"effect":"write","idempotent":false,"http":["POST /v1/executions/{execution_id}/result"]},
   "auth.keys.create": {"effect":"write","idempotent":true,"http":["POST /v1/auth/keys"]},
   "auth.keys.list": {"effect":"read","idempotent":false,"http":["GET /v1/auth/keys"]},
   "auth.keys.get": {"effect":"read","idempotent":false,"http":["GET /v1/auth/keys/{key_id}"]},
@@ -32,6 +52,12 @@ export const routes: Readonly<Record<OperationId, Route>> = {
   "auth.tickets.create": {"effect":"write","idempotent":false,"http":["POST /v1/auth/tickets"]},
   "events.list": {"effect":"read","idempotent":false,"http":["GET /v1/events"]},
   "traces.get": {"effect":"read","idempotent":false,"http":["GET /v1/traces/{trace_id}"]},
+  "webhooks.secret.get": {"effect":"write","idempotent":false,"http":["GET /v1/webhooks/secret"]},
+  "webhooks.secret.rotate": {"effect":"write","idempotent":true,"http":["POST /v1/webhooks/secret/rotate"]},
+  "webhooks.test": {"effect":"write","idempotent":true,"http":["POST /v1/webhooks/test"]},
+  "webhooks.deliveries.list": {"effect":"read","idempotent":false,"http":["GET /v1/webhooks/deliveries"]},
+  "webhooks.deliveries.get": {"effect":"read","idempotent":false,"http":["GET /v1/webhooks/deliveries/{delivery_id}"]},
+  "webhooks.deliveries.redeliver": {"effect":"write","idempotent":false,"http":["POST /v1/webhooks/deliveries/{delivery_id}/redeliver"]},
 }
 
 export const errorTable: Readonly<Record<ErrorCode, { http: number; summary: string }>> = {
@@ -56,3 +82,8 @@ export const websocketBearerPrefix = "nexus.bearer."
 export const messageBytesMax = 65536
 /** How long neither side may give no sign of life. */
 export const idleSeconds = 75
+
+/** The operations that a device's reports stand for. */
+export const deviceReports = {"command.ack":"executions.ack","command.progress":"executions.progress","command.log":"executions.logs","command.result":"executions.result"} as const
+
+export const deviceLimits = {"resultBytesMax":196608,"logLinesMax":1000,"logLineLengthMax":8192,"messageLengthMax":1024,"leaseMax":100,"reportsAtOnce":32,"messagesPerSecond":50}

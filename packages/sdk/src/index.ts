@@ -1,5 +1,16 @@
 export type { SubscribeInput, SubscribeOptions } from './channel-stream.ts'
 export * from './client.ts'
+export type {
+  CommandHandler,
+  DeviceCommand,
+  DeviceJournal,
+  DeviceOptions,
+  HandlerOptions,
+  JournalEntry,
+  StopOptions,
+} from './device/command.ts'
+export type { Device } from './device/device.ts'
+export * from './device/device-error.ts'
 export type { StreamedEvent, StreamInput, StreamOptions } from './event-stream.ts'
 export * from './namespaces.ts'
 export * from './nexus-error.ts'

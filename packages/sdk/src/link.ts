@@ -1,4 +1,4 @@
-import { NexusError } from './nexus-error.ts'
+import type { NexusError } from './nexus-error.ts'
 import { retryDelayMs } from './retry.ts'
 import { Session, type SessionDeps, type SessionEvents } from './session.ts'
 import type { Subscriber } from './subscriber.ts'
@@ -64,11 +64,8 @@ export class Link {
     let session: Session
     try {
       session = new Session(this.#deps, events)
-    } catch (cause) {
-      return new NexusError('INVALID_REQUEST', `no WebSocket can be made: ${(cause as Error).message}`, {
-        status: 400,
-        cause,
-      })
+    } catch (error) {
+      return error as NexusError
     }
     void session.opened.then(() => this.#begin(session))
     const error = await session.ended

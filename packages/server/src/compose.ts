@@ -8,6 +8,7 @@ import {
   createSharedWindows,
   type SharedWindows,
 } from './auth/index.ts'
+import { createCommands } from './commands/index.ts'
 import type { Config } from './config.ts'
 import { systemClock } from './core/clock.ts'
 import { createGate, type Handlers } from './core/invoke.ts'
@@ -16,12 +17,15 @@ import { createEvents } from './events/index.ts'
 import { createLog, createMetrics, type Log, type Metrics, redactUrl } from './observability.ts'
 import { openIngestLog } from './storage/ingest-log/sqlite.ts'
 import {
+  createCommandStore,
   createDeviceStore,
   createEventStore,
   createIdempotencyStore,
   createKeyStore,
   createRetentionStore,
   createTicketStore,
+  createWebhookStore,
+  createWorkStore,
   openSealer,
   openState,
 } from './storage/state/index.ts'
@@ -31,6 +35,8 @@ import { createTelemetry } from './telemetry/index.ts'
 import { openBatchReader } from './transports/http/batch-reader.ts'
 import { createTlsReload } from './transports/http/tls-reload.ts'
 import { createServer } from './transports/server.ts'
+import { createWebhooks } from './webhooks/index.ts'
+import { createWork } from './work/index.ts'
 
 export interface Nexus {
   /** Where it listens, as in `http://127.0.0.1:8420`. */
@@ -98,7 +104,7 @@ async function compose(
   })
   closers.push(() => clickhouse.close())
   const events = await createEvents({
-    store: createEventStore(state),
+    store: createEventStore(state, sealer),
     now,
     keepMs: config.eventsKeepDays * 86_400_000,
     keepMax: config.eventsMax,
@@ -117,6 +123,33 @@ async function compose(
     onlineMax: config.latestSeriesMax,
     signal: stopping.signal,
     onError: (err) => log.error({ err }, 'The registry of devices failed; it tries again'),
+  })
+  const work = createWork({
+    store: createWorkStore(state, now),
+    now,
+    onChange: { command: (tx, changes, at) => commands.onWork(tx, changes, at) },
+    onError: (err) => log.error({ err }, 'The work engine failed; it tries again'),
+  })
+  const webhooks = createWebhooks({
+    store: createWebhookStore(state, sealer),
+    now,
+    allowCidrs: config.webhookAllowCidrs ?? [],
+    keepMs: config.webhooksKeepDays * 86_400_000,
+    keepMax: config.webhooksMax,
+    waitingMax: config.webhookWaitingMax,
+    onError: (err) => log.error({ err }, 'The outbox of webhooks failed; it tries again'),
+  })
+  const commands = createCommands({
+    store: createCommandStore(state, sealer),
+    work,
+    events,
+    devices,
+    callbacks: webhooks,
+    lastReading: (deviceId, metric) => telemetry.lastReading(deviceId, metric),
+    now,
+    keepMs: config.commandsKeepDays * 86_400_000,
+    observe: (type, category, ms) => metrics?.observeCommand(type, category, ms),
+    onError: (err) => log.error({ err }, 'Commands could not be given to a device, or forgotten; trying again'),
   })
   const telemetry = await createTelemetry({
     log: ingestLog,
@@ -138,6 +171,7 @@ async function compose(
     depth: telemetry.depth,
     dirtyHours: telemetry.dirtyHours,
     rollUpsInMemory: telemetry.rollUpsInMemory,
+    devicesReceiving: commands.receiving,
     now,
   })
   const observed = metrics
@@ -156,7 +190,14 @@ async function compose(
   const adminKey = await auth.ensureAdminKey({ given: config.adminKey, file: folder('admin.key') })
   if (adminKey.outcome === 'given_key_refused')
     log.warn('NEXUS_ADMIN_KEY was revoked, rotated or has expired; it stays so')
-  const handlers: Handlers = { ...telemetry.handlers, ...devices.handlers, ...auth.handlers, ...events.handlers }
+  const handlers: Handlers = {
+    ...telemetry.handlers,
+    ...devices.handlers,
+    ...commands.handlers,
+    ...auth.handlers,
+    ...events.handlers,
+    ...webhooks.handlers,
+  }
   const gate = createGate({ handlers, write: state.write, spend: rates.spend, idempotency, hashBody })
 
   const batchReader = await openBatchReader()
@@ -172,6 +213,7 @@ async function compose(
       telemetry,
       events,
       devices,
+      commands,
       batchReader,
       now,
       ready: () => !stopping.signal.aborted && !ingestLog.hasFailed(),
@@ -195,11 +237,24 @@ async function compose(
   )
 
   const tlsReload = createTlsReload(config, http, log)
-  const loops = [telemetry, devices, events, auth, idempotency, tlsReload, ...(shared ? [shared] : [])]
+  const loops = [
+    telemetry,
+    devices,
+    work,
+    commands,
+    events,
+    auth,
+    idempotency,
+    webhooks,
+    tlsReload,
+    ...(shared ? [shared] : []),
+  ]
   for (const loop of loops) loop.start()
   closers.push(
     () => devices.stop(),
-    () => telemetry.stop(config.stopSeconds * 300),
+    () => work.stop(),
+    () => commands.stop(),
+    () => Promise.all([telemetry.stop(config.stopSeconds * 300), webhooks.stop(config.stopSeconds * 300)]),
     () => Promise.all([events.stop(), auth.stop(), idempotency.stop(), tlsReload.stop()]),
   )
   const url = await http.listen({ host: config.host, port: config.port })

@@ -122,6 +122,20 @@ test('a key given both flat and nested is refused', () => {
   )
 })
 
+test('address blocks read as a comma list, or a list in the file; what is none is named', () => {
+  const blocks = (value: string) => load({ NEXUS_WEBHOOK_ALLOW_CIDRS: value }).webhookAllowCidrs
+  assert.equal(load({}).webhookAllowCidrs, undefined)
+  assert.deepEqual(blocks('10.0.0.0/8, ::1'), ['10.0.0.0/8', '::1'])
+  const file = 'webhook: { allow_cidrs: [10.0.0.0/8, 127.0.0.1] }'
+  assert.deepEqual(load({}, { 'nexus.yaml': file }).webhookAllowCidrs, ['10.0.0.0/8', '127.0.0.1'])
+  for (const value of ['10.0.0.0/33', 'localhost', '10.0.0.1,', '010.0.0.1']) {
+    const [fault] = faultsOf(() => blocks(value))
+    assert.match(fault!, /^NEXUS_WEBHOOK_ALLOW_CIDRS has '.*' in it, which is neither an address nor a CIDR/, value)
+  }
+  const [fault] = faultsOf(() => load({}, { 'nexus.yaml': 'webhook_allow_cidrs: 7' }))
+  assert.match(fault!, /must be a list of addresses and CIDR blocks/)
+})
+
 test('origins read as *, a comma list, or a list in the file; what a browser would never send is named', () => {
   const origins = (value: string) => load({ NEXUS_CORS_ORIGINS: value }).corsOrigins
   assert.equal(load({}).corsOrigins, undefined)

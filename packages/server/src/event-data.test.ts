@@ -1,9 +1,9 @@
 import { deepEqual, ok } from 'node:assert/strict'
 import { test } from 'node:test'
-import { eventData } from '@nexus/contract'
+import { eventData, type Input } from '@nexus/contract'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
-import { startTestNexus } from './testing/nexus.ts'
+import { startTestNexus, type TestNexus } from './testing/nexus.ts'
 import { until } from './testing/until.ts'
 import { bearer, openWs } from './testing/ws-client.ts'
 
@@ -20,9 +20,10 @@ test('events say what the contract has of them', async (t) => {
   const { key } = await nexus.as({ scopes: ['telemetry:write'], device_id: 'bound' })
   const socket = await openWs(t, nexus, { headers: bearer(key) })
   socket.ws.close()
-  const events = await until('the device is gone', async () => {
-    const { events } = await nexus.client.events.list({})
-    return events.some(({ type }) => type === 'device.offline') && events
+  await command(nexus)
+  const events = await until('the device is gone, and a command was too slow', async () => {
+    const { events } = await nexus.client.events.list({ limit: 100 })
+    return ['device.offline', 'command.timeout'].every((wanted) => events.some(({ type }) => type === wanted)) && events
   })
   deepEqual([...new Set(events.map(({ type }) => type))].toSorted(), Object.keys(eventData).toSorted())
   for (const { type, data } of events) {
@@ -30,3 +31,22 @@ test('events say what the contract has of them', async (t) => {
     ok(Compile({ ...schema, additionalProperties: false } as TSchema).Check(data), `${type} ${JSON.stringify(data)}`)
   }
 })
+
+/** Every event of commands, the abort of a roll-out among them. */
+async function command({ client }: TestNexus): Promise<void> {
+  const execute = (more: Partial<Input<'commands.execute'>> = {}) =>
+    client.commands.execute({ command: 'x', target: { device_id: 'd' }, ...more })
+  const end = async (device_id: string, status: 'completed' | 'failed') => {
+    const { execution_id, lease_token } = (await client.commands.lease({ device_id }))!.executions[0]!
+    const held = { execution_id, lease_token }
+    await client.executions.progress({ ...held, seq: 1, percent: 5, message: 'begun' })
+    const error = { code: 'no', message: 'No' }
+    await client.executions.result({ ...held, status, result: { n: 1 }, ...(status === 'failed' && { error }) })
+  }
+  await execute()
+  await end('d', 'completed')
+  await client.commands.cancel({ command_id: (await execute()).command_id })
+  await execute({ target: { device_ids: ['d', 'e'] }, rollout: { canary: 1 } })
+  await end('d', 'failed')
+  await execute({ delivery: { ttl_seconds: 1 } })
+}

@@ -44,12 +44,20 @@ async function sane(nexus: TestNexus, answer: Response, sent: string): Promise<v
   if (!answer.ok) envelopeIn(text, answer.status)
 }
 
+/** Valid or not, but for how long the caller would wait: not at all. */
+function unwaiting({ input: schema }: Operation, input: unknown): unknown {
+  const { properties = {} } = schema as { properties?: object }
+  if (!('wait_seconds' in properties) || typeof input !== 'object' || input === null) return input
+  const { wait_seconds: seconds = 0 } = input as { wait_seconds?: unknown }
+  return typeof seconds === 'number' ? { ...input, wait_seconds: Math.min(seconds, 0) } : input
+}
+
 test('no input, valid or hostile, brings any operation to a 5xx or makes it tell of the inside', async (t) => {
   const { nexus, stillWell } = await startMarked(t)
   for (const operation of Object.values(operations) as Operation[]) {
     const inputs = fc.oneof(arbitraryFor(operation.input), hostileFor(operation.input))
     const property = fc.asyncProperty(inputs, fc.nat(operation.http.length - 1), async (input, route) => {
-      const { path, init } = operationRequest(operation, input, operation.http[route])
+      const { path, init } = operationRequest(operation, unwaiting(operation, input), operation.http[route])
       if (/^\/v1\/auth\/keys\//.test(path) && path.includes(nexus.key.split('_')[2]!)) return
       await sane(nexus, await nexus.request(path, init), `${path} ${init.body ?? ''}`)
     })

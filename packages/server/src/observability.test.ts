@@ -15,6 +15,9 @@ const series = {
   nexus_drained_frames_total: 'counter',
   nexus_drain_batch_frames: 'gauge',
   nexus_connections: 'gauge',
+  nexus_commands_total: 'counter',
+  nexus_command_duration_seconds: 'histogram',
+  nexus_devices_receiving: 'gauge',
   nexus_ingest_log_frames: 'gauge',
   nexus_ingest_log_bytes: 'gauge',
   nexus_ingest_log_age_seconds: 'gauge',
@@ -110,4 +113,15 @@ test('a URL is logged without the token that it carries', () => {
     equal(redactUrl(`/v1/x?a=1&${name}=nxs_live_a&b=2#c`), `/v1/x?a=1&${name}=[redacted]&b=2#c`)
   equal(redactUrl('/v1/x?token=a&token=b'), '/v1/x?token=[redacted]&token=[redacted]')
   equal(redactUrl('/v1/x?tokens=a'), '/v1/x?tokens=a')
+})
+
+test('/metrics counts commands by category and what became of them', async (t) => {
+  const nexus = await startTestNexus(t)
+  const { command_id } = await nexus.client.commands.execute({ command: 'logs', target: { device_id: 'd' } })
+  await nexus.client.commands.cancel({ command_id })
+  const text = await (await nexus.request('/metrics')).text()
+  equal(sampleOf(text, 'nexus_commands_total{category="diagnostic",event="submitted"}'), 1)
+  equal(sampleOf(text, 'nexus_commands_total{category="diagnostic",event="cancelled"}'), 1)
+  equal(sampleOf(text, 'nexus_command_duration_seconds_count{category="diagnostic"}'), 1)
+  equal(sampleOf(text, 'nexus_devices_receiving'), 0)
 })

@@ -1,4 +1,4 @@
-import type { OperationId } from '@nexus/contract'
+import type { CommandCategory, EventType, OperationId } from '@nexus/contract'
 import { pino } from 'pino'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Config } from './config.ts'
@@ -24,6 +24,7 @@ export function createMetrics(read: {
   depth(): { frames: number; bytes: number; oldestAt: number | undefined }
   dirtyHours(): number
   rollUpsInMemory(): { bytes: number; complete: boolean }
+  devicesReceiving(): number
   now(): number
 }) {
   const registry = new Registry()
@@ -59,6 +60,20 @@ export function createMetrics(read: {
     labelNames: ['transport'],
     registers,
   })
+  const commands = new Counter({
+    name: 'nexus_commands_total',
+    help: 'Commands by what has become of them: submitted, started, completed, failed, timeout, cancelled',
+    labelNames: ['category', 'event'],
+    registers,
+  })
+  const commandTimes = new Histogram({
+    name: 'nexus_command_duration_seconds',
+    help: 'Time of a command from its submission to its end',
+    labelNames: ['category'],
+    buckets: seconds,
+    registers,
+  })
+  gauge('nexus_devices_receiving', 'Devices that receive commands over a connection', read.devicesReceiving)
   gauge('nexus_ingest_log_frames', 'Accepted frames that are not yet in the store', () => read.depth().frames)
   gauge('nexus_ingest_log_bytes', 'Their size', () => read.depth().bytes)
   gauge('nexus_ingest_log_age_seconds', 'How long the oldest of them has waited', () => {
@@ -89,6 +104,11 @@ export function createMetrics(read: {
       requests.observe(operation, code, took),
     countConnection: (transport: 'sse' | 'websocket', change: 1 | -1) => connections.inc({ transport }, change),
     observeQuery: (took: number) => queries.observe(took),
+    observeCommand(type: EventType, category: CommandCategory, ms: number) {
+      const event = type.slice('command.'.length)
+      if (event !== 'progress') commands.inc({ category, event })
+      if (!['submitted', 'started', 'progress'].includes(event)) commandTimes.observe({ category }, ms / 1000)
+    },
     observeDrain(frames: number, ms: number) {
       drains.observe(ms / 1000)
       drained.inc(frames)

@@ -1,6 +1,6 @@
+import { addressGroup } from '../core/cidr.ts'
 import type { Clock } from '../core/clock.ts'
 import { type Failure, fail } from '../core/failure.ts'
-import { addressGroup } from './cidr.ts'
 import { Windows } from './windows.ts'
 
 export interface BadKeys {

@@ -1,8 +1,8 @@
 import { type RateBucket, rateBuckets, rateDefaults } from '@nexus/contract'
+import { addressGroup } from '../core/cidr.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Principal } from '../core/context.ts'
 import type { RateStatus } from '../core/invoke.ts'
-import { addressGroup } from './cidr.ts'
 import type { SharedWindows } from './shared-windows.ts'
 import { Windows } from './windows.ts'
 

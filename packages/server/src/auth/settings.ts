@@ -1,7 +1,7 @@
 import type { ApiKey, Input } from '@nexus/contract'
+import { isCidr } from '../core/cidr.ts'
 import { toIso } from '../core/clock.ts'
 import { fail } from '../core/failure.ts'
-import { isCidr } from './cidr.ts'
 
 type Settings = Partial<
   Pick<ApiKey, 'name' | 'scopes' | 'expires_at' | 'device_id' | 'agent_id' | 'allowed_cidrs' | 'rate_limits'>

@@ -1,4 +1,5 @@
 import { parseKey } from '@nexus/contract'
+import { cidrList } from './cidr-list.ts'
 import { choice, flag, integer, type Key, rateLimits, text } from './key-kinds.ts'
 import { originList } from './origin-list.ts'
 
@@ -158,6 +159,13 @@ export const configKeys = {
     maximum: 3650,
     description: 'How long events are kept, those of frames aside',
   }),
+  commandsKeepDays: integer({
+    default: 30,
+    unit: 'days',
+    minimum: 1,
+    maximum: 3650,
+    description: 'How long commands are kept after their end',
+  }),
   eventsMax: integer({
     default: 1_000_000,
     unit: 'events',
@@ -199,6 +207,31 @@ export const configKeys = {
     minimum: 1,
     maximum: 1_000_000,
     description: 'How many WebSockets a key may have at a time',
+  }),
+  webhookAllowCidrs: cidrList({
+    description:
+      'Where webhooks may go beside public hosts, such as `10.0.0.0/8,127.0.0.1`; there plain http and any port are allowed too',
+  }),
+  webhookWaitingMax: integer({
+    default: 10_000,
+    unit: 'deliveries',
+    minimum: 1,
+    maximum: 1_000_000,
+    description: 'How many webhooks of a key may wait to be delivered; beyond, they fail at once',
+  }),
+  webhooksKeepDays: integer({
+    default: 7,
+    unit: 'days',
+    minimum: 1,
+    maximum: 3650,
+    description: 'How long webhooks that were delivered, or failed, can be looked up and sent again',
+  }),
+  webhooksMax: integer({
+    default: 100_000,
+    unit: 'deliveries',
+    minimum: 1,
+    maximum: 100_000_000,
+    description: 'How many webhooks that were delivered, or failed, are kept; beyond, the oldest go before their time',
   }),
   headersTimeoutSeconds: integer({
     default: 10,

@@ -6,7 +6,7 @@ export type Matches = (data: object) => boolean
 export const filterLeavesMax = 32
 export const filterDepthMax = 5
 const pathLengthMax = 256
-const pathPartsMax = 8
+export const pathPartsMax = 8
 const listMax = 100
 
 type Test = (value: unknown) => boolean
@@ -46,24 +46,17 @@ class Compiler {
 
   filter(value: unknown, field: string, depth: number): Matches {
     const entries = Object.entries(this.#object(value, field, depth))
-    const all = entries.map(([key, condition]) => this.#entry(key, condition, `${field}.${key}`, depth))
-    return (data) => all.every((matches) => matches(data))
+    return every(entries.map(([key, condition]) => this.#entry(key, condition, `${field}.${key}`, depth)))
   }
 
   #entry(key: string, condition: unknown, field: string, depth: number): Matches {
     switch (key) {
-      case '$and': {
-        const all = this.#filters(condition, field, depth)
-        return (data) => all.every((matches) => matches(data))
-      }
-      case '$or': {
-        const any = this.#filters(condition, field, depth)
-        return (data) => any.some((matches) => matches(data))
-      }
-      case '$not': {
-        const inner = this.filter(condition, field, depth + 1)
-        return (data) => !inner(data)
-      }
+      case '$and':
+        return every(this.#filters(condition, field, depth))
+      case '$or':
+        return some(this.#filters(condition, field, depth))
+      case '$not':
+        return not(this.filter(condition, field, depth + 1))
       default:
         return this.#path(key, condition, field, depth)
     }
@@ -80,12 +73,9 @@ class Compiler {
     if (path.split('.').length > pathPartsMax) throw invalid(field, `has more than ${pathPartsMax} parts`)
     if (namesFields(condition)) {
       const inner = Object.entries(this.#object(condition, field, depth + 1))
-      const all = inner.map(([key, inside]) => this.#path(`${path}.${key}`, inside, `${field}.${key}`, depth + 1))
-      return (data) => all.every((matches) => matches(data))
+      return every(inner.map(([key, inside]) => this.#path(`${path}.${key}`, inside, `${field}.${key}`, depth + 1)))
     }
-    const read = reader(path)
-    const test = this.#condition(condition, field, depth)
-    return (data) => test(read(data))
+    return at(path, this.#condition(condition, field, depth))
   }
 
   #condition(condition: unknown, field: string, depth: number): Test {
@@ -93,17 +83,13 @@ class Compiler {
     if (typeof condition !== 'object' || condition === null) return this.#operator('$eq', condition, field, depth)
     const entries = Object.entries(this.#object(condition, field, depth + 1))
     if (entries.length === 0) throw invalid(field, 'must hold at least one operator')
-    const all = entries.map(([operator, operand]) =>
-      this.#operator(operator, operand, `${field}.${operator}`, depth + 1),
+    return every(
+      entries.map(([operator, operand]) => this.#operator(operator, operand, `${field}.${operator}`, depth + 1)),
     )
-    return (value) => all.every((test) => test(value))
   }
 
   #operator(operator: string, operand: unknown, field: string, depth: number): Test {
-    if (operator === '$not') {
-      const inner = this.#condition(operand, field, depth)
-      return (value) => !inner(value)
-    }
+    if (operator === '$not') return not(this.#condition(operand, field, depth))
     if (++this.#leaves > filterLeavesMax)
       throw invalid(field, `is one condition more than the ${filterLeavesMax} allowed`)
     switch (operator) {
@@ -117,11 +103,10 @@ class Compiler {
         return not(anyOf(scalars(operand, field)))
       case '$exists':
         if (typeof operand !== 'boolean') throw invalid(field, 'must be true or false')
-        return (value) => (value !== undefined) === operand
-      case '$prefix': {
+        return exists(operand)
+      case '$prefix':
         if (typeof operand !== 'string') throw invalid(field, 'must be a string')
-        return ofEach((value) => typeof value === 'string' && value.startsWith(operand))
-      }
+        return startsWith(operand)
       case '$gt':
         return ordered(operand, field, (order) => order > 0)
       case '$gte':
@@ -163,15 +148,62 @@ function scalars(value: unknown, field: string): Scalar[] {
   return value.map((each, i) => scalar(each, `${field}.${i}`))
 }
 
+// Filters are kept by the thousand. What makes their parts stands out here, for a closure keeps every variable around it.
+
+type Check<T> = (value: T) => boolean
+
+function every<T>(checks: readonly Check<T>[]): Check<T> {
+  return checks.length === 1 ? checks[0]! : (value) => checks.every((check) => check(value))
+}
+
+function some<T>(checks: readonly Check<T>[]): Check<T> {
+  return checks.length === 1 ? checks[0]! : (value) => checks.some((check) => check(value))
+}
+
+function not<T>(check: Check<T>): Check<T> {
+  return (value) => !check(value)
+}
+
+function at(path: string, test: Test): Matches {
+  return path.includes('.') ? inside(namesIn(path), test) : (data) => test(own(data, path))
+}
+
+/** Reads what a path names in an object, as filters do; undefined: nothing. At most eight parts. */
+export function pathReader(path: string): (data: object) => unknown {
+  const names = namesIn(path)
+  return (data) => descend(names, data, 0)
+}
+
+function inside(names: readonly Name[][], test: Test): Matches {
+  return (data) => test(descend(names, data, 0))
+}
+
 function anyOf(values: readonly Scalar[]): Test {
-  const [only] = values
-  if (values.length === 1) return ofEach((value) => value === only)
-  const wanted = new Set<unknown>(values)
-  return ofEach((value) => wanted.has(value))
+  return values.length === 1 ? only(values[0]!) : ofEach(oneOf(new Set(values)))
+}
+
+function only(wanted: Scalar): Test {
+  return (value) => (Array.isArray(value) ? value.includes(wanted) : value === wanted)
+}
+
+function oneOf(wanted: ReadonlySet<unknown>): Test {
+  return (value) => wanted.has(value)
+}
+
+function exists(wanted: boolean): Test {
+  return (value) => (value !== undefined) === wanted
+}
+
+function startsWith(prefix: string): Test {
+  return ofEach((value) => typeof value === 'string' && value.startsWith(prefix))
 }
 
 function ordered(operand: unknown, field: string, holds: (order: number) => boolean): Test {
   if (typeof operand !== 'number' && typeof operand !== 'string') throw invalid(field, 'must be a number or a string')
+  return comparesTo(operand, holds)
+}
+
+function comparesTo(operand: number | string, holds: (order: number) => boolean): Test {
   return ofEach((value) => typeof value === typeof operand && holds(compare(value as typeof operand, operand)))
 }
 
@@ -183,33 +215,34 @@ function ofEach(test: Test): Test {
   return (value) => (Array.isArray(value) ? value.some(test) : test(value))
 }
 
-function not(test: Test): Test {
-  return (value) => !test(value)
+/** A name in a path, and the part after it. */
+interface Name {
+  name: string
+  to: number
+}
+
+/** By where a name begins: every name that begins there, the longest first. */
+function namesIn(path: string): Name[][] {
+  const parts = path.split('.')
+  return parts.map((_, from) =>
+    parts.slice(from).map((_, shorter) => {
+      const to = parts.length - shorter
+      return { name: parts.slice(from, to).join('.'), to }
+    }),
+  )
 }
 
 /**
  * Reads what a path names. Names may have dots of their own, as metrics do: `metrics.cpu.load` is the `load` of `cpu`, or
  * else `cpu.load`; the longer name goes first.
  */
-function reader(path: string): (data: object) => unknown {
-  if (!path.includes('.')) return (data) => own(data, path)
-  const parts = path.split('.')
-  // By where a name begins: every name that begins there, the longest first, and where the next one would.
-  const names = parts.map((_, from) =>
-    parts.slice(from).map((_, shorter) => {
-      const to = parts.length - shorter
-      return { name: parts.slice(from, to).join('.'), to }
-    }),
-  )
-  const descend = (data: unknown, from: number): unknown => {
-    for (const { name, to } of names[from]!) {
-      const value = own(data, name)
-      const found = value === undefined || to === parts.length ? value : descend(value, to)
-      if (found !== undefined) return found
-    }
-    return undefined
+function descend(names: readonly Name[][], data: unknown, from: number): unknown {
+  for (const { name, to } of names[from]!) {
+    const value = own(data, name)
+    const found = value === undefined || to === names.length ? value : descend(names, value, to)
+    if (found !== undefined) return found
   }
-  return (data) => descend(data, 0)
+  return undefined
 }
 
 function own(data: unknown, name: string): unknown {

@@ -1,6 +1,6 @@
 import type { Input, Operation, OperationId, Operations, Output, RateBucket } from '@nexus/contract'
-import { operations, scopesNeeded } from '@nexus/contract'
-import { type Ctx, holds, type Idempotent, type Principal, type Tx, type WriteCtx } from './context.ts'
+import { operations, scopeMissing } from '@nexus/contract'
+import type { Ctx, Idempotent, Principal, Tx, WriteCtx } from './context.ts'
 import { fail } from './failure.ts'
 import { validator } from './validate.ts'
 
@@ -17,6 +17,8 @@ export type Verb<Id extends OperationId> = (ctx: CtxOf<Id>, input: Input<Id>) =>
 export interface PreparedVerb<Id extends OperationId, Prepared = unknown> {
   prepare(ctx: Ctx, input: Input<Id>): Promise<Prepared>
   run(ctx: CtxOf<Id>, input: Input<Id>, prepared: Prepared): Promise<Output<Id>>
+  /** What is answered once that is durable, in place of what `run` returned; it may wait. Runs for a repeat too. */
+  answer?(ctx: Ctx, input: Input<Id>, output: Output<Id>): Promise<Output<Id>>
 }
 
 /** Binds a verb with its preparation; what the one returns, the other takes. */
@@ -99,6 +101,14 @@ export function createGate(deps: GateDeps): Gate {
     const operation: Operation = operations[id]
     authorise(operation, ctx.principal)
     const valid = validators.get(id)!(input)
+    const { output, replayed } = await perform(operation, ctx, valid, options)
+    const handler = deps.handlers[id] as Handler<OperationId>
+    const answer = typeof handler === 'function' ? undefined : (handler as PreparedVerb<OperationId>).answer
+    return { output: answer ? await answer(ctx, valid as never, output as never) : output, replayed }
+  }
+
+  const perform = async (operation: Operation, ctx: Ctx, valid: unknown, options: InvokeOptions): Promise<Answer> => {
+    const id = operation.id as OperationId
     const key = operation.idempotent ? options.idempotencyKey : undefined
     if (key === undefined) return { output: await run(id, ctx, valid, undefined), replayed: false }
     if (operation.effect === 'append') {
@@ -142,7 +152,7 @@ export function appendKey({ keyId }: Principal, operation: string, value: string
 }
 
 /** Errors: FORBIDDEN, naming the first scope that the key lacks. */
-export function authorise(operation: Pick<Operation, 'scope'>, principal: Principal): void {
-  const missing = scopesNeeded(operation).find((scope) => !holds(principal, scope))
+export function authorise(operation: Pick<Operation, 'scope' | 'narrowable'>, principal: Principal): void {
+  const missing = scopeMissing(operation, principal.scopes)
   if (missing !== undefined) throw fail('FORBIDDEN', { required_scope: missing, issue: `needs the scope ${missing}` })
 }

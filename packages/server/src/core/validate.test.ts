@@ -1,6 +1,6 @@
 import { deepEqual, doesNotMatch, equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Operation, type OperationId, operations } from '@nexus/contract'
+import { type Operation, type OperationId, operations, scopes } from '@nexus/contract'
 import type { TSchema } from 'typebox'
 import { Failure } from './failure.ts'
 import { validator } from './validate.ts'
@@ -22,7 +22,7 @@ const rows: [what: string, id: OperationId, input: unknown, field: string, issue
     'auth.keys.create',
     { ...aKey, scopes: ['admin', 'telemetry:raed'] },
     'scopes.1',
-    'must be one of telemetry:read, telemetry:write, command:execute, task:read, task:write, ai:coordinate, admin',
+    `must be one of ${scopes.join(', ')}`,
   ],
   [
     'a number tells its bounds, whichever was broken',

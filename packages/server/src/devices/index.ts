@@ -1,9 +1,12 @@
+import type { DeviceStatus } from '@nexus/contract'
 import { createLoop, type Loop } from '../core/loop.ts'
+import type { TagCondition } from '../core/tag-filter.ts'
 import type { Events } from '../events/index.ts'
 import { type DeviceHandlers, deviceHandlers } from './handlers.ts'
 import type { DeviceStore } from './ports.ts'
 import { Presence, type SeenFrame } from './presence.ts'
 import { createRegistry } from './registry.ts'
+import { standingOf } from './standing.ts'
 
 export type { DeviceChange, DeviceFilter, DeviceRecord, DeviceStore, Seen } from './ports.ts'
 export type { SeenFrame } from './presence.ts'
@@ -29,6 +32,10 @@ export interface Devices extends Loop {
    * online meanwhile. `traceId`: of the request that opened it.
    */
   attach(deviceId: string, traceId?: string): () => void
+  /** How devices stand that are known. */
+  standing(deviceIds: readonly string[]): Promise<Map<string, DeviceStatus>>
+  /** The ids of the devices that meet all conditions, in their order; see `catchUp` for how new that is. */
+  select(conditions: readonly TagCondition[], limit: number, signal: AbortSignal): Promise<string[]>
   /** Told of the newest frame of devices that telemetry remembers from before this start. */
   reconcile(remembered: readonly SeenFrame[]): Promise<void>
   /** Writes everything down that memory knows; the loop does so by itself, and `stop` once more. */
@@ -87,6 +94,12 @@ export async function createDevices(options: DevicesOptions): Promise<Devices> {
     handlers: deviceHandlers({ store, events, presence, flush, catchUp }),
     seen: (frames) => presence.seen(frames),
     attach: (deviceId, traceId) => presence.attach(deviceId, traceId),
+    standing: (deviceIds) => standingOf(store, presence, deviceIds),
+    async select(conditions, limit, signal) {
+      await catchUp(signal)
+      const found = await store.list({ status: undefined, conditions, after: undefined, limit })
+      return found.map(({ deviceId }) => deviceId)
+    },
     reconcile: (remembered) => registry.reconcile(remembered.map((frame) => rememberedOf(frame, now()))),
     flush: flushAll,
     start: loop.start,

@@ -91,6 +91,11 @@ export class Presence {
     }
   }
 
+  /** As far as memory knows. */
+  isOnline(deviceId: string): boolean {
+    return this.#live.get(deviceId)?.online === true
+  }
+
   isAttached(deviceId: string): boolean {
     return this.#connections.has(deviceId)
   }

@@ -1,4 +1,5 @@
 import type { EventType } from '@nexus/contract'
+import { Audience, type Listener } from './audience.ts'
 import type { FrameRing, RingEvent } from './frame-ring.ts'
 import type { EventStore, LoggedEvent, NewEvent, PublishCtx } from './ports.ts'
 import type { Sequence } from './sequence.ts'
@@ -8,14 +9,6 @@ export interface EventLogDeps {
   sequence: Sequence
   ring: FrameRing
   now(): number
-}
-
-/** Told of each event of its types, in their order, in the turn in which it becomes known. Must not throw. */
-export interface Listener {
-  readonly types: readonly EventType[]
-  /** Frames of others are not told; undefined: those of all devices are. */
-  readonly devices: readonly string[] | undefined
-  heard(event: LoggedEvent): void
 }
 
 /** An event that passes through memory alone; what it says is only worked out when somebody asks. */
@@ -47,8 +40,8 @@ interface Slot {
  */
 export class EventLog {
   readonly #deps: EventLogDeps
-  /** By what they want to be told of: a type of event, or the frames of a device. */
-  readonly #listeners = new Map<string, Set<Listener>>()
+  readonly #ofTypes = new Audience()
+  readonly #ofDevices = new Audience()
   readonly #waiting: Slot[] = []
   #released: number
 
@@ -90,17 +83,17 @@ export class EventLog {
   }
 
   listen(listener: Listener): void {
-    for (const topic of topicsOf(listener)) {
-      const listeners = this.#listeners.get(topic) ?? new Set()
-      this.#listeners.set(topic, listeners.add(listener))
-    }
+    for (const [audience, key] of this.#places(listener)) audience.add(key, listener)
   }
 
   unlisten(listener: Listener): void {
-    for (const topic of topicsOf(listener)) {
-      const listeners = this.#listeners.get(topic)
-      listeners?.delete(listener)
-      if (listeners?.size === 0) this.#listeners.delete(topic)
+    for (const [audience, key] of this.#places(listener)) audience.remove(key, listener)
+  }
+
+  *#places({ types, devices }: Listener): Generator<[audience: Audience, key: string]> {
+    for (const type of types) {
+      if (type !== frameType || !devices) yield [this.#ofTypes, type]
+      else for (const device of devices) yield [this.#ofDevices, device]
     }
   }
 
@@ -119,21 +112,9 @@ export class EventLog {
     this.#released = event.seq
     // What an event says is kept for those who hear it now, and worked out anew for those who come later.
     if (event instanceof PassingEvent) this.#deps.ring.push(event.anew())
-    this.#tell(event.type, event)
-    if (event.type === frameType) this.#tell(framesOf(event.subject!), event)
+    this.#ofTypes.tell(event.type, event)
+    if (event.type === frameType) this.#ofDevices.tell(event.subject!, event)
   }
-
-  #tell(topic: string, event: LoggedEvent): void {
-    for (const listener of this.#listeners.get(topic) ?? []) listener.heard(event)
-  }
-}
-
-function topicsOf({ types, devices }: Listener): string[] {
-  return types.flatMap((type) => (type === frameType && devices ? devices.map(framesOf) : [type]))
-}
-
-function framesOf(device: string): string {
-  return `${frameType} ${device}`
 }
 
 export function idOf(seq: number): string {

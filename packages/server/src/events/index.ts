@@ -1,10 +1,12 @@
 import type { Principal } from '../core/context.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
+import type { Listener } from './audience.ts'
 import { EventLog, type TransientEvent } from './event-log.ts'
 import { FrameRing, type RingBounds } from './frame-ring.ts'
 import { type EventHandlers, eventHandlers } from './handlers.ts'
 import { createHistory } from './history.ts'
-import type { EventStore, NewEvent, PublishCtx } from './ports.ts'
+import type { EventStore, LoggedEvent, NewEvent, PublishCtx } from './ports.ts'
+import { Rounds } from './rounds.ts'
 import { openSequence } from './sequence.ts'
 import { readStreamStart, type StreamInput } from './stream-start.ts'
 import { type Subscription, subscribe } from './subscription.ts'
@@ -13,7 +15,7 @@ export type { TransientEvent } from './event-log.ts'
 export { idOf } from './event-log.ts'
 export type { EventRange, EventStore, LoggedEvent, NewEvent, PublishCtx } from './ports.ts'
 export type { StreamInput } from './stream-start.ts'
-export type { StreamItem, Subscription } from './subscription.ts'
+export type { StreamItem, StreamReader, Subscription } from './subscription.ts'
 
 export interface EventsOptions {
   store: EventStore
@@ -33,10 +35,14 @@ export interface Events extends Loop {
   /** Passes an event on through memory alone. */
   emit(event: TransientEvent): void
   /**
-   * Checks what is asked for, and opens the stream of it; see `subscribe`. Errors: INVALID_REQUEST (a type, filter or
-   * cursor that is none), FORBIDDEN (a type is named whose scope the key lacks).
+   * Tells of each frame of a device, in the turn in which it becomes known; returns what ends that. `heard` must not throw.
    */
-  stream(principal: Principal, input: StreamInput, signal: AbortSignal): Promise<Subscription>
+  follow(deviceId: string, heard: (frame: LoggedEvent) => void): () => void
+  /**
+   * Checks what is asked for, and opens the stream of it; see `subscribe`. Errors: INVALID_REQUEST (a type, filter or
+   * cursor that is none), FORBIDDEN (a type is named whose scope the key lacks). The caller must end it.
+   */
+  stream(principal: Principal, input: StreamInput): Promise<Subscription>
 }
 
 const trimRestMs = 60_000
@@ -55,15 +61,17 @@ export async function createEvents(options: EventsOptions): Promise<Events> {
       while (!signal.aborted && (await store.trim(now() - keepMs, keepMax)));
     },
   })
-  const deps = { log, history }
+  const streams = { log, history, rounds: new Rounds() }
   return {
-    handlers: eventHandlers(deps),
+    handlers: eventHandlers({ log, history }),
     publish: (ctx, event) => log.publish(ctx, event),
     emit: (event) => log.emit(event),
-    async stream(principal, input, signal) {
-      const start = await readStreamStart(history, log, principal, input)
-      return subscribe(log, history, { ...start, signal })
+    follow(deviceId, heard) {
+      const listener: Listener = { types: ['telemetry.frame'], devices: [deviceId], heard }
+      log.listen(listener)
+      return () => log.unlisten(listener)
     },
+    stream: async (principal, input) => subscribe(streams, await readStreamStart(history, log, principal, input)),
     start: loop.start,
     async stop() {
       sequence.stop()

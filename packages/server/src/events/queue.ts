@@ -1,8 +1,4 @@
-import type { EventType } from '@nexus/contract'
-import type { Matches } from '../core/filter.ts'
-import type { Listener } from './event-log.ts'
 import type { LoggedEvent } from './ports.ts'
-import type { Wanted } from './shown.ts'
 
 const waitingMax = 1000
 /** From here on an event of a device that still waits gives way to the next one of its kind; more than comes in one turn. */
@@ -10,35 +6,31 @@ const coalesceFrom = 600
 const takenMax = 256
 
 /** What was heard and not yet taken: at most a thousand events. */
-export class Queue implements Listener {
-  readonly types: readonly EventType[]
-  readonly devices: readonly string[] | undefined
-  readonly #matches: Matches
+export class Queue {
   #events: (LoggedEvent | undefined)[] = []
   /** Without those that gave way, whose places are empty. */
   #size = 0
   /** Where the frame of a device waits; undefined until that matters. */
   #frames: Map<string, number> | undefined
-  #filled: (() => void) | undefined
-  overflowed = false
-  /** Not while older events are replayed: what would give way then can be replayed as well. */
-  coalesces = false
+  #overflowed = false
 
-  constructor({ types, devices, matches }: Wanted & Pick<Listener, 'types'>) {
-    this.types = types
-    this.devices = devices
-    this.#matches = matches
+  /** Something was lost, and everything after it. */
+  get overflowed(): boolean {
+    return this.#overflowed
   }
 
-  heard(event: LoggedEvent): void {
-    if (this.overflowed || !this.#matches(event.data)) return
-    if (this.coalesces && this.#size >= coalesceFrom) this.#giveWay(event)
-    if (this.#size >= waitingMax) this.overflowed = true
-    else {
-      this.#events.push(event)
-      this.#size++
-    }
-    this.wake()
+  get isEmpty(): boolean {
+    return this.#size === 0
+  }
+
+  /** `coalesces`: whether a frame may give way to this one. */
+  push(event: LoggedEvent, coalesces: boolean): void {
+    if (this.#overflowed) return
+    if (coalesces && this.#size >= coalesceFrom) this.#giveWay(event)
+    this.#overflowed = this.#size >= waitingMax
+    if (this.#overflowed) return
+    this.#events.push(event)
+    this.#size++
   }
 
   /** The oldest, up to a turn's worth. */
@@ -48,31 +40,6 @@ export class Queue implements Listener {
     this.#events = waiting.length > takenMax ? waiting.splice(takenMax) : []
     this.#size = this.#events.length
     return waiting
-  }
-
-  clear(): void {
-    this.#events = []
-    this.#size = 0
-    this.#frames = undefined
-    this.overflowed = false
-  }
-
-  wake(): void {
-    this.#filled?.()
-    this.#filled = undefined
-  }
-
-  /** Its reader has taken everything and waits for more. */
-  get isAwaited(): boolean {
-    return this.#filled !== undefined
-  }
-
-  /** Resolves when something is there, or when it is woken. */
-  filled(): Promise<void> {
-    if (this.#size > 0 || this.overflowed) return Promise.resolve()
-    return new Promise((resolve) => {
-      this.#filled = resolve
-    })
   }
 
   #giveWay({ type, subject }: LoggedEvent): void {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { setImmediate as endOfTick } from 'node:timers/promises'
 import type { Failure } from '../core/failure.ts'
-import { openEventsRoom } from '../testing/events-room.ts'
+import { itemsOf, openEventsRoom } from '../testing/events-room.ts'
 import { testFolder } from '../testing/nexus.ts'
 import { idOf, type LoggedEvent, type StreamInput, type StreamItem } from './index.ts'
 
@@ -24,7 +24,7 @@ type Item = { kind: 'event'; event: LoggedEvent } | Exclude<StreamItem, { kind: 
 
 /** Opens a stream; what happens from then on is heard, read or not. */
 async function open({ events, admin }: Room, input: StreamInput): Promise<AsyncGenerator<Item>> {
-  return each(await events.stream(admin, input, new AbortController().signal))
+  return each(itemsOf(await events.stream(admin, input)))
 }
 
 async function* each(stream: AsyncIterable<StreamItem>): AsyncGenerator<Item> {
@@ -43,12 +43,12 @@ test('what has a higher number waits for the transactions below it, and none of 
   const reading = read(room, {}, count(3))
   await endOfTick()
   const failing = room.write(async (ctx) => {
-    await room.events.publish(ctx, { type: 'command.submitted', subject: 'rolled back', data: {} })
+    await room.events.publish(ctx, { type: 'telemetry.alert', subject: 'rolled back', data: {} })
     room.emit('frame')
     throw new Error('no')
   })
   const kept = room.write(async (ctx) => {
-    await room.events.publish(ctx, { type: 'command.submitted', subject: 'kept', data: {} })
+    await room.events.publish(ctx, { type: 'telemetry.alert', subject: 'kept', data: {} })
     room.emit('after')
   })
   await Promise.all([rejects(failing, /no/), kept])
@@ -142,7 +142,7 @@ test('a cursor before what is still there is told so first, whether it was trimm
   for (const name of ['c1', 'c2', 'c3']) await room.publish(name)
   await room.events.stop()
   const again = await openEventsRoom(t, { file })
-  const commands = await read(again, { event_types: 'command.*', last_event_id: first }, count(3))
+  const commands = await read(again, { event_types: 'telemetry.alert', last_event_id: first }, count(3))
   deepEqual(subjects(commands), ['c1', 'c2', 'c3'])
   const lost = await read(again, { event_types: 'telemetry.*', last_event_id: first }, count(1))
   deepEqual(subjects(lost), ['gap'])
@@ -164,21 +164,22 @@ test('a slow reader gets the newest frame of each device', async (t) => {
 
 test('a slow reader of anything else is given what waits, told that more is lost, and no more', async (t) => {
   const room = await openEventsRoom(t, { keepMax: 10_000 })
-  const commands = await open(room, { event_types: 'command.*' })
+  const commands = await open(room, { event_types: 'telemetry.alert' })
   for (let i = 0; i < 1100; i++) await room.publish(`c${i}`)
   const items: Item[] = []
   for await (const item of commands) items.push(item)
   deepEqual([items.length, items.at(-1)!.kind], [1001, 'overflow'])
   const last = idOf(seqs(items).at(-1)!)
-  const rest = await read(room, { event_types: 'command.*', last_event_id: last }, count(100))
+  const rest = await read(room, { event_types: 'telemetry.alert', last_event_id: last }, count(100))
   deepEqual(subjects(rest).at(-1), 'c1099')
 })
 
 test('a stream tells where it begins, and whether everything after its cursor is there', async (t) => {
   const room = await openEventsRoom(t, { frames: { max: 2, bytesMax: 1 << 20, keepMs: 600_000 } })
   const begin = async (input: StreamInput) => {
-    const { cursor, recovered } = await room.events.stream(room.admin, input, AbortSignal.abort())
-    return [cursor, recovered]
+    const stream = await room.events.stream(room.admin, input)
+    stream.end()
+    return [stream.cursor, stream.recovered]
   }
   const [before] = await begin({})
   for (const name of ['d1', 'd2', 'd3']) room.emit(name)
@@ -193,8 +194,7 @@ test('a stream tells where it begins, and whether everything after its cursor is
 
 test('a type is refused that there is none of, or whose scope is missing; patterns narrow to what may be seen', async (t) => {
   const room = await openEventsRoom(t)
-  const { signal } = new AbortController()
-  const stream = (event_types: string, principal = room.admin) => room.events.stream(principal, { event_types }, signal)
+  const stream = (event_types: string, principal = room.admin) => room.events.stream(principal, { event_types })
   await rejects(
     stream('task.done'),
     ({ code, details }: Failure) => `${code} ${details.field}` === 'INVALID_REQUEST event_types',

@@ -1,13 +1,20 @@
 import type { EventType } from '@nexus/contract'
+import type { Matches } from '../core/filter.ts'
+import type { Listener } from './audience.ts'
 import type { EventLog } from './event-log.ts'
 import type { History } from './history.ts'
 import type { LoggedEvent } from './ports.ts'
 import { Queue } from './queue.ts'
+import { ReadAhead } from './read-ahead.ts'
+import { replay } from './replay.ts'
+import type { Rounds, Waiter } from './rounds.ts'
 import { earliest } from './shown.ts'
 import type { StreamStart } from './stream-start.ts'
 
-export interface SubscriptionOptions extends StreamStart {
-  signal: AbortSignal
+export interface SubscriptionDeps {
+  log: EventLog
+  history: History
+  rounds: Rounds
 }
 
 /** What a subscriber gets: events in their order; what was lost before the next; that it was too slow, and then the end. */
@@ -16,134 +23,157 @@ export type StreamItem =
   | { kind: 'gap'; requested: number; firstAvailable: number }
   | { kind: 'overflow' }
 
-const pageSize = 500
+export interface StreamReader {
+  /** Something can be taken, or the stream is over. Must not throw. */
+  ready(): void
+}
 
 /**
  * Replays what happened after a cursor, then goes on with what happens, with neither a gap nor a repetition in between;
- * without a cursor, from this very moment. Ends when the signal is aborted. What a slow reader has not taken is bounded:
- * frames give way to newer ones of their device, everything else ends it with `overflow`, to be resumed from the last
- * event that was read.
+ * without a cursor, from this very moment. What a slow reader has not taken is bounded: frames give way to newer ones of
+ * their device, everything else ends it with `overflow`, to be resumed from the last event that was read.
  */
-export async function subscribe(log: EventLog, history: History, options: SubscriptionOptions): Promise<Subscription> {
-  const { types, after } = options
-  if (after === undefined) return new Subscription(log, history, options, { cursor: log.released, recovered: false })
-  const gone = after === earliest ? after : await history.goneUpTo(types)
-  const recovered = gone <= after && after <= log.released
-  return new Subscription(log, history, options, { cursor: Math.max(after, 0), recovered })
+export async function subscribe(deps: SubscriptionDeps, start: StreamStart): Promise<Subscription> {
+  const { types, after } = start
+  const { released } = deps.log
+  if (after === undefined) return new Subscription(deps, start, { cursor: released, recovered: false })
+  const gone = after === earliest ? after : await deps.history.goneUpTo(types)
+  const recovered = gone <= after && after <= deps.log.released
+  return new Subscription(deps, start, { cursor: Math.max(after, 0), recovered })
 }
 
-/** An iterator by hand, for there are many: nested generators would take a kilobyte each. */
-export class Subscription implements AsyncIterable<StreamItem>, AsyncIterator<StreamItem, undefined> {
+/**
+ * One subscriber's part of the log. It is read in steps, `whenReady` and then `take`, so that one for which nothing comes
+ * keeps neither a promise nor a queue: there are many. States: replaying -> live -> lost (it ran over) -> over; whoever
+ * reads no more says so with `end`.
+ */
+export class Subscription implements Listener, Waiter {
   /** Where it begins: who comes back with this has missed nothing. */
   readonly cursor: number
   /** Whether a cursor was given, and everything after it is there. */
   readonly recovered: boolean
-  readonly #log: EventLog
-  readonly #queue: Queue
-  readonly #signal: AbortSignal
-  #past: AsyncGenerator<StreamItem> | undefined
+  readonly types: readonly EventType[]
+  readonly devices: readonly string[] | undefined
+  readonly #deps: SubscriptionDeps
+  readonly #matches: Matches
+  /** Undefined: it is live. */
+  #past: ReadAhead<StreamItem> | undefined
+  /** Undefined: nothing waits. */
+  #queue: Queue | undefined
+  #reader: StreamReader | undefined
+  #isDue = false
+  #isLost = false
   #isOver = false
 
   constructor(
-    log: EventLog,
-    history: History,
-    { after, ...options }: SubscriptionOptions,
+    deps: SubscriptionDeps,
+    { types, devices, matches, after }: StreamStart,
     { cursor, recovered }: Pick<Subscription, 'cursor' | 'recovered'>,
   ) {
     this.cursor = cursor
     this.recovered = recovered
-    this.#log = log
-    this.#queue = new Queue(options)
-    this.#signal = options.signal
-    if (this.#signal.aborted) return
-    this.#signal.addEventListener('abort', () => this.#leave(), { once: true })
-    if (after === undefined) log.listen(this.#queue)
-    else this.#past = catchUp(log, history, this.#queue, { ...options, after })
+    this.types = types
+    this.devices = devices
+    this.#deps = deps
+    this.#matches = matches
+    if (after === undefined) deps.log.listen(this)
+    else this.#past = new ReadAhead(this.#catchUp(after), () => this.#announce())
   }
 
-  [Symbol.asyncIterator](): this {
-    return this
+  /** Nothing can be taken any more. */
+  get isOver(): boolean {
+    return this.#isOver
   }
 
   /** The number up to which everything has been taken by the reader; undefined while something waits for it. */
   position(): number | undefined {
-    return this.#queue.isAwaited ? this.#log.released : undefined
+    return this.#reader && !this.#past && !this.#somethingWaits ? this.#deps.log.released : undefined
   }
 
-  async next(): Promise<IteratorResult<StreamItem, undefined>> {
-    if (this.#past) {
-      const item = await this.#past.next()
-      if (!item.done) return item
-      this.#past = undefined
-    }
-    this.#queue.coalesces = true
-    while (!this.#isOver && !this.#signal.aborted) {
-      const events = this.#queue.take()
-      if (events.length > 0) return { done: false, value: { kind: 'events', events } }
-      if (this.#queue.overflowed) {
-        this.#isOver = true
-        return { done: false, value: { kind: 'overflow' } }
-      }
-      await this.#queue.filled()
-    }
-    return this.return()
+  /** Tells the reader once, when there is something to take, and never within this call; not once it was ended. */
+  whenReady(reader: StreamReader): void {
+    if (this.#isOver) return
+    this.#reader = reader
+    if (this.#somethingWaits) this.#announce()
   }
 
-  /** Whoever reads no more says so, or aborts the signal. */
-  async return(): Promise<IteratorResult<StreamItem, undefined>> {
+  /** What comes next; undefined: nothing for now, or the stream is over. Throws what reading the past threw. */
+  take(): StreamItem | undefined {
+    if (this.#past && !this.#past.isOver) return this.#past.take()
+    this.#past = undefined
+    if (this.#isLost) this.end()
+    const queue = this.#queue
+    if (!queue) return undefined
+    if (queue.isEmpty) return this.#lose()
+    const events = queue.take()
+    if (queue.isEmpty && !queue.overflowed) this.#queue = undefined
+    return { kind: 'events', events }
+  }
+
+  end(): void {
+    this.#isOver = true
     this.#leave()
-    await this.#past?.return(undefined)
-    return { done: true, value: undefined }
+  }
+
+  /** What the log tells. */
+  heard(event: LoggedEvent): void {
+    if (!this.#matches(event.data)) return
+    this.#queue ??= new Queue()
+    // What would give way while older events are replayed can be replayed as well.
+    this.#queue.push(event, this.#past === undefined)
+    this.#announce()
+  }
+
+  /** The round that it asked for. */
+  tell(): void {
+    const reader = this.#reader
+    this.#isDue = false
+    this.#reader = undefined
+    reader?.ready()
+  }
+
+  get #somethingWaits(): boolean {
+    return this.#past ? this.#past.isReady : this.#queue !== undefined || this.#isLost
+  }
+
+  #announce(): void {
+    if (!this.#reader || this.#isDue) return
+    this.#isDue = true
+    this.#deps.rounds.add(this)
+  }
+
+  #lose(): StreamItem {
+    this.#isLost = true
+    this.#leave()
+    return { kind: 'overflow' }
   }
 
   #leave(): void {
-    this.#isOver = true
-    this.#log.unlisten(this.#queue)
-    this.#queue.wake()
+    this.#deps.log.unlisten(this)
+    this.#past = undefined
+    this.#queue = undefined
+    this.#reader = undefined
   }
-}
 
-type Resumed = SubscriptionOptions & { after: number }
-
-/** What happened up to now, until everything later waits in the queue. */
-async function* catchUp(
-  log: EventLog,
-  history: History,
-  queue: Queue,
-  { types, matches, after, signal }: Resumed,
-): AsyncGenerator<StreamItem> {
-  for (let from: number | undefined = after; from !== undefined && !signal.aborted; ) {
-    // What is released from now on waits in the queue; when it runs over meanwhile, the replay goes on from here.
-    queue.clear()
-    log.listen(queue)
-    const upTo = log.released
-    // Of another log, such as that of a backup: what is there now came later, as far as anybody can tell.
-    if (from > upTo) yield { kind: 'gap', requested: from, firstAvailable: upTo + 1 }
-    for await (const item of replay(history, types, from, upTo)) {
-      if (signal.aborted) return
-      const wanted =
-        item.kind === 'events' ? { ...item, events: item.events.filter(({ data }) => matches(data)) } : item
-      if (wanted.kind !== 'events' || wanted.events.length > 0) yield wanted
+  /** What happened up to now, until everything later waits in the queue. */
+  async *#catchUp(after: number): AsyncGenerator<StreamItem> {
+    const { log, history } = this.#deps
+    for (let from: number | undefined = after; from !== undefined && !this.#isOver; ) {
+      // What is released from now on waits in the queue; when it runs over meanwhile, the replay goes on from here.
+      this.#queue = undefined
+      log.listen(this)
+      const upTo = log.released
+      // Of another log, such as that of a backup: what is there now came later, as far as anybody can tell.
+      if (from > upTo) yield { kind: 'gap', requested: from, firstAvailable: upTo + 1 }
+      for await (const item of replay(history, this.types, from, upTo)) {
+        if (this.#isOver) return
+        const wanted =
+          item.kind === 'events' ? { ...item, events: item.events.filter(({ data }) => this.#matches(data)) } : item
+        if (wanted.kind !== 'events' || wanted.events.length > 0) yield wanted
+      }
+      // Written by `heard` meanwhile.
+      const queue = this.#queue as Queue | undefined
+      from = queue?.overflowed ? upTo : undefined
     }
-    from = queue.overflowed ? upTo : undefined
-  }
-}
-
-async function* replay(
-  history: History,
-  types: readonly EventType[],
-  after: number,
-  upTo: number,
-): AsyncGenerator<StreamItem> {
-  // Before the earliest nothing is missing, and what was told once is told no more.
-  let told = after === earliest ? undefined : after
-  for (let from = after; from < upTo; ) {
-    const { events, goneUpTo } = await history.read({ after: from, upTo, types, limit: pageSize })
-    if (told !== undefined && Math.max(told, from) < goneUpTo)
-      yield { kind: 'gap', requested: from, firstAvailable: events[0]?.seq ?? goneUpTo + 1 }
-    told = Math.max(told ?? 0, goneUpTo)
-    yield { kind: 'events', events }
-    if (events.length < pageSize) return
-    from = events.at(-1)!.seq
   }
 }

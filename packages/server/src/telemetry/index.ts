@@ -13,6 +13,7 @@ import { createGather } from './gather.ts'
 import { telemetryHandlers } from './handlers.ts'
 import { type Ack, createIntakes } from './intake.ts'
 import { LatestValues } from './latest-values.ts'
+import { toValue } from './point.ts'
 import { createPointQuota } from './point-quota.ts'
 import type { DrainBatch, IngestLog, LatestRow, RetentionStore, TelemetryStore } from './ports.ts'
 import { createExpiry } from './retention.ts'
@@ -132,6 +133,12 @@ export async function createTelemetry(options: TelemetryOptions) {
     rollAll: () => drain.settle(0, Number.MAX_SAFE_INTEGER).then(roller.rollAll),
     expireAll: () => expiry.expireAll(),
     warmAll: warmer.warmAll,
+    /** The newest reading of a metric that memory has, with its timestamp in ms; undefined: none, or it is no plain value. */
+    lastReading(deviceId: string, metric: string): { at: number; reading: number | string | boolean } | undefined {
+      const value = latest.devices.get(deviceId)?.metrics.get(metric)
+      if (!value || value.kind === 'array' || value.kind === 'object') return undefined
+      return { at: value.at / 1000, reading: toValue(value.kind, value.num, value.str) as number | string | boolean }
+    },
     depth: () => log.depth(),
     dirtyHours: () => dirty.size,
     rollUpsInMemory: () => ({ bytes: cache.bytes, complete: warmer.idle() }),

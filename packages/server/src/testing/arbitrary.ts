@@ -23,6 +23,7 @@ interface JsonSchema {
   minLength?: number
   maxLength?: number
   minimum?: number
+  exclusiveMinimum?: number
   maximum?: number
 }
 
@@ -60,7 +61,8 @@ function arbitraryOf(schema: JsonSchema): fc.Arbitrary<unknown> {
       })
     case 'number':
       return fc.double({
-        min: schema.minimum ?? -Number.MAX_VALUE,
+        min: schema.minimum ?? schema.exclusiveMinimum ?? -Number.MAX_VALUE,
+        minExcluded: schema.exclusiveMinimum !== undefined,
         max: schema.maximum ?? Number.MAX_VALUE,
         noNaN: true,
       })
@@ -77,7 +79,9 @@ function arbitraryOf(schema: JsonSchema): fc.Arbitrary<unknown> {
 
 function objectOf(schema: JsonSchema): fc.Arbitrary<unknown> {
   const fields = Object.entries(schema.properties ?? {}).map(([name, field]) => [name, arbitraryOf(field)] as const)
-  return fc.record(Object.fromEntries(fields), { requiredKeys: schema.required ?? [], noNullPrototype: true })
+  return fc
+    .record(Object.fromEntries(fields), { requiredKeys: schema.required ?? [], noNullPrototype: true })
+    .filter((object) => Object.keys(object).length >= (schema.minProperties ?? 0))
 }
 
 function recordOf(schema: JsonSchema): fc.Arbitrary<unknown> {

@@ -1,8 +1,9 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { Tx, WriteCtx } from '../core/context.ts'
-import { createEvents, type Events, type EventsOptions } from '../events/index.ts'
-import { createEventStore, openState, type StateOptions } from '../storage/state/index.ts'
+import { createEvents, type Events, type EventsOptions, type StreamItem, type Subscription } from '../events/index.ts'
+import { createEventStore, openSealer, openState, type StateOptions } from '../storage/state/index.ts'
 import { testFolder } from './nexus.ts'
 import { admin, testClock, testCtx } from './telemetry-room.ts'
 
@@ -16,8 +17,9 @@ export async function openEventsRoom(t: TestContext, room: EventsRoomOptions = {
   const { clock = testClock(), file = join(testFolder(t), 'state.db'), url, ...options } = room
   const state = await openState({ file, ...(url !== undefined && { url }) })
   t.after(() => state.close())
+  const sealer = await openSealer(state, { file: masterKeyOf(t, url ?? file), now: 0 })
   const events = await createEvents({
-    store: createEventStore(state),
+    store: createEventStore(state, sealer),
     now: () => clock.now(),
     keepMs: 86_400_000,
     keepMax: 1000,
@@ -29,10 +31,11 @@ export async function openEventsRoom(t: TestContext, room: EventsRoomOptions = {
   /** Runs `fn` in a transaction of the state. */
   const write = <T>(fn: (ctx: WriteCtx) => Promise<T>) => state.write((tx: Tx) => fn({ ...ctx, tx }))
   const publish = (subject: string, data: Record<string, unknown> = {}) =>
-    write((ctx) => events.publish(ctx, { type: 'command.submitted', subject, data }))
+    write((ctx) => events.publish(ctx, { type: 'telemetry.alert', subject, data }))
   return {
     events,
     state,
+    sealer,
     clock,
     ctx,
     admin,
@@ -42,14 +45,38 @@ export async function openEventsRoom(t: TestContext, room: EventsRoomOptions = {
   }
 }
 
-export function emitFrame(events: Events, subject: string, n: number): void {
+export function emitFrame(events: Events, subject: string, n: number, metrics: Record<string, unknown> = { n }): void {
   const traceId = '0af7651916cd43dd8448eb211c80319c'
   events.emit({
     type: 'telemetry.frame',
     subject,
-    data: () => ({ device_id: subject, metrics: { n } }),
+    data: () => ({ device_id: subject, metrics }),
     traceId: () => traceId,
     knownTraceId: () => traceId,
     bytes: 100,
   })
+}
+
+/** What a stream says, until it is over or left. */
+export async function* itemsOf(stream: Subscription): AsyncGenerator<StreamItem> {
+  try {
+    while (!stream.isOver) {
+      const item = stream.take()
+      if (item) yield item
+      else if (!stream.isOver) await new Promise<void>((ready) => stream.whenReady({ ready }))
+    }
+  } finally {
+    stream.end()
+  }
+}
+
+const masterKeys = new Map<string, string>()
+
+/** Rooms over one state share its master key. */
+function masterKeyOf(t: TestContext, state: string): string {
+  const known = masterKeys.get(state)
+  if (known !== undefined && existsSync(known)) return known
+  const file = join(testFolder(t), 'master.key')
+  masterKeys.set(state, file)
+  return file
 }

@@ -1,9 +1,21 @@
-import type { Input, OperationId } from '@nexus/contract'
+import type { CommandCategory, Input, OperationId } from '@nexus/contract'
 
-/** What a sample is about: a key that may be changed and revoked, a device that may be changed and deleted. */
+/**
+ * What a sample is about: a key that may be changed and revoked, a device that may be changed and deleted, commands, a
+ * webhook that has failed, of the key that calls.
+ */
 export interface Made {
   keyId: string
   deviceId: string
+  deliveryId: string
+  category: CommandCategory
+  /** A command that suits the operation. */
+  commandId: string
+  /** A command that is defined. */
+  definition: string
+  /** An execution that the device has. */
+  executionId: string
+  leaseToken: string
 }
 
 /** An input that each operation accepts. */
@@ -22,8 +34,34 @@ export const sampleInputs: { [Id in OperationId]: (made: Made) => Input<Id> } = 
   'devices.put': ({ deviceId }) => ({ device_id: deviceId, name: 'Pump', tags: { site: 'north' } }),
   'devices.update': ({ deviceId }) => ({ device_id: deviceId, metadata: { model: 'x' } }),
   'devices.delete': ({ deviceId }) => ({ device_id: deviceId }),
+  'commands.execute': ({ deviceId, definition }) => ({ command: definition, target: { device_id: deviceId } }),
+  'commands.list': () => ({}),
+  'commands.get': ({ commandId }) => ({ command_id: commandId }),
+  'commands.executions.list': ({ commandId }) => ({ command_id: commandId }),
+  'commands.logs.list': ({ commandId }) => ({ command_id: commandId }),
+  'commands.cancel': ({ commandId }) => ({ command_id: commandId }),
+  'commands.retry': ({ commandId }) => ({ command_id: commandId }),
+  'commands.approve': ({ commandId }) => ({ command_id: commandId }),
+  'commands.reject': ({ commandId }) => ({ command_id: commandId }),
+  'commands.pause': ({ commandId }) => ({ command_id: commandId }),
+  'commands.resume': ({ commandId }) => ({ command_id: commandId }),
+  'commands.definitions.list': () => ({}),
+  'commands.definitions.get': ({ definition }) => ({ name: definition }),
+  'commands.definitions.put': ({ category }) => ({ name: 'defined', category }),
+  'commands.definitions.delete': ({ definition }) => ({ name: definition }),
+  'commands.lease': ({ deviceId }) => ({ device_id: deviceId }),
+  'executions.ack': (made) => ({ ...heldIn(made), status: 'accepted' }),
+  'executions.progress': (made) => ({ ...heldIn(made), seq: 1, percent: 50 }),
+  'executions.logs': (made) => ({ ...heldIn(made), lines: [{ message: 'working' }] }),
+  'executions.result': (made) => ({ ...heldIn(made), status: 'completed' }),
   'events.list': () => ({}),
   'traces.get': () => ({ trace_id: '0af7651916cd43dd8448eb211c80319c' }),
+  'webhooks.secret.get': () => ({}),
+  'webhooks.secret.rotate': () => ({}),
+  'webhooks.test': () => ({ url: 'https://nobody.invalid/hook' }),
+  'webhooks.deliveries.list': () => ({}),
+  'webhooks.deliveries.get': ({ deliveryId }) => ({ delivery_id: deliveryId }),
+  'webhooks.deliveries.redeliver': ({ deliveryId }) => ({ delivery_id: deliveryId }),
   'auth.keys.create': () => ({ name: 'made', scopes: ['task:read'] }),
   'auth.keys.list': () => ({}),
   'auth.keys.get': ({ keyId }) => ({ key_id: keyId }),
@@ -31,4 +69,8 @@ export const sampleInputs: { [Id in OperationId]: (made: Made) => Input<Id> } = 
   'auth.keys.revoke': ({ keyId }) => ({ key_id: keyId }),
   'auth.tickets.create': () => ({}),
   'auth.keys.rotate': ({ keyId }) => ({ key_id: keyId, grace: '0s' }),
+}
+
+function heldIn({ executionId, leaseToken }: Made) {
+  return { execution_id: executionId, lease_token: leaseToken }
 }

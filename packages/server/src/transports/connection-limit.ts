@@ -14,8 +14,8 @@ export class ConnectionLimit {
     this.#what = what
   }
 
-  /** Counts one in; returns what counts it out again, once. Errors: RATE_LIMIT_EXCEEDED when the key has as many as it may. */
-  enter(keyId: string): () => void {
+  /** Counts one in, which is to `leave` once. Errors: RATE_LIMIT_EXCEEDED when the key has as many as it may. */
+  enter(keyId: string): void {
     const open = this.#open.get(keyId) ?? 0
     if (open >= this.#max) {
       const issue = `the key has ${this.#max} ${this.#what} already`
@@ -26,13 +26,11 @@ export class ConnectionLimit {
       )
     }
     this.#open.set(keyId, open + 1)
-    let inside = true
-    return () => {
-      if (!inside) return
-      inside = false
-      const left = this.#open.get(keyId)! - 1
-      if (left === 0) this.#open.delete(keyId)
-      else this.#open.set(keyId, left)
-    }
+  }
+
+  leave(keyId: string): void {
+    const left = this.#open.get(keyId)! - 1
+    if (left === 0) this.#open.delete(keyId)
+    else this.#open.set(keyId, left)
   }
 }

@@ -14,16 +14,18 @@ export interface Credential {
 type Deps = Pick<TransportDeps, 'authenticate' | 'authenticateCached' | 'admitAgain'>
 
 /** Errors: UNAUTHORIZED where no key is given. */
-export function keyCredential(deps: Deps, key: string | undefined, { ip, socket }: Call): Credential {
+export function keyCredential(deps: Deps, key: string | undefined, { ip }: Pick<Call, 'ip'>): Credential {
   if (key === undefined) throw noKey()
-  return {
+  // It stands for the connections that share it.
+  const credential: Credential = {
     name: `${ip} ${key}`,
-    identify: () => deps.authenticateCached(key, ip, socket) ?? deps.authenticate(key, ip),
+    identify: () => deps.authenticateCached(key, ip, credential) ?? deps.authenticate(key, ip),
   }
+  return credential
 }
 
 /** What a ticket has left behind: whom it stood for, and the secret with which it was made. */
-export function ticketCredential(deps: Deps, principal: Principal, { ip }: Call): Credential {
+export function ticketCredential(deps: Deps, principal: Principal, { ip }: Pick<Call, 'ip'>): Credential {
   const { keyId, secretTag } = principal
   return { name: `${ip} ${keyId} ${secretTag}`, identify: () => deps.admitAgain(principal, ip) }
 }

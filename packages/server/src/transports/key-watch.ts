@@ -1,62 +1,63 @@
 import { holds, type Principal } from '../core/context.ts'
 import { Failure } from '../core/failure.ts'
 import type { Credential } from './credential.ts'
+import { EverySecond } from './every-second.ts'
 
-/** Looks each second whether what long-lived connections have shown still holds. */
-export interface KeyWatch {
-  /**
-   * Tells `changed` once the credential is no longer valid, or permits less than it did, and again each second until the
-   * watch is ended. Returns what ends it.
-   */
-  watch(credential: Credential, principal: Principal, changed: () => void): () => void
+/** A connection that stays, and whom it was opened for. */
+export interface KeyHolder {
+  readonly principal: Principal
+  /** Its credential is no longer valid, or permits less than it did; told again each second until it is removed. */
+  keyChanged(): void
 }
-
-const restMs = 1000
 
 interface Watched {
   credential: Credential
-  connections: Set<{ principal: Principal; changed(): void }>
+  holders: Set<KeyHolder>
   isLookedAt: boolean
 }
 
-/** However many connections a key has, it is looked at once: a revoked one counts as one wrong key, not as many. */
-export function createKeyWatch(): KeyWatch {
-  const keys = new Map<string, Watched>()
-  let timer: NodeJS.Timeout | undefined
+/**
+ * Looks each second whether what long-lived connections have shown still holds. However many connections a key has, it is
+ * looked at once: a revoked one counts as one wrong key, not as many.
+ */
+export class KeyWatch {
+  readonly #keys = new Map<string, Watched>()
+  readonly #rounds = new EverySecond<Watched>((watched) => void look(watched))
 
-  const compare = ({ connections }: Watched, now: Principal | undefined) => {
-    for (const { principal, changed } of connections)
-      if (!now || !principal.scopes.every((scope) => holds(now, scope))) changed()
-  }
-  const look = async (watched: Watched) => {
-    if (watched.isLookedAt) return
-    watched.isLookedAt = true
-    try {
-      compare(watched, await watched.credential.identify())
-    } catch (cause) {
-      // That it cannot be looked up for now is no reason.
-      if (cause instanceof Failure && cause.code !== 'SERVICE_UNAVAILABLE') compare(watched, undefined)
-    } finally {
-      watched.isLookedAt = false
+  /** Returns the credential that all who have shown the same share from now on. */
+  add(holder: KeyHolder, credential: Credential): Credential {
+    let watched = this.#keys.get(credential.name)
+    if (!watched) {
+      watched = { credential, holders: new Set(), isLookedAt: false }
+      this.#keys.set(credential.name, watched)
+      this.#rounds.add(watched)
     }
+    watched.holders.add(holder)
+    return watched.credential
   }
-  return {
-    watch(credential, principal, changed) {
-      const { name } = credential
-      const watched = keys.get(name) ?? { credential, connections: new Set(), isLookedAt: false }
-      keys.set(name, watched)
-      const connection = { principal, changed }
-      watched.connections.add(connection)
-      timer ??= setInterval(() => {
-        for (const each of keys.values()) void look(each)
-      }, restMs)
-      return () => {
-        watched.connections.delete(connection)
-        if (watched.connections.size === 0) keys.delete(name)
-        if (keys.size > 0) return
-        clearInterval(timer)
-        timer = undefined
-      }
-    },
+
+  remove(holder: KeyHolder, { name }: Credential): void {
+    const watched = this.#keys.get(name)
+    if (!watched?.holders.delete(holder) || watched.holders.size > 0) return
+    this.#keys.delete(name)
+    this.#rounds.remove(watched)
   }
+}
+
+async function look(watched: Watched): Promise<void> {
+  if (watched.isLookedAt) return
+  watched.isLookedAt = true
+  try {
+    compare(watched, await watched.credential.identify())
+  } catch (cause) {
+    // That it cannot be looked up for now is no reason.
+    if (cause instanceof Failure && cause.code !== 'SERVICE_UNAVAILABLE') compare(watched, undefined)
+  } finally {
+    watched.isLookedAt = false
+  }
+}
+
+function compare({ holders }: Watched, now: Principal | undefined): void {
+  for (const holder of holders)
+    if (!now || !holder.principal.scopes.every((scope) => holds(now, scope))) holder.keyChanged()
 }

@@ -1,4 +1,5 @@
 import type { OperationId, RateBucket } from '@nexus/contract'
+import type { Commands } from '../commands/index.ts'
 import type { Principal } from '../core/context.ts'
 import type { Gate, RateStatus } from '../core/invoke.ts'
 import type { Devices } from '../devices/index.ts'
@@ -18,6 +19,7 @@ export interface TransportDeps {
   telemetry: Pick<Telemetry, 'send' | 'sendBatch'>
   events: Pick<Events, 'stream'>
   devices: Pick<Devices, 'attach'>
+  commands: Pick<Commands, 'receive' | 'end' | 'trail'>
   batchReader: BatchReader
   now(): number
   /** Open, recovered, and not stopping. */

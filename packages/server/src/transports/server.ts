@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { createHttpServer, type HttpOptions } from './http/server.ts'
 import type { TransportDeps } from './ports.ts'
-import { mountEventStream } from './sse/event-stream.ts'
+import { mountEventStreams } from './sse/mount-event-stream.ts'
 import { asksForWebSocket, openWebSockets, type WebSocketOptions } from './ws/server.ts'
 
 export interface ServerOptions extends Omit<HttpOptions, 'upgrades' | 'mount'>, Omit<WebSocketOptions, 'inTurn'> {
@@ -15,7 +15,7 @@ export function createServer(deps: TransportDeps, options: ServerOptions): Fasti
     ...options,
     upgrades: asksForWebSocket,
     mount(app, inTurn) {
-      mountEventStream(app, deps, options.streamsPerKey)
+      mountEventStreams(app, deps, options.streamsPerKey)
       openWebSockets(app, deps, { ...options, inTurn })
     },
   })

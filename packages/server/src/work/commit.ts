@@ -1,10 +1,11 @@
 import type { Tx } from '../core/context.ts'
 import type { Change, EngineDeps } from './engine.ts'
+import { handOver } from './hand-over.ts'
 import { dueAt, hasEnded, isReady, type WorkItem } from './item.ts'
 
 /**
- * Writes changed items, lets those behind them go ahead, tells the rooms, and wakes whoever waits once it is durable. Of
- * items that somebody else changed meanwhile nothing is written; returned are those that were.
+ * Writes changed items, lets those behind them go ahead, tells the rooms, and hands over what became ready. Of items that
+ * somebody else changed meanwhile nothing is written; returned are those that were.
  */
 export async function commitChanges(
   deps: EngineDeps,
@@ -20,22 +21,27 @@ export async function commitChanges(
     .map(({ before, after }) => ({ before, after: { ...after, version: after.version + 1 } }))
   const unblocked: Change[] = []
   for (const { before, after } of done) {
-    const next = hasEnded(after) && !before.blocked ? await unblockNext(deps, tx, after) : undefined
+    const leaves = !before.blocked && (hasEnded(after) || after.blocked)
+    const next = leaves ? await unblockNext(deps, tx, after) : undefined
     if (next) unblocked.push(next)
   }
   await tell(deps, tx, [...done, ...unblocked])
   return done.map(({ after }) => after)
 }
 
-/** Tells the rooms of changes that are written, and wakes whoever waits for them once they are durable. */
+/** Tells the rooms of changes that are written, and lets those who wait have what became ready by them. */
 export async function tell(deps: EngineDeps, tx: Tx, changes: readonly Change[]): Promise<void> {
   const now = deps.now()
-  for (const [kind, of] of Map.groupBy(changes, ({ after }) => after.kind)) await deps.onChange[kind](tx, of, now)
-  const ready = changes.map(({ after }) => after).filter((item) => isReady(item, now))
+  for (const [kind, of] of Map.groupBy(changes, ({ after }) => after.kind)) await deps.onChange[kind]?.(tx, of, now)
+  handOver(
+    deps,
+    tx,
+    changes.map(({ after }) => after).filter((item) => isReady(item, now)),
+  )
   const due = changes.flatMap(({ after }) => dueAt(after) ?? [])
-  deps.store.afterCommit(tx, () => {
-    for (const of of Map.groupBy(ready, ({ kind, queue }) => `${kind} ${queue}`).values())
-      deps.waiters.wake(of[0]!, of.length)
+  deps.store.afterEnd(tx, (committed) => {
+    if (!committed) return
+    deps.held.keep(changes.map(({ after }) => after))
     if (due.length > 0) deps.onDue(Math.min(...due))
   })
 }
@@ -43,9 +49,11 @@ export async function tell(deps: EngineDeps, tx: Tx, changes: readonly Change[])
 async function unblockNext(deps: EngineDeps, tx: Tx, item: WorkItem): Promise<Change | undefined> {
   if (item.orderingKey === null) return undefined
   await deps.store.lockOrder(tx, item)
-  const before = await deps.store.firstBlocked(tx, item)
-  if (!before) return undefined
-  const after = { ...before, blocked: false }
-  await deps.store.replace(tx, [after])
-  return { before, after }
+  for (;;) {
+    const before = await deps.store.firstBlocked(tx, item)
+    if (!before) return undefined
+    const after = { ...before, blocked: false }
+    // Somebody who does not hold the lock may have ended it meanwhile, or have said what it waits for.
+    if ((await deps.store.replace(tx, [after])).has(after.id)) return { before, after }
+  }
 }

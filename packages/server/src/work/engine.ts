@@ -1,5 +1,8 @@
 import type { Tx } from '../core/context.ts'
+import type { ReadyIn } from './hand-over.ts'
+import type { HeldItems } from './held-items.ts'
 import type { WorkItem, WorkKind } from './item.ts'
+import type { Looks } from './looks.ts'
 import type { WorkStore } from './ports.ts'
 import type { Waiters } from './waiters.ts'
 
@@ -19,7 +22,12 @@ export interface EngineDeps {
   /** In [0, 1). */
   random(): number
   waiters: Waiters
-  onChange: Readonly<Record<WorkKind, OnChange>>
+  /** What became ready in transactions that are open. */
+  ready: WeakMap<Tx, ReadyIn>
+  /** What workers of this process hold, as it was committed. */
+  held: HeldItems
+  looks: Looks
+  onChange: Readonly<Partial<Record<WorkKind, OnChange>>>
   /** Something is due at this instant, maybe earlier than anything before. */
   onDue(at: number): void
 }

@@ -2,6 +2,7 @@ import type { Tx } from '../core/context.ts'
 import { tell } from './commit.ts'
 import type { EngineDeps } from './engine.ts'
 import type { WaitingFor, WorkItem } from './item.ts'
+import { standInLine } from './line.ts'
 
 /** New work, as a room asks for it. */
 export type NewWork = Pick<
@@ -22,14 +23,14 @@ export type NewWork = Pick<
 > & { waitingFor: WaitingFor | null }
 
 /**
- * Adds work; it commits with the transaction, and whoever waits for it is woken then. Those of one key in a queue get their
+ * Adds work; it commits with the transaction, and so does its hand-over to one who waits for it. Those of one key in a queue get their
  * turns behind one another, and beside those of other keys.
  */
 export async function enqueue(deps: EngineDeps, tx: Tx, asked: readonly NewWork[]): Promise<WorkItem[]> {
   const now = deps.now()
   const turns = await turnsOf(deps, tx, asked)
   const items = asked.map((work) => itemOf(work, turns.get(keyOf(work))!.next++, now))
-  await block(deps, tx, items)
+  await standInLine(deps, tx, items)
   await deps.store.insert(tx, items)
   await tell(
     deps,
@@ -52,19 +53,6 @@ async function turnsOf(deps: EngineDeps, tx: Tx, asked: readonly NewWork[]): Pro
 
 function keyOf({ kind, queue, fairKey }: NewWork): string {
   return `${kind} ${queue} ${fairKey}`
-}
-
-/** Marks those that others of their ordering key are before. */
-async function block(deps: EngineDeps, tx: Tx, items: WorkItem[]): Promise<void> {
-  const ordered = items.filter(({ orderingKey }) => orderingKey !== null)
-  const orderOf = ({ kind, queue, orderingKey }: WorkItem) => `${kind} ${queue} ${orderingKey}`
-  // In one order everywhere, so that two transactions never wait for each other.
-  const groups = [...Map.groupBy(ordered, orderOf)].sort(([a], [b]) => (a < b ? -1 : 1))
-  for (const [, group] of groups) {
-    await deps.store.lockOrder(tx, group[0]!)
-    const behind = await deps.store.hasLive(tx, group[0]!)
-    for (const [i, item] of group.entries()) item.blocked = behind || i > 0
-  }
 }
 
 const last = { seq: 0 }

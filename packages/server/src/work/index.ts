@@ -4,9 +4,11 @@ import { cancel } from './cancel.ts'
 import { type Claim, claim } from './claim.ts'
 import type { EngineDeps, OnChange } from './engine.ts'
 import { enqueue, type NewWork } from './enqueue.ts'
+import { HeldItems } from './held-items.ts'
 import { hold } from './hold.ts'
 import type { WaitingFor, WorkItem, WorkKind } from './item.ts'
 import { lease } from './lease.ts'
+import { Looks } from './looks.ts'
 import type { WorkStore } from './ports.ts'
 import { type Report, type Reported, report } from './report.ts'
 import { createSweeper } from './sweeper.ts'
@@ -26,7 +28,7 @@ export type {
   WorkState,
 } from './item.ts'
 export { dueAt, hasEnded, isReady, priorities } from './item.ts'
-export type { QueueName, WorkStore } from './ports.ts'
+export type { Head, QueueName, Taken, WorkStore } from './ports.ts'
 export { leaseLost, type Report, type Reported } from './report.ts'
 
 export interface WorkOptions {
@@ -34,7 +36,8 @@ export interface WorkOptions {
   now(): number
   /** In [0, 1). */
   random?(): number
-  onChange: Readonly<Record<WorkKind, OnChange>>
+  /** Of each kind that there is work of. */
+  onChange: Readonly<Partial<Record<WorkKind, OnChange>>>
   onError(cause: unknown): void
 }
 
@@ -46,27 +49,39 @@ export interface Work extends Loop {
   claim(tx: Tx, wanted: Claim): Promise<WorkItem[]>
   /** See `lease`. */
   lease(wanted: Claim, signal: AbortSignal): Promise<WorkItem[]>
+  /** Without `tx`: as committed. */
+  find(ids: readonly string[], tx?: Tx): Promise<WorkItem[]>
   /** See `report`. */
   report(tx: Tx, reports: readonly Report[]): Promise<Reported[]>
   /** See `cancel`. */
-  cancel(tx: Tx, ids: readonly string[]): Promise<WorkItem[]>
+  cancel(tx: Tx, ids: readonly string[], which?: 'all' | 'pending'): Promise<WorkItem[]>
   /** See `hold`. */
-  hold(tx: Tx, ids: readonly string[], waitingFor: WaitingFor | null): Promise<WorkItem[]>
+  hold(tx: Tx, ids: readonly string[], waitingFor: WaitingFor | null, startBy?: number | null): Promise<WorkItem[]>
   /** Does everything that is due. */
   sweep(): Promise<void>
 }
 
 export function createWork({ store, now, random = Math.random, onChange, onError }: WorkOptions): Work {
-  const shared = { store, now, random, onChange, waiters: new Waiters() }
+  const shared = {
+    store,
+    now,
+    random,
+    onChange,
+    waiters: new Waiters(),
+    ready: new WeakMap(),
+    held: new HeldItems(),
+    looks: new Looks(),
+  }
   const sweeper = createSweeper(shared, onError)
   const deps: EngineDeps = { ...shared, onDue: sweeper.expect }
   return {
     enqueue: (tx, work) => enqueue(deps, tx, work),
     claim: (tx, wanted) => claim(deps, tx, wanted),
     lease: (wanted, signal) => lease(deps, wanted, signal),
+    find: (ids, tx) => store.find(ids, tx),
     report: (tx, reports) => report(deps, tx, reports),
-    cancel: (tx, ids) => cancel(deps, tx, ids),
-    hold: (tx, ids, waitingFor) => hold(deps, tx, ids, waitingFor),
+    cancel: (tx, ids, which) => cancel(deps, tx, ids, which),
+    hold: (tx, ids, waitingFor, startBy) => hold(deps, tx, ids, waitingFor, startBy),
     sweep: sweeper.sweep,
     start: sweeper.start,
     stop: sweeper.stop,

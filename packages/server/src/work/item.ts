@@ -48,8 +48,6 @@ export interface WorkItem {
   readonly leaseMs: number
   /** How long an attempt may take; null: any time. */
   readonly attemptMs: number | null
-  /** Until when an attempt must have begun; null: any time. */
-  readonly startBy: number | null
   readonly createdAt: number
   readonly traceId: string
   readonly causeId: string | null
@@ -62,11 +60,13 @@ export interface WorkItem {
   /** Its place among those of other keys. */
   turn: number
   attempt: number
+  /** Until when an attempt must have begun; null: any time. */
+  startBy: number | null
   /** Not before this instant. */
   notBefore: number | null
   /** Why a pending item does not run yet, in words of the room; null: nothing but a worker is missing. */
   waitingFor: WaitingFor | null
-  /** Whether another item of its ordering key is before it. */
+  /** Whether another item of its ordering key is before it, or it is held and stands in no line. */
   blocked: boolean
   worker: string | null
   leaseToken: string | null

@@ -1,35 +1,61 @@
-import { type Claim, claim } from './claim.ts'
+import type { Tx } from '../core/context.ts'
+import type { Claim } from './claim.ts'
+import { tell } from './commit.ts'
 import type { EngineDeps } from './engine.ts'
+import { giveBack } from './give-back.ts'
 import type { WorkItem } from './item.ts'
-import type { Waiting } from './waiters.ts'
+import type { Asking } from './looks.ts'
+import type { Place } from './place.ts'
+import type { Taken } from './ports.ts'
+import { takeNext } from './take.ts'
 
 /**
  * Gives a worker what is next, or waits until there is something, or `signal` is aborted; it holds no connection of the
- * state while it waits.
+ * state while it waits. What was claimed for one who has left meanwhile is given back, before this resolves, with nothing.
  */
 export async function lease(deps: EngineDeps, wanted: Claim, signal: AbortSignal): Promise<WorkItem[]> {
-  for (;;) {
-    const waiting = deps.waiters.join(wanted.queues)
-    const items = await deps.store.write((tx) => claim(deps, tx, wanted))
-    if (items.length > 0 || signal.aborted) {
-      // Whether the wake was for these or for something later is not known.
-      waiting.leave(false)
-      return items
-    }
-    await wokenOrAborted(waiting, signal)
-    waiting.leave(!signal.aborted)
-    if (signal.aborted) return []
+  const place = deps.waiters.join(wanted)
+  let taken: readonly Taken[] = []
+  try {
+    taken = await served(deps, place, signal)
+  } finally {
+    deps.waiters.leave(place, taken.length > 0)
+  }
+  if (taken.length === 0 || !signal.aborted) return taken.map(({ after }) => after)
+  await deps.store.write((tx) => giveBack(deps, tx, taken))
+  return []
+}
+
+async function served(deps: EngineDeps, place: Place, signal: AbortSignal): Promise<readonly Taken[]> {
+  while (!signal.aborted) {
+    const found = await look(deps, place, signal)
+    if (found.length > 0) return found
+    const handed = await place.settled(signal)
+    if (handed) return handed
+  }
+  return []
+}
+
+async function look(deps: EngineDeps, place: Place, signal: AbortSignal): Promise<readonly Taken[]> {
+  try {
+    return await deps.looks.look({ place, signal }, (asking) => deps.store.write((tx) => lookFor(deps, tx, asking)))
+  } catch (error) {
+    // Nothing was found, and before that could be said others began to claim for him.
+    if (place.isReserved) return []
+    throw error
   }
 }
 
-function wokenOrAborted({ woken }: Waiting, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    signal.addEventListener('abort', done, { once: true })
-    void woken.then(done)
-    if (signal.aborted) done()
-  })
+async function lookFor(deps: EngineDeps, tx: Tx, asking: readonly Asking[]) {
+  const places = asking.filter(({ place, signal }) => !signal.aborted && place.look()).map(({ place }) => place)
+  if (places.length === 0) return new Map<Place, readonly Taken[]>()
+  const shares = await takeNext(
+    deps,
+    tx,
+    places.map(({ wanted }) => wanted),
+  )
+  for (const [i, place] of places.entries()) if (shares[i]!.length === 0) place.wait()
+  const found = shares.flat()
+  if (found.length > 0) await tell(deps, tx, found)
+  return new Map(places.map((place, i) => [place, shares[i]!]))
 }

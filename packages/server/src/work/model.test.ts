@@ -15,7 +15,7 @@ type Op =
   | { op: 'enqueue'; works: Asked[] }
   | { op: 'claim'; queue: number; max: number }
   | { op: 'report'; lease: number; kind: 'alive' | 'completed' | 'failed' | 'cancelled'; retryable: boolean }
-  | { op: 'cancel' | 'hold' | 'release'; item: number }
+  | { op: 'cancel' | 'withdraw' | 'hold' | 'release'; item: number; startMs: number | null | undefined }
   | { op: 'pass'; ms: number }
   | { op: 'restart' }
 
@@ -67,8 +67,9 @@ const operation: fc.Arbitrary<Op> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.record({
-      op: fc.constantFrom('cancel' as const, 'hold' as const, 'release' as const),
+      op: fc.constantFrom('cancel' as const, 'withdraw' as const, 'hold' as const, 'release' as const),
       item: fc.nat(30),
+      startMs: fc.constantFrom(undefined, null, 15_000, 90_000),
     }),
   },
   {
@@ -89,7 +90,7 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     t.after(() => engine.close())
     await fc.assert(
       fc.asyncProperty(fc.array(operation, { minLength: 5, maxLength: 40, size: 'max' }), (ops) => play(engine, ops)),
-      { numRuns: name === 'SQLite' ? 300 : 60 },
+      { numRuns: Number(process.env.NEXUS_TEST_MODEL_RUNS ?? (name === 'SQLite' ? 300 : 60)) },
     )
   })
 }
@@ -143,12 +144,19 @@ async function play(state: StateEngine, ops: readonly Op[]): Promise<void> {
         model.cancel(item.id)
         await write((tx) => work.cancel(tx, [item.id]))
         break
-      case 'hold':
-      case 'release':
+      case 'withdraw':
         if (!item) break
-        model.hold(item.id, op.op === 'hold')
-        await write((tx) => work.hold(tx, [item.id], op.op === 'hold' ? { reason: 'held' } : null))
+        if (item.state === 'pending') model.cancel(item.id)
+        await write((tx) => work.cancel(tx, [item.id], 'pending'))
         break
+      case 'hold':
+      case 'release': {
+        if (!item) break
+        const startBy = typeof op.startMs === 'number' ? model.now + op.startMs : op.startMs
+        model.hold(item.id, op.op === 'hold', startBy)
+        await write((tx) => work.hold(tx, [item.id], op.op === 'hold' ? { reason: 'held' } : null, startBy))
+        break
+      }
       case 'pass':
         model.now += op.ms
         model.sweep()

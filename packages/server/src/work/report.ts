@@ -3,7 +3,7 @@ import { fail } from '../core/failure.ts'
 import { commitChanges } from './commit.ts'
 import type { EngineDeps } from './engine.ts'
 import type { WorkItem } from './item.ts'
-import { type AttemptError, attemptFailed, ended, renewed } from './transitions.ts'
+import { type AttemptError, attemptFailed, ended, renewed, workerLost } from './transitions.ts'
 
 /** What a worker says of an item that it holds. */
 export type Report = { id: string; leaseToken: string } & (
@@ -12,6 +12,8 @@ export type Report = { id: string; leaseToken: string } & (
   | { kind: 'failed'; error: AttemptError }
   /** It was asked to stop, and has. */
   | { kind: 'cancelled' }
+  /** It knows nothing of it any more. */
+  | { kind: 'lost' }
 )
 
 export type Reported = WorkItem | { id: string; lost: true }
@@ -22,9 +24,23 @@ export type Reported = WorkItem | { id: string; lost: true }
  */
 export async function report(deps: EngineDeps, tx: Tx, reports: readonly Report[]): Promise<Reported[]> {
   const now = deps.now()
-  const ids = [...new Set(reports.map(({ id }) => id))]
-  const found = await deps.store.find(ids, tx)
-  const changes = new Map(found.map((before) => [before.id, { before, after: before }]))
+  const held = reports.flatMap(({ id, leaseToken }) => deps.held.find(id, leaseToken, now) ?? [])
+  const isKnown = new Set(held.map(({ id }) => id))
+  const others = reports.filter(({ id }) => !isKnown.has(id)).map(({ id }) => id)
+  const found = others.length === 0 ? [] : await deps.store.find([...new Set(others)], tx)
+  const { answers, outdated } = await settle(deps, tx, reports, [...held, ...found])
+  if (outdated.size === 0) return answers
+  // Somebody else has changed what this process held for its own: read it, and look again.
+  deps.held.forget(outdated)
+  const again = reports.filter(({ id }) => outdated.has(id) && isKnown.has(id))
+  if (again.length === 0) return answers
+  const settled = (await report(deps, tx, again))[Symbol.iterator]()
+  return answers.map((answer, i) => (again.includes(reports[i]!) ? settled.next().value! : answer))
+}
+
+async function settle(deps: EngineDeps, tx: Tx, reports: readonly Report[], items: readonly WorkItem[]) {
+  const now = deps.now()
+  const changes = new Map(items.map((before) => [before.id, { before, after: before }]))
   // Of one item one after the other: what the first makes of it is what the next is about.
   const isTaken = reports.map((said) => {
     const change = changes.get(said.id)
@@ -34,7 +50,9 @@ export async function report(deps: EngineDeps, tx: Tx, reports: readonly Report[
   })
   const changed = [...changes.values()].filter(({ before, after }) => after !== before)
   const written = new Map((await commitChanges(deps, tx, changed)).map((item) => [item.id, item]))
-  return reports.map(({ id }, i) => (isTaken[i] && written.get(id)) || { id, lost: true })
+  const outdated = new Set(changed.map(({ after }) => after.id).filter((id) => !written.has(id)))
+  const answers = reports.map(({ id }, i): Reported => (isTaken[i] && written.get(id)) || { id, lost: true })
+  return { answers, outdated }
 }
 
 /** The refusal for a worker whose lease is over (409). */
@@ -56,6 +74,8 @@ function afterReport(item: WorkItem, said: Report, now: number, random: number):
       return attemptFailed(item, now, 'error', said.error, random)
     case 'cancelled':
       return ended(item, now, 'cancelled', 'cancelled')
+    case 'lost':
+      return workerLost(item, now, random)
     default:
       return said satisfies never
   }

@@ -4,6 +4,29 @@ import { type AttemptFault, dueAt, type EndState, hasEnded, type WorkItem } from
 /** How long a worker has to confirm a cancel. */
 export const cancelConfirmMs = 10_000
 
+/** Given to a worker: one attempt more, under a lease. */
+export function taken(item: WorkItem, now: number, worker: string, leaseToken: string): WorkItem {
+  return {
+    ...item,
+    version: item.version + 1,
+    state: 'running',
+    attempt: item.attempt + 1,
+    notBefore: null,
+    worker,
+    leaseToken,
+    startedAt: now,
+    leaseExpiresAt: now + item.leaseMs,
+    deadline: item.attemptMs === null ? null : now + item.attemptMs,
+  }
+}
+
+/** The worker that it was given to never heard of it; `startedAt` as it was before. */
+export function returned(item: WorkItem, startedAt: number | null, now: number): WorkItem {
+  const unbegun = { ...item, attempt: item.attempt - 1, startedAt }
+  if (item.cancelRequestedAt !== null) return ended(unbegun, now, 'cancelled', 'cancelled')
+  return { ...released(unbegun), state: 'pending' }
+}
+
 /** Its worker was heard of. */
 export function renewed(item: WorkItem, now: number): WorkItem {
   return { ...item, leaseExpiresAt: now + item.leaseMs }
@@ -31,7 +54,7 @@ export function attemptFailed(
   { reason, retryable, retryAfterMs = 0 }: AttemptError,
   random: number,
 ): WorkItem {
-  if (item.cancelRequestedAt !== null) return ended(item, now, 'cancelled', reason)
+  if (item.cancelRequestedAt !== null) return ended(item, now, 'cancelled', fault === 'error' ? reason : 'unconfirmed')
   const { retry, attempt } = item
   if (!retryable || attempt >= retry.attemptsMax || !retry.on.includes(fault))
     return ended(item, now, fault === 'timeout' ? 'timeout' : 'failed', reason)
@@ -57,7 +80,11 @@ export function swept(item: WorkItem, now: number, random: number): WorkItem {
   if (item.cancelBy !== null && item.cancelBy <= now) return ended(item, now, 'cancelled', 'unconfirmed')
   if (item.deadline !== null && item.deadline <= now)
     return attemptFailed(item, now, 'timeout', { reason: 'attempt_timeout', retryable: true }, random)
-  // Of work that may be done but once nobody knows what became of it.
+  return workerLost(item, now, random)
+}
+
+/** Its worker is gone: of work that may be done but once nobody knows what became of it. */
+export function workerLost(item: WorkItem, now: number, random: number): WorkItem {
   const reason = item.retry.attemptsMax === 1 ? 'outcome_unknown' : 'worker_lost'
   return attemptFailed(item, now, 'worker_lost', { reason, retryable: true }, random)
 }

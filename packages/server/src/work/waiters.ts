@@ -1,63 +1,54 @@
+import type { Claim } from './claim.ts'
+import { Place } from './place.ts'
 import type { QueueName } from './ports.ts'
 
-/** Somebody who would take work of some queues. */
-interface Waiter {
-  queues: readonly string[]
-  wake(): void
-}
-
-export interface Waiting {
-  /** Resolves when there may be work in one of the queues. */
-  readonly woken: Promise<void>
-  /** Waits no more; a wake that was not made use of goes to the next. */
-  leave(usedIt: boolean): void
-}
-
-/** Who waits for work in this process, by queue; those who came first are woken first. */
+/** Who waits for work in this process, by queue, in the order in which they came. */
 export class Waiters {
-  readonly #waiting = new Map<string, Set<Waiter>>()
+  readonly #lines = new Map<string, Set<Place>>()
 
   /** Stands in line from this moment on: whoever looks for work after that misses none. */
-  join(queues: readonly QueueName[]): Waiting {
-    const { promise: woken, resolve } = Promise.withResolvers<void>()
-    let wasWoken = false
-    const waiter: Waiter = {
-      queues: queues.map(nameOf),
-      wake: () => {
-        wasWoken = true
-        this.#remove(waiter)
-        resolve()
-      },
+  join(wanted: Claim): Place {
+    const place = new Place(wanted)
+    for (const queue of wanted.queues) {
+      const line = this.#lines.get(nameOf(queue)) ?? new Set()
+      this.#lines.set(nameOf(queue), line.add(place))
     }
-    for (const name of waiter.queues) {
-      const waiting = this.#waiting.get(name) ?? new Set()
-      this.#waiting.set(name, waiting.add(waiter))
-    }
-    return {
-      woken,
-      leave: (usedIt) => {
-        this.#remove(waiter)
-        if (wasWoken && !usedIt) for (const queue of queues) this.wake(queue, 1)
-      },
-    }
+    return place
   }
 
-  /** So many items have become ready. */
+  /** Waits no more; a wake that was not, or may not have been made use of goes to the next. */
+  leave(place: Place, isServed: boolean): void {
+    for (const queue of place.wanted.queues) {
+      const line = this.#lines.get(nameOf(queue))
+      line?.delete(place)
+      if (line?.size === 0) this.#lines.delete(nameOf(queue))
+    }
+    if (isServed && !place.isWoken) return
+    for (const queue of place.wanted.queues) this.wake(queue, 1)
+  }
+
+  /** The first for whom something may be claimed; he is nobody else's until he is settled. */
+  reserve(queue: QueueName): Place | undefined {
+    for (const place of this.#lines.get(nameOf(queue)) ?? []) {
+      if (!place.isFree) continue
+      place.reserve()
+      return place
+    }
+    return undefined
+  }
+
+  /** So many items are ready that were claimed for nobody. */
   wake(queue: QueueName, count: number): void {
-    const waiting = this.#waiting.get(nameOf(queue))
-    if (!waiting) return
-    for (const waiter of [...waiting].slice(0, count)) waiter.wake()
-  }
-
-  #remove(waiter: Waiter): void {
-    for (const name of waiter.queues) {
-      const waiting = this.#waiting.get(name)
-      waiting?.delete(waiter)
-      if (waiting?.size === 0) this.#waiting.delete(name)
+    let left = count
+    for (const place of this.#lines.get(nameOf(queue)) ?? []) {
+      if (left === 0) return
+      if (place.isWoken) continue
+      place.wake()
+      left--
     }
   }
 }
 
-function nameOf({ kind, queue }: QueueName): string {
+export function nameOf({ kind, queue }: QueueName): string {
   return `${kind} ${queue}`
 }

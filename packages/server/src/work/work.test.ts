@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as endOfTurn } from 'node:timers/promises'
+import { sql } from 'kysely'
 import { openState } from '../storage/state/index.ts'
 import { enginesUnderTest } from '../storage/state/testing/engines-under-test.ts'
 import { testClock } from '../testing/telemetry-room.ts'
@@ -33,7 +34,7 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
         const items = await work.lease({ ...wanted(), worker }, never)
         return `${worker} ${ids(items)}`
       })
-      await until('both have looked in vain', async () => writes.done === 2)
+      await until('both have looked in vain, by one look', async () => writes.done === 1)
       await store.write((tx) => work.enqueue(tx, [newWork('a')]))
       equal(await waiting[0], 'one a')
       await store.write((tx) => work.enqueue(tx, [newWork('b')]))
@@ -45,7 +46,7 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     const leaving = new AbortController()
     const left = work.lease(wanted(), leaving.signal)
     const stays = work.lease(wanted(), never)
-    await until('both have looked in vain', async () => writes.done === 2)
+    await until('both have looked in vain, by one look', async () => writes.done === 1)
     leaving.abort()
     await store.write((tx) => work.enqueue(tx, [newWork('a')]))
     deepEqual([ids(await left), ids(await stays)], [[], ['a']])
@@ -57,6 +58,39 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     await store.write((tx) => work.claim(tx, wanted(100)))
     await store.write((tx) => work.enqueue(tx, [newWork('b0', { fairKey: 'b' }), newWork('b1', { fairKey: 'b' })]))
     deepEqual(ids(await store.write((tx) => work.claim(tx, wanted(4)))), ['a100', 'b0', 'a101', 'b1'])
+  })
+
+  guarantee('what is released while the one before it ends goes ahead', async ({ work, store, state }) => {
+    const ordered = { orderingKey: 'k' }
+    const items = [newWork('a', ordered), newWork('b', { ...ordered, waitingFor: { reason: 'held' } })]
+    await store.write((tx) => work.enqueue(tx, items))
+    const [a] = await store.write((tx) => work.claim(tx, wanted()))
+    const isWaiting = async () => {
+      if (state.kind === 'sqlite') return true
+      const { rows } = await sql`select 1 from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`.execute(state.reads)
+      return rows.length > 0
+    }
+    const held = Promise.withResolvers<void>()
+    const release = store.write(async (tx) => {
+      await work.hold(tx, ['b'], null)
+      held.resolve()
+      await until('the other waits for the item', isWaiting)
+    })
+    await held.promise
+    const end = store.write((tx) => work.report(tx, [{ kind: 'completed', id: 'a', leaseToken: a!.leaseToken! }]))
+    await Promise.all([release, end])
+    deepEqual(ids(await store.write((tx) => work.claim(tx, wanted()))), ['b'])
+  })
+
+  guarantee('what is withdrawn ends unless somebody works on it', async ({ work, store }) => {
+    await store.write((tx) => work.enqueue(tx, [newWork('a'), newWork('b')]))
+    await store.write((tx) => work.claim(tx, wanted()))
+    const items = await store.write((tx) => work.cancel(tx, ['a', 'b'], 'pending'))
+    deepEqual(items.map(({ state, cancelRequestedAt }) => [state, cancelRequestedAt]).toSorted(), [
+      ['cancelled', null],
+      ['running', null],
+    ])
   })
 
   guarantee('work of low priority comes to the top in time', async ({ work, store, clock }) => {

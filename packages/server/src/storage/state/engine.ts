@@ -11,6 +11,12 @@ export interface StateEngine {
    * Errors: SERVICE_UNAVAILABLE (`state_queue_full`, `state_contention`, `state_unreachable`, `state_closed`).
    */
   write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>
+  /**
+   * Runs a statement in the engine's own SQL, prepared once and kept: for the few that run with every item, where making a
+   * query costs more than the query. `?` or `?1` in SQLite, `$1` in PostgreSQL. Their texts are few. Without `tx`: over committed
+   * state.
+   */
+  run<Row>(tx: Tx | undefined, text: string, parameters: readonly unknown[]): Promise<Row[]>
   /** Queries over committed state; what an open transaction wrote is not seen. */
   readonly reads: Kysely<StateTables>
   /**

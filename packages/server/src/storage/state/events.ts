@@ -2,13 +2,17 @@ import type { EventType } from '@nexus/contract'
 import type { Insertable, Selectable } from 'kysely'
 import type { EventStore, LoggedEvent } from '../../events/index.ts'
 import type { StateEngine } from './engine.ts'
+import { preparedTable } from './prepared-table.ts'
+import type { Sealer } from './sealer.ts'
 import type { EventsTable } from './tables.ts'
 import { afterEnd, within } from './transaction.ts'
 
 const trimRows = 1000
 
-export function createEventStore(engine: StateEngine): EventStore {
+/** What rooms keep sealed is sealed in their events too. */
+export function createEventStore(engine: StateEngine, sealer: Sealer): EventStore {
   const { reads } = engine
+  const events = preparedTable(engine, 'events', 'seq')
   const ofTypes = (types: readonly EventType[], limit: number) =>
     reads.selectFrom('events').selectAll().where('type', 'in', types).orderBy('seq').limit(limit)
   return {
@@ -25,18 +29,16 @@ export function createEventStore(engine: StateEngine): EventStore {
         return value - count
       }),
 
-    async append(tx, event) {
-      await within(tx).insertInto('events').values(toRow(event)).execute()
-    },
+    append: (tx, event) => events.insert(tx, [toRow(event, sealer)]),
 
     async read({ after, upTo, types, limit }) {
       const rows = await ofTypes(types, limit).where('seq', '>', after).where('seq', '<=', upTo).execute()
-      return rows.map(toEvent)
+      return rows.map((row) => toEvent(row, sealer))
     },
 
     async readTrace(traceId, types, limit) {
       const rows = await ofTypes(types, limit).where('trace_id', '=', traceId).execute()
-      return rows.map(toEvent)
+      return rows.map((row) => toEvent(row, sealer))
     },
 
     async firstSince(at) {
@@ -88,18 +90,28 @@ export function createEventStore(engine: StateEngine): EventStore {
   }
 }
 
-function toRow({ seq, type, at, subject, data, traceId, causeId }: LoggedEvent): Insertable<EventsTable> {
-  return { seq, type, at, subject, data_json: JSON.stringify(data), trace_id: traceId, cause_id: causeId }
+const sealed = /^(command|task|ai)\./
+
+function toRow(event: LoggedEvent, sealer: Sealer): Insertable<EventsTable> {
+  const { seq, type, at, subject, traceId, causeId } = event
+  const json = JSON.stringify(event.data)
+  const data_json = sealed.test(type) ? sealer.seal(placeOf(seq), json) : json
+  return { seq, type, at, subject, data_json, trace_id: traceId, cause_id: causeId }
 }
 
-function toEvent(row: Selectable<EventsTable>): LoggedEvent {
+function toEvent(row: Selectable<EventsTable>, sealer: Sealer): LoggedEvent {
+  const json = sealed.test(row.type) ? sealer.unseal(placeOf(row.seq), row.data_json) : row.data_json
   return {
     seq: row.seq,
     type: row.type as EventType,
     at: row.at,
     subject: row.subject,
-    data: JSON.parse(row.data_json),
+    data: JSON.parse(json),
     traceId: row.trace_id,
     causeId: row.cause_id,
   }
+}
+
+function placeOf(seq: number) {
+  return { table: 'events', column: 'data', row: String(seq) }
 }

@@ -4,9 +4,9 @@ import type { Tx } from '../../core/context.ts'
 import { fail } from '../../core/failure.ts'
 import { waitingWritesMax } from './engine.ts'
 import type { StateTables } from './tables.ts'
-import { endTransaction, openTransaction } from './transaction.ts'
+import { endTransaction, openTransaction, prepareCommit } from './transaction.ts'
 
-const groupMs = 2
+const groupMs = 5
 
 export interface GroupCommitDeps {
   /** The connection that writes; a `DatabaseSync`. */
@@ -29,7 +29,7 @@ type Outcome = { write: Write; ended(committed: boolean): void } & ({ error: unk
 /**
  * Lets concurrent writes share one commit, and so one fsync. Writes run one after another, each in a savepoint of the
  * group's transaction; one that throws undoes its own savepoint alone. The group commits when no write waits at the end
- * of the tick, or after 2 ms, and only then is any of its writers answered: even a refusal may rest on what another
+ * of the tick, or after 5 ms, and only then is any of its writers answered: even a refusal may rest on what another
  * write of the group did. If the commit fails, all of the group are refused.
  */
 export class GroupCommit {
@@ -101,6 +101,7 @@ export class GroupCommit {
     try {
       connection.exec('savepoint one_write')
       const value = await write.fn(tx)
+      await prepareCommit(tx)
       connection.exec('release one_write')
       outcomes.push({ write, value, ended: endTransaction(tx) })
     } catch (error) {

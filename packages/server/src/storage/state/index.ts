@@ -3,6 +3,7 @@ import { migrations } from './migrations/index.ts'
 import { openPostgres, type PostgresOptions } from './postgres.ts'
 import { openSqlite } from './sqlite.ts'
 
+export { createCommandStore } from './commands.ts'
 export { createDeviceStore } from './devices.ts'
 export type { StateEngine } from './engine.ts'
 export { createEventStore } from './events.ts'
@@ -12,6 +13,7 @@ export { createRetentionStore } from './retention.ts'
 export { openSealer, type Sealer } from './sealer.ts'
 export { createTicketStore } from './tickets.ts'
 export { afterCommit } from './transaction.ts'
+export { createWebhookStore } from './webhooks.ts'
 export { createWorkStore } from './work.ts'
 
 export interface StateOptions extends PostgresOptions {

@@ -1,4 +1,4 @@
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import type { SQLInputValue } from 'node:sqlite'
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -12,22 +12,21 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely'
-
-const statementsMax = 500
+import type { SqliteStatements } from './sqlite-statements.ts'
 
 /**
  * Kysely over one `node:sqlite` connection. Queries run at once and take no lock: whoever shares the connection also
  * shares its open transaction.
  */
 export class NodeSqliteDialect implements Dialect {
-  readonly #database: DatabaseSync
+  readonly #statements: SqliteStatements
 
-  constructor(database: DatabaseSync) {
-    this.#database = database
+  constructor(statements: SqliteStatements) {
+    this.#statements = statements
   }
 
   createDriver(): Driver {
-    return new NodeSqliteDriver(this.#database)
+    return new NodeSqliteDriver(this.#statements)
   }
 
   createQueryCompiler(): QueryCompiler {
@@ -54,8 +53,8 @@ class TransactionalSqliteAdapter extends SqliteAdapter {
 class NodeSqliteDriver implements Driver {
   readonly #connection: NodeSqliteConnection
 
-  constructor(database: DatabaseSync) {
-    this.#connection = new NodeSqliteConnection(database)
+  constructor(statements: SqliteStatements) {
+    this.#connection = new NodeSqliteConnection(statements)
   }
 
   async init(): Promise<void> {}
@@ -82,21 +81,15 @@ class NodeSqliteDriver implements Driver {
   async destroy(): Promise<void> {}
 }
 
-interface Prepared {
-  statement: StatementSync
-  returnsRows: boolean
-}
-
 class NodeSqliteConnection implements DatabaseConnection {
-  readonly #database: DatabaseSync
-  readonly #prepared = new Map<string, Prepared>()
+  readonly #statements: SqliteStatements
 
-  constructor(database: DatabaseSync) {
-    this.#database = database
+  constructor(statements: SqliteStatements) {
+    this.#statements = statements
   }
 
   async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-    const { statement, returnsRows } = this.#prepare(sql)
+    const { statement, returnsRows } = this.#statements.prepare(sql)
     const bound = parameters as SQLInputValue[]
     if (returnsRows) return { rows: statement.all(...bound) as R[] }
     return { numAffectedRows: BigInt(statement.run(...bound).changes), rows: [] }
@@ -105,15 +98,5 @@ class NodeSqliteConnection implements DatabaseConnection {
   // biome-ignore lint/correctness/useYield: Kysely demands the method; nothing here streams
   async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
     throw new Error('State queries are paged, not streamed')
-  }
-
-  #prepare(sql: string): Prepared {
-    const known = this.#prepared.get(sql)
-    if (known) return known
-    const statement = this.#database.prepare(sql)
-    const prepared = { statement, returnsRows: statement.columns().length > 0 }
-    if (this.#prepared.size >= statementsMax) this.#prepared.delete(this.#prepared.keys().next().value!)
-    this.#prepared.set(sql, prepared)
-    return prepared
   }
 }

@@ -1,11 +1,12 @@
-import { Kysely, PostgresDialect, sql } from 'kysely'
+import { CompiledQuery, Kysely, PostgresDialect, type PostgresPoolClient, sql } from 'kysely'
 import pg from 'pg'
 import type { Tx } from '../../core/context.ts'
 import { Failure, fail } from '../../core/failure.ts'
 import { type StateEngine, waitingWritesMax } from './engine.ts'
 import { type Migrations, migrate } from './migrate.ts'
+import { quickClient } from './quick-client.ts'
 import type { StateTables } from './tables.ts'
-import { endTransaction, openTransaction, within } from './transaction.ts'
+import { endTransaction, openTransaction, prepareCommit, within } from './transaction.ts'
 
 export interface PostgresOptions {
   /** Connections of the pool; default 10. */
@@ -25,7 +26,8 @@ export async function openPostgres(
   options: PostgresOptions = {},
 ): Promise<StateEngine> {
   const pool = openPool(url, options.connectionsMax ?? 10)
-  const db = new Kysely<StateTables>({ dialect: new PostgresDialect({ pool: translated(pool) }) })
+  const prepared = new Set<string>()
+  const db = new Kysely<StateTables>({ dialect: new PostgresDialect({ pool: translated(pool, prepared) }) })
   try {
     await migrate(db, migrations, `PostgreSQL at ${new URL(url).host}`)
   } catch (error) {
@@ -48,6 +50,11 @@ export async function openPostgres(
     kind: 'postgres',
     reads: db,
     write,
+    run: async <Row>(tx: Tx | undefined, text: string, parameters: readonly unknown[]) => {
+      prepared.add(text)
+      const { rows } = await (tx ? within(tx) : db).executeQuery(CompiledQuery.raw(text, [...parameters]))
+      return rows as Row[]
+    },
     exclusive: async (tx, rule) => {
       await sql`select pg_advisory_xact_lock(hashtext(${`nexus:${rule}`}))`.execute(within(tx))
     },
@@ -78,7 +85,9 @@ async function once<T>(db: Kysely<StateTables>, fn: (tx: Tx) => Promise<T>): Pro
   const write = db.transaction().execute(async (transaction) => {
     const tx = openTransaction(transaction)
     try {
-      return await fn(tx)
+      const value = await fn(tx)
+      await prepareCommit(tx)
+      return value
     } finally {
       ended = endTransaction(tx)
     }
@@ -97,6 +106,10 @@ function openPool(url: string, max: number): pg.Pool {
     max,
     connectionTimeoutMillis: 5000,
     idle_in_transaction_session_timeout: 60_000,
+    // Statements that are prepared keep their plans, maybe from when a table was empty, and all that is hot has an index.
+    options: '-c enable_seqscan=off -c jit=off',
+    // A connection sends what it is given without waiting for the answer before: see `quickClient`.
+    pipeline: true,
     types: {
       getTypeParser: ((oid: number, format?: 'text') =>
         oid === int8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
@@ -108,13 +121,17 @@ function openPool(url: string, max: number): pg.Pool {
 }
 
 /** The pool, saying 503 rather than 500 while the database can't be reached. */
-function translated(pool: pg.Pool) {
+function translated(pool: pg.Pool, prepared: ReadonlySet<string>) {
+  const clients = new WeakMap<pg.PoolClient, PostgresPoolClient>()
   return {
     options: pool.options,
     end: () => pool.end(),
     connect: async () => {
       try {
-        return await pool.connect()
+        const client = await pool.connect()
+        const known = clients.get(client) ?? quickClient(client, prepared)
+        clients.set(client, known)
+        return known
       } catch (error) {
         if (error instanceof Failure) throw error
         throw fail('SERVICE_UNAVAILABLE', { reason: 'state_unreachable' }, { cause: error, retryAfterSeconds: 1 })

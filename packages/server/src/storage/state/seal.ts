@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, type KeyObject, randomFillSync } from 'node:crypto'
 
 /** Where a sealed value stands; one that is moved elsewhere no longer opens. */
 export interface Place {
@@ -7,13 +7,19 @@ export interface Place {
   row: string
 }
 
+/** A key object costs less with every use than the bytes that it is made of. */
+export interface SealKey {
+  id: string
+  bytes: Uint8Array | KeyObject
+}
+
 const version = 'enc:v1'
 const ivBytes = 12
 const tagBytes = 16
 
 /** Encrypts with AES-256-GCM to `enc:v1:<key id>:<base64url of iv, tag and ciphertext>`, bound to its place. */
-export function seal(key: { id: string; bytes: Uint8Array }, place: Place, text: string): string {
-  const iv = randomBytes(ivBytes)
+export function seal(key: SealKey, place: Place, text: string): string {
+  const iv = freshIv()
   const cipher = createCipheriv('aes-256-gcm', key.bytes, iv, { authTagLength: tagBytes })
   cipher.setAAD(associated(place))
   const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
@@ -21,7 +27,7 @@ export function seal(key: { id: string; bytes: Uint8Array }, place: Place, text:
 }
 
 /** Opens what `seal` made; throws if the key, the place or a single bit differs. */
-export function unseal(key: { id: string; bytes: Uint8Array }, place: Place, sealed: string): string {
+export function unseal(key: SealKey, place: Place, sealed: string): string {
   const prefix = `${version}:${key.id}:`
   if (!sealed.startsWith(prefix)) throw new Error(`A sealed value of ${place.table} is not of the key ${key.id}`)
   const bytes = Buffer.from(sealed.slice(prefix.length), 'base64url')
@@ -29,6 +35,19 @@ export function unseal(key: { id: string; bytes: Uint8Array }, place: Place, sea
   decipher.setAAD(associated(place))
   decipher.setAuthTag(bytes.subarray(ivBytes, ivBytes + tagBytes))
   return decipher.update(bytes.subarray(ivBytes + tagBytes), undefined, 'utf8') + decipher.final('utf8')
+}
+
+const ivs = Buffer.alloc(ivBytes * 256)
+let ivsUsed = ivs.length
+
+/** Random bytes that are used once; many are fetched at a time. */
+function freshIv(): Buffer {
+  if (ivsUsed === ivs.length) {
+    randomFillSync(ivs)
+    ivsUsed = 0
+  }
+  ivsUsed += ivBytes
+  return ivs.subarray(ivsUsed - ivBytes, ivsUsed)
 }
 
 function associated({ table, column, row }: Place): Buffer {

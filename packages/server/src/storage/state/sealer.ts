@@ -1,4 +1,4 @@
-import { hkdfSync, randomBytes } from 'node:crypto'
+import { createSecretKey, hkdfSync, randomBytes } from 'node:crypto'
 import type { StateEngine } from './engine.ts'
 import { loadMasterKey, type MasterKey } from './master-key.ts'
 import { type Place, seal, unseal } from './seal.ts'
@@ -22,14 +22,12 @@ const place: Place = { table: 'data_keys', column: 'wrapped', row: dataKeyId }
 export async function openSealer(engine: StateEngine, options: { file: string; now: number }): Promise<Sealer> {
   const wrapped = await wrappedKey(engine)
   const master = loadMasterKey(options.file, { create: wrapped === undefined })
-  const key = {
-    id: dataKeyId,
-    bytes: unwrap(wrapped ?? (await makeDataKey(engine, master, options.now)), master, options.file),
-  }
+  const bytes = unwrap(wrapped ?? (await makeDataKey(engine, master, options.now)), master, options.file)
+  const key = { id: dataKeyId, bytes: createSecretKey(bytes) }
   return {
     seal: (at, text) => seal(key, at, text),
     unseal: (at, sealed) => unseal(key, at, sealed),
-    derive: (purpose) => Buffer.from(hkdfSync('sha256', key.bytes, '', `nexus ${purpose}`, 32)),
+    derive: (purpose) => Buffer.from(hkdfSync('sha256', bytes, '', `nexus ${purpose}`, 32)),
   }
 }
 

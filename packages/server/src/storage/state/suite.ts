@@ -11,13 +11,15 @@ import {
   createKeyStore,
   createRetentionStore,
   createTicketStore,
+  createWebhookStore,
   openSealer,
   openState,
 } from './index.ts'
 import { loadMasterKey } from './master-key.ts'
 import { deviceGuarantees } from './testing/device-guarantees.ts'
 import { type EngineUnderTest, temporaryFolder } from './testing/engines-under-test.ts'
-import { afterEnd, within } from './transaction.ts'
+import { webhookGuarantees } from './testing/webhook-guarantees.ts'
+import { afterEnd, beforeCommit, within } from './transaction.ts'
 
 /** What every state engine guarantees, and every store on it. */
 export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
@@ -75,6 +77,26 @@ export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
     },
   )
 
+  guarantee('steps before the commit belong to the transaction, and may add more of them', async ({ engine, keys }) => {
+    await engine.write(async (tx) => {
+      beforeCommit(tx, async () => {
+        await keys.insert(tx, keyRecord('key-a'))
+        beforeCommit(tx, () => keys.insert(tx, keyRecord('key-b')))
+      })
+      equal(await keys.find('key-a', tx), undefined)
+    })
+    equal((await keys.find('key-a'))?.shown.key_id, 'key-a')
+    equal((await keys.find('key-b'))?.shown.key_id, 'key-b')
+    const failing = engine.write(async (tx) => {
+      await keys.insert(tx, keyRecord('key-c'))
+      beforeCommit(tx, async () => {
+        throw new Error('changed my mind')
+      })
+    })
+    await rejects(failing, { message: 'changed my mind' })
+    equal(await keys.find('key-c'), undefined)
+  })
+
   guarantee('what waits for the end of a transaction is told how it ended', async ({ engine }) => {
     const heard: boolean[] = []
     await engine.write(async (tx) => afterEnd(tx, (committed) => heard.push(committed)))
@@ -87,7 +109,7 @@ export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
     deepEqual(heard, [true, false])
   })
 
-  guarantee('numbers are given out once, over a reopening too', async ({ engine, events, options }) => {
+  guarantee('numbers are given out once, over a reopening too', async ({ engine, events, sealer, options }) => {
     const first = await events.reserve(10)
     const [second, third] = await Promise.all([events.reserve(5), events.reserve(5)])
     deepEqual(
@@ -96,7 +118,7 @@ export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
     )
     await engine.close()
     const again = await openState(options)
-    equal(await createEventStore(again).reserve(1), first + 20)
+    equal(await createEventStore(again, sealer).reserve(1), first + 20)
     await again.close()
   })
 
@@ -296,6 +318,7 @@ export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
   })
 
   deviceGuarantees(guarantee)
+  webhookGuarantees(guarantee)
 
   guarantee('a sealer opens with its master key and refuses another or a missing one', async ({ engine }, t) => {
     const folder = temporaryFolder(t)
@@ -321,12 +344,14 @@ type Opened = { engine: Engine; options: { url?: string; file?: string } } & Awa
 async function storesOf(engine: Engine, masterKeyFile: string) {
   const sealer = await openSealer(engine, { file: masterKeyFile, now: 0 })
   return {
+    sealer,
     keys: createKeyStore(engine),
-    events: createEventStore(engine),
+    events: createEventStore(engine, sealer),
     idempotency: createIdempotencyStore(engine, sealer),
     retention: createRetentionStore(engine),
     tickets: createTicketStore(engine),
     devices: createDeviceStore(engine),
+    webhooks: createWebhookStore(engine, sealer),
   }
 }
 

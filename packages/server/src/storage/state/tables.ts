@@ -1,4 +1,4 @@
-import type { ColumnType } from 'kysely'
+import type { ColumnType, Generated } from 'kysely'
 
 /** Instants are milliseconds since the epoch; what ends in `_json` is JSON text. */
 export interface StateTables {
@@ -12,6 +12,12 @@ export interface StateTables {
   retention: RetentionTable
   devices: DevicesTable
   device_tags: DeviceTagsTable
+  commands: CommandsTable
+  executions: ExecutionsTable
+  execution_log: ExecutionLogTable
+  command_definitions: CommandDefinitionsTable
+  webhook_secrets: WebhookSecretsTable
+  webhook_deliveries: WebhookDeliveriesTable
 }
 
 /** Set when the row is inserted, and never changed. */
@@ -103,6 +109,96 @@ export interface DeviceTagsTable {
   value: Fixed<string>
 }
 
+/** `parameters` and `callback_url` are sealed. */
+export interface CommandsTable {
+  command_id: Fixed<string>
+  key_id: Fixed<string>
+  name: Fixed<string>
+  category: Fixed<string>
+  target_json: Fixed<string>
+  target_count: Fixed<number>
+  parameters: Fixed<string>
+  priority: Fixed<string>
+  timeout_ms: Fixed<number>
+  delivery_json: Fixed<string>
+  rollout_json: Fixed<string | null>
+  verify_json: Fixed<string | null>
+  result_schema_json: Fixed<string | null>
+  callback_url: Fixed<string | null>
+  callback_events_json: Fixed<string | null>
+  warnings_json: Fixed<string>
+  retry_of: Fixed<string | null>
+  trace_id: Fixed<string>
+  event_id: Fixed<string>
+  submitted_at: Fixed<number>
+  pending: number
+  running: number
+  completed: number
+  failed: number
+  timeout: number
+  cancelled: number
+  status: string
+  sub_status: string | null
+  status_reason: string | null
+  seq: number
+  last_event_id: string
+  started_at: number | null
+  completed_at: number | null
+  approved_by: string | null
+  cancel_requested_at: number | null
+  rollout_state_json: string | null
+  /** Of the state, for the index. */
+  rollout_wake_at: number | null
+}
+
+/** `progress`, `result` and `error` are sealed JSON. */
+export interface ExecutionsTable {
+  execution_id: Fixed<string>
+  command_id: Fixed<string>
+  device_id: Fixed<string>
+  position: Fixed<number>
+  status: string
+  sub_status: string | null
+  status_reason: string | null
+  attempt: number
+  lease_token: string | null
+  progress: string | null
+  result: string | null
+  error: string | null
+  late: number
+  log_lines: number
+  log_bytes: number
+  log_dropped: number
+  sent_at: number | null
+  delivered_at: number | null
+  started_at: number | null
+  completed_at: number | null
+  verify_by: number | null
+}
+
+/** `message` is sealed. */
+export interface ExecutionLogTable {
+  seq: Generated<number>
+  command_id: Fixed<string>
+  execution_id: Fixed<string>
+  device_id: Fixed<string>
+  position: Fixed<number>
+  at: Fixed<string>
+  level: Fixed<string>
+  message: Fixed<string>
+}
+
+/** `defaults` is sealed JSON: parameters may be among them. */
+export interface CommandDefinitionsTable {
+  name: Fixed<string>
+  category: string
+  description: string | null
+  parameters_schema_json: string | null
+  result_schema_json: string | null
+  defaults: string
+  updated_at: number
+}
+
 /** Leased work; `ready` and `due_at` follow from the rest, for the indexes. */
 export interface WorkTable {
   id: Fixed<string>
@@ -114,7 +210,7 @@ export interface WorkTable {
   retry_json: Fixed<string>
   lease_ms: Fixed<number>
   attempt_ms: Fixed<number | null>
-  start_by: Fixed<number | null>
+  start_by: number | null
   created_at: Fixed<number>
   trace_id: Fixed<string>
   cause_id: Fixed<string | null>
@@ -137,4 +233,42 @@ export interface WorkTable {
   ended_at: number | null
   status_reason: string | null
   due_at: number | null
+}
+
+export interface WebhookSecretsTable {
+  key_id: Fixed<string>
+  /** Sealed. */
+  secret: string
+  created_at: number
+  /** Sealed. */
+  previous_secret: string | null
+  previous_until: number | null
+}
+
+/** The outbox. `due_at` is when the next attempt is due, or when the lease of the one under way ends. */
+export interface WebhookDeliveriesTable {
+  delivery_id: Fixed<string>
+  key_id: Fixed<string>
+  event_id: Fixed<string>
+  type: Fixed<string>
+  /** Sealed: an address may hold a token. */
+  url: Fixed<string>
+  host: Fixed<string>
+  /** Equal for equal keys and addresses. */
+  target: Fixed<string>
+  /** Sealed; null where it was too large to be kept. */
+  body: Fixed<string | null>
+  trace_id: Fixed<string>
+  attempts_max: Fixed<number>
+  created_at: Fixed<number>
+  status: string
+  attempts: number
+  due_at: number | null
+  lease_token: string | null
+  last_attempt_at: number | null
+  ended_at: number | null
+  status_code: number | null
+  error: string | null
+  /** Sealed. */
+  response: string | null
 }

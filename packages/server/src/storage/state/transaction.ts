@@ -4,6 +4,7 @@ import type { StateTables } from './tables.ts'
 
 interface OpenTransaction {
   db: Kysely<StateTables>
+  beforeCommit: (() => Promise<void>)[]
   afterEnd: ((committed: boolean) => void)[]
 }
 
@@ -12,13 +13,32 @@ const open = new WeakMap<Tx, OpenTransaction>()
 /** Makes the opaque handle under which rooms pass an open transaction around. */
 export function openTransaction(db: Kysely<StateTables>): Tx {
   const tx = {} as Tx
-  open.set(tx, { db, afterEnd: [] })
+  open.set(tx, { db, beforeCommit: [], afterEnd: [] })
   return tx
 }
 
 /** The queries of an open transaction. A handle that outlived its transaction throws, or it would write in another's. */
 export function within(tx: Tx): Kysely<StateTables> {
   return opened(tx).db
+}
+
+/** For statements that don't come from `within`. */
+export function assertOpen(tx: Tx): void {
+  opened(tx)
+}
+
+/**
+ * Runs `fn` in the transaction, once all that was asked of it is done; a throw undoes the transaction. It may write, and
+ * add more such steps.
+ */
+export function beforeCommit(tx: Tx, fn: () => Promise<void>): void {
+  opened(tx).beforeCommit.push(fn)
+}
+
+/** Does what was to be done before the commit. */
+export async function prepareCommit(tx: Tx): Promise<void> {
+  const { beforeCommit } = opened(tx)
+  while (beforeCommit.length > 0) await beforeCommit.shift()!()
 }
 
 /** Runs `fn` once the transaction is durable, before its caller hears of it; never if it rolls back. Must not throw. */

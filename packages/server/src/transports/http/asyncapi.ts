@@ -26,7 +26,11 @@ export interface AsyncApiOptions {
 
 /** The AsyncAPI 3 document of the WebSocket and of the event stream: plain JSON, in a stable order. */
 export function asyncApiDocument({ version, host }: AsyncApiOptions): Json {
-  const messages = { ...said(clientMessages, ClientEnvelope), ...said(serverMessages, ServerEnvelope), ...eventsSaid() }
+  const messages = {
+    ...said(clientMessages, ClientEnvelope, clientNameOf),
+    ...said(serverMessages, ServerEnvelope, nameOf),
+    ...eventsSaid(),
+  }
   return JSON.parse(
     JSON.stringify({
       asyncapi: '3.0.0',
@@ -67,6 +71,12 @@ const answers: Record<string, string> = {
   unsubscribe: 'unsubscribed',
   invoke: 'invoked',
   ping: 'pong',
+  command: 'command.accepted',
+  'device.hello': 'device.welcome',
+  'command.ack': 'command.confirmed',
+  'command.progress': 'command.confirmed',
+  'command.log': 'command.confirmed',
+  'command.result': 'command.confirmed',
 }
 
 const securitySchemes = {
@@ -97,7 +107,7 @@ function websocketChannel(): Json {
       `At most ${websocketLimits.subscriptions} subscriptions, ${websocketLimits.messagesPerSecond} messages a second.`,
     ].join('\n\n'),
     servers: [reference('servers', 'websocket')],
-    messages: referred([...clientTypes, ...serverTypes, ...eventTypes]),
+    messages: { ...referred(clientTypes, clientNameOf), ...referred([...serverTypes, ...eventTypes]) },
     bindings: { ws: { method: 'GET', query: queryOf(['token', 'ticket']), bindingVersion: '0.1.0' } },
   }
 }
@@ -129,7 +139,7 @@ function clientOperations(): Json {
         action: 'receive',
         channel: reference('channels', 'websocket'),
         summary,
-        messages: [inChannel('websocket', type)],
+        messages: [reference('channels/websocket/messages', clientNameOf(type))],
         reply: {
           channel: reference('channels', 'websocket'),
           messages: [inChannel('websocket', answers[type]!), inChannel('websocket', 'error')],
@@ -147,6 +157,12 @@ function serverOperations(): Json {
     messages: types.map((type) => inChannel(channel, type)),
   })
   return {
+    deliverCommands: sent('websocket', 'Executions for a device, and what becomes of them', [
+      'command.execute',
+      'command.cancel',
+      'device.replaced',
+    ]),
+    tellResults: sent('websocket', 'How commands ended that were sent over the connection', ['command.result']),
     sendEvents: sent('websocket', 'Events of the subscriptions, and what the server says of them', [
       ...eventTypes,
       ...noticeTypes,
@@ -157,10 +173,14 @@ function serverOperations(): Json {
 
 type Messages = Record<string, { summary: string; payload: TSchema }>
 
-function said(messages: Messages, envelope: typeof ClientEnvelope | typeof ServerEnvelope): Json {
+function said(
+  messages: Messages,
+  envelope: typeof ClientEnvelope | typeof ServerEnvelope,
+  named: (type: string) => string,
+): Json {
   return Object.fromEntries(
     Object.entries(messages).map(([type, { summary, payload }]) => [
-      nameOf(type),
+      named(type),
       { name: type, summary, payload: Type.Object({ ...envelope.properties, type: Type.Literal(type), payload }) },
     ]),
   )
@@ -184,8 +204,14 @@ function nameOf(type: string): string {
   return type.replaceAll('.', '_')
 }
 
-function referred(types: readonly string[]): Json {
-  return Object.fromEntries(types.map((type) => [nameOf(type), reference('components/messages', nameOf(type))]))
+/** What a client says may have the name of what the server says. */
+function clientNameOf(type: string): string {
+  const isSaidByBoth = serverTypes.includes(type) || (eventTypes as readonly string[]).includes(type)
+  return isSaidByBoth ? `client_${nameOf(type)}` : nameOf(type)
+}
+
+function referred(types: readonly string[], named = nameOf): Json {
+  return Object.fromEntries(types.map((type) => [named(type), reference('components/messages', named(type))]))
 }
 
 function inChannel(channel: string, type: string): Json {

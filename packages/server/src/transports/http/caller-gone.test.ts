@@ -29,6 +29,7 @@ async function serve(t: TestContext, verb: (ctx: Ctx) => Promise<unknown>) {
     telemetry: undefined as never,
     events: undefined as never,
     devices: undefined as never,
+    commands: undefined as never,
     batchReader: undefined as never,
     now: () => 1,
     ready: () => true,

@@ -1,4 +1,4 @@
-import { type HttpRoute, type Operation, type OperationId, operations } from '@nexus/contract'
+import { type HttpRoute, type Operation, type OperationId, operations, successStatus } from '@nexus/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { admit } from '../admit.ts'
 import { callCtx, callerSignal, hungUp, idempotencyKeyOf } from '../call.ts'
@@ -48,7 +48,7 @@ async function serve(
   const countGone = () => deps.observe(operation.id as OperationId, hungUp, reply.elapsedTime / 1000)
   const ctx = callCtx(principal, request.id, request.headers.traceparent, {
     now: deps.now,
-    signal: callerSignal(reply, countGone),
+    signal: waitingSignal(deps, operation, callerSignal(reply, countGone)),
   })
   const key = idempotencyKeyOf(request)
   const answer = await deps.gate.invoke(
@@ -57,8 +57,15 @@ async function serve(
     input,
     key === undefined ? {} : { idempotencyKey: key },
   )
+  // Who waited may have lost the key meanwhile: what was taken comes back when its lease ends.
+  if (operation.effect === 'lease') await deps.admitAgain(principal, request.ip)
   if (answer.replayed) reply.header('idempotent-replayed', 'true')
   return send(reply, operation, media, answer.output)
+}
+
+/** Who waits for work is not waited for when the server stops. */
+function waitingSignal({ signal: stopping }: TransportDeps, { effect }: Operation, gone: AbortSignal): AbortSignal {
+  return effect === 'lease' ? AbortSignal.any([gone, stopping]) : gone
 }
 
 async function readBody(operation: Operation, request: FastifyRequest): Promise<unknown> {
@@ -70,14 +77,23 @@ async function readBody(operation: Operation, request: FastifyRequest): Promise<
   return value
 }
 
+/** A path template with the fields of an answer. */
+function filled(template: string, output: unknown): string {
+  return template.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent(String((output as Record<string, unknown>)[name])),
+  )
+}
+
 export function isJson(contentType: string | undefined): boolean {
   const media = contentType?.split(';', 1)[0]?.trim().toLowerCase()
   return media === 'application/json' || media === 'application/merge-patch+json'
 }
 
 function send(reply: FastifyReply, operation: Operation, media: MediaType, output: unknown): unknown {
-  reply.status(operation.status)
-  if (operation.status === 204) return reply.send()
+  const status = successStatus(operation, output)
+  reply.status(status)
+  if (status === 204) return reply.send()
+  if (operation.location !== undefined) reply.header('location', filled(operation.location, output))
   if (media === 'application/json') return reply.type('application/json').send(JSON.stringify(output))
   const { data, next_cursor: next } = output as { data: Record<string, unknown>[]; next_cursor?: string | null }
   if (next) reply.header('x-next-cursor', next)

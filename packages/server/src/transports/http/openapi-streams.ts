@@ -1,4 +1,4 @@
-import { eventsStream } from '@nexus/contract'
+import { commandEventsStream, eventsStream } from '@nexus/contract'
 
 interface Schema {
   description?: string
@@ -9,6 +9,22 @@ function queryParameter([name, { description, ...schema }]: [string, Schema]) {
 }
 
 const refusals = [400, 401, 403, 429, 500, 503]
+
+const lastEventId = {
+  name: 'Last-Event-ID',
+  in: 'header',
+  required: false,
+  description: 'As `last_event_id`, and before it; browsers send it when they connect again',
+  schema: { type: 'string' },
+}
+
+const content = { 'text/event-stream': { schema: { type: 'string' } } }
+
+function refused(statuses: readonly number[]) {
+  return Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/Error${status}` }]))
+}
+
+const { command_id: commandId, ...commandEventsQuery } = commandEventsStream.input.properties
 
 /** Streams are no operations: their answer has no end. */
 export const streamPaths = {
@@ -23,20 +39,35 @@ export const streamPaths = {
       'x-rate-limit-bucket': eventsStream.rate,
       parameters: [
         ...Object.entries(eventsStream.input.properties as unknown as Record<string, Schema>).map(queryParameter),
-        {
-          name: 'Last-Event-ID',
-          in: 'header',
-          required: false,
-          description: 'As `last_event_id`, and before it; browsers send it when they connect again',
-          schema: { type: 'string' },
-        },
+        lastEventId,
       ],
       responses: {
         200: {
           description: 'Events as they happen: `event` is the type, `id` the cursor, `data` JSON',
-          content: { 'text/event-stream': { schema: { type: 'string' } } },
+          content,
         },
-        ...Object.fromEntries(refusals.map((status) => [status, { $ref: `#/components/responses/Error${status}` }])),
+        ...refused(refusals),
+      },
+    },
+  },
+  [commandEventsStream.path]: {
+    get: {
+      operationId: commandEventsStream.id,
+      summary: commandEventsStream.summary,
+      description:
+        "The command's own events as in `GET /v1/events/stream`; `seq` in their data counts them. After the one that tells of its end comes `stream.ended`. 204: the command has ended, and there is nothing after `last_event_id`.",
+      tags: ['commands'],
+      'x-required-scope': commandEventsStream.scope,
+      'x-rate-limit-bucket': commandEventsStream.rate,
+      parameters: [
+        { name: 'command_id', in: 'path', required: true, schema: commandId },
+        ...Object.entries(commandEventsQuery as unknown as Record<string, Schema>).map(queryParameter),
+        lastEventId,
+      ],
+      responses: {
+        200: { description: 'Events as they happen: `event` is the type, `id` the cursor, `data` JSON', content },
+        204: { description: 'Nothing follows; no body' },
+        ...refused([...refusals, 404]),
       },
     },
   },

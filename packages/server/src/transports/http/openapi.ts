@@ -132,7 +132,23 @@ function successResponses(operation: Operation, notes: OperationNotes, schemas: 
   const schema = named(schemas, operation, 'Output', operation.output)
   const more = (operation.alternatives ?? []).map((type) => [type, { schema: { type: 'string' } }])
   const content = { 'application/json': { schema }, ...Object.fromEntries(more) }
-  return { [operation.status]: { description: notes.success ?? operation.summary, headers, content } }
+  return {
+    [operation.status]: {
+      description: notes.success ?? operation.summary,
+      headers: { ...headers, ...(operation.location !== undefined && { Location: locationHeader }) },
+      content,
+    },
+    ...otherSuccess(operation, headers, content),
+  }
+}
+
+const locationHeader = { description: 'Where it is found', schema: { type: 'string' } }
+
+function otherSuccess({ otherSuccess: other }: Operation, headers: Json, content: Json): Json {
+  if (!other) return {}
+  return other.has === null
+    ? { [other.status]: { description: 'There is nothing; no body', headers } }
+    : { [other.status]: { description: `With \`${other.has}\``, headers, content } }
 }
 
 function errorResponses(operation: Operation, hasBody: boolean): Json {

@@ -1,128 +1,141 @@
-import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import { type EventStreamInput, eventsStream } from '@nexus/contract'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { validator } from '../../core/validate.ts'
-import type { Subscription } from '../../events/index.ts'
-import { admitConnection, type Presented } from '../admit.ts'
-import { bearerOf } from '../call.ts'
-import { ConnectionLimit } from '../connection-limit.ts'
-import { coerceQuery } from '../http/input.ts'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Principal } from '../../core/context.ts'
+import type { LoggedEvent, Subscription } from '../../events/index.ts'
+import type { Credential } from '../credential.ts'
+import { drained } from '../drained.ts'
 import { createJoin } from '../join.ts'
-import { createKeyWatch } from '../key-watch.ts'
+import type { KeyHolder, KeyWatch } from '../key-watch.ts'
 import type { TransportDeps } from '../ports.ts'
-import { streamPieces } from '../stream-pieces.ts'
+import { pump, type StreamTarget } from '../stream-pump.ts'
 import { renderCursor, renderEvent, renderNotice } from './render.ts'
+
+/** What all streams of a server share. */
+export interface EventStreamHost {
+  deps: TransportDeps
+  keys: Pick<KeyWatch, 'add'>
+  /** A stream is over. */
+  closed(stream: EventStream): void
+}
+
+export interface EventStreamOptions {
+  request: FastifyRequest
+  reply: FastifyReply
+  principal: Principal
+  credential: Credential
+  stream: Subscription
+  /** The number of the last event that will ever come, where that is known. */
+  lastSeq?: number | undefined
+  /** The event after which it is over; undefined: there is none. */
+  isLast?: (event: LoggedEvent) => boolean
+}
 
 /** What a browser waits before it connects again. */
 const retryMs = 3000
-const heartbeatMs = 15_000
 /** How much of what was written may wait for the reader before no more is taken from the stream. */
 const unsentBytesMax = 1024 * 1024
-/** How long a reader may take for that before the connection is cut. */
-const unreadMs = 30_000
 
-const rendering = { events: createJoin(renderEvent), notice: renderNotice }
+const joinEvents = createJoin(renderEvent)
 
-const validate = validator(eventsStream.input, `query of ${eventsStream.id}`)
+/** One answer that is a stream. States: opening -> open (`begin`) -> ended (its last word is said). */
+export class EventStream implements StreamTarget, KeyHolder {
+  readonly #host: EventStreamHost
+  readonly #request: FastifyRequest
+  readonly #raw: ServerResponse
+  readonly #stream: Subscription
+  readonly #isLast: EventStreamOptions['isLast']
+  readonly #lastSeq: number | undefined
+  #isEnded = false
+  /** Whom it was opened for. */
+  readonly principal: Principal
+  readonly credential: Credential
+  /** The last sign of life, by `performance.now()`. */
+  beatAt = performance.now()
 
-/**
- * `GET /v1/events/stream`. An ordinary answer as long as anything can be refused; then a stream that ends when the client
- * goes, the key is no longer valid, the reader is too slow, or the server stops, and says which. A key has at most
- * `streamsMax` at a time.
- */
-export function mountEventStream(app: FastifyInstance, deps: TransportDeps, streamsMax: number): void {
-  const keys = createKeyWatch()
-  const limit = new ConnectionLimit(streamsMax, 'streams')
-  app.get(eventsStream.path, { exposeHeadRoute: false }, async (request, reply) => {
-    // Before anything is awaited, for the client may go at any time.
-    const ended = new AbortController()
-    reply.raw.once('close', () => ended.abort())
-    const presented = presentedIn(request)
-    const { principal, credential } = await admitConnection(deps, eventsStream, request, presented, reply)
-    const { token: _, ticket: __, ...query } = readQuery(request)
-    const leave = limit.enter(principal.keyId)
-    if (ended.signal.aborted) leave()
-    else ended.signal.addEventListener('abort', leave, { once: true })
-    const stream = await deps.events.stream(principal, query, ended.signal)
-    const watch = (changed: () => void) => keys.watch(credential, principal, changed)
-    if (ended.signal.aborted || request.raw.socket.destroyed) reply.hijack().raw.destroy()
-    else await run(deps, request, reply, { watch, stream, ended })
-  })
+  constructor(
+    host: EventStreamHost,
+    { request, reply, principal, credential, stream, isLast, lastSeq }: EventStreamOptions,
+  ) {
+    this.#host = host
+    this.#request = request
+    this.#raw = reply.raw
+    this.#stream = stream
+    this.#isLast = isLast
+    this.#lastSeq = lastSeq
+    this.principal = principal
+    this.credential = host.keys.add(this, credential)
+    this.#raw.once('close', () => this.end())
+    this.#raw.writeHead(200, headOf(reply))
+  }
+
+  begin(): void {
+    this.#raw.write(`retry: ${retryMs}\n: connected\n\n${renderCursor(this.#stream.cursor)}`)
+    this.#stream.whenReady(this)
+  }
+
+  beat(now: number): void {
+    this.beatAt = now
+    const position = this.#stream.position()
+    // The last event may be gone from the log.
+    if (this.#lastSeq !== undefined && position !== undefined && position >= this.#lastSeq)
+      this.end('stream.ended', 'nothing_follows')
+    else this.#raw.write(`:\n\n${renderCursor(position)}`)
+  }
+
+  keyChanged(): void {
+    this.end('stream.expired', 'key_changed')
+  }
+
+  /** Says why, if there is a word for it; once. */
+  end(type?: 'stream.expired' | 'stream.shutdown' | 'stream.ended', reason?: string): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    this.#stream.end()
+    this.#host.closed(this)
+    if (type) this.#raw.write(renderNotice(type, { reason }))
+    if (this.isFull) this.#raw.destroy()
+    else this.#raw.end()
+  }
+
+  ready(): void {
+    pump(this.#stream, this)
+  }
+
+  *events(events: readonly LoggedEvent[]): Iterable<Buffer> {
+    const last = this.#isLast ? events.findIndex(this.#isLast) : -1
+    if (last === -1) return yield* joinEvents(events)
+    yield* joinEvents(events.slice(0, last + 1))
+    this.end('stream.ended', 'nothing_follows')
+  }
+
+  notice(type: 'stream.gap' | 'stream.overflow', data: object): Buffer {
+    return renderNotice(type, data)
+  }
+
+  write(piece: Buffer): void {
+    this.#raw.write(piece)
+  }
+
+  get isFull(): boolean {
+    return this.#raw.writableLength > unsentBytesMax
+  }
+
+  drained(): Promise<void> {
+    return drained(this.#raw, () => this.end())
+  }
+
+  ended(cause?: unknown): void {
+    const { id, method, url } = this.#request
+    if (cause !== undefined) this.#host.deps.onBug(cause, { requestId: id, method, url })
+    this.end()
+  }
 }
 
-/** What a client shows for who it is; looked at before anything else of the query is. */
-function presentedIn(request: FastifyRequest): Presented {
-  const { token, ticket } = request.query as Record<string, string | string[] | undefined>
-  const only = (value: string | string[] | undefined) => (typeof value === 'string' ? value : undefined)
-  return { key: bearerOf(request) ?? only(token), ticket: only(ticket) }
-}
-
-function readQuery(request: FastifyRequest): EventStreamInput {
-  const properties = eventsStream.input.properties
-  const query = coerceQuery(request.query as Record<string, string | string[]>, properties) as EventStreamInput
-  const resumed = request.headers['last-event-id']
-  return validate(
-    typeof resumed === 'string' && resumed !== '' ? { ...query, last_event_id: resumed } : query,
-  ) as EventStreamInput
-}
-
-interface Running {
-  /** Tells when the key no longer permits it; returns what ends the watch. */
-  watch(changed: () => void): () => void
-  stream: Subscription
-  ended: AbortController
-}
-
-async function run(deps: TransportDeps, request: FastifyRequest, reply: FastifyReply, running: Running): Promise<void> {
-  const { watch, stream, ended } = running
-  reply.hijack()
-  deps.countConnection('sse', 1)
-  const { raw } = reply
-  raw.writeHead(200, {
+function headOf(reply: FastifyReply) {
+  return {
     ...(reply.getHeaders() as Record<string, string>),
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store, no-transform',
     'x-accel-buffering': 'no',
-  })
-  raw.write(`retry: ${retryMs}\n: connected\n\n${renderCursor(stream.cursor)}`)
-  let farewell: [type: string, data: object] | undefined
-  const end = (type?: string, data = {}) => {
-    if (type !== undefined) farewell ??= [type, data]
-    ended.abort()
   }
-  const heartbeat = setInterval(() => raw.write(`:\n\n${renderCursor(stream.position())}`), heartbeatMs)
-  const unwatch = watch(() => end('stream.expired', { reason: 'key_changed' }))
-  const stopped = () => end('stream.shutdown', { reason: 'shutting_down' })
-  deps.signal.addEventListener('abort', stopped, { once: true })
-  try {
-    if (deps.signal.aborted) stopped()
-    for await (const item of stream) {
-      for (const piece of streamPieces(item, rendering)) {
-        raw.write(piece)
-        // What is left waits in the subscription, which has a bound of its own.
-        if (raw.writableLength > unsentBytesMax && !(await drained(raw, ended.signal))) ended.abort()
-        if (ended.signal.aborted) break
-      }
-    }
-  } catch (cause) {
-    deps.onBug(cause, { requestId: request.id, method: request.method, url: request.url })
-  } finally {
-    clearInterval(heartbeat)
-    unwatch()
-    deps.countConnection('sse', -1)
-    deps.signal.removeEventListener('abort', stopped)
-    if (farewell) raw.write(renderNotice(...farewell))
-    if (raw.writableLength > unsentBytesMax) raw.destroy()
-    else raw.end()
-  }
-}
-
-/** False: the reader has gone, or reads nothing. */
-function drained(raw: ServerResponse, ended: AbortSignal): Promise<boolean> {
-  const signal = AbortSignal.any([ended, AbortSignal.timeout(unreadMs)])
-  return once(raw, 'drain', { signal }).then(
-    () => true,
-    () => false,
-  )
 }

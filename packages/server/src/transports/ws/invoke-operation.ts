@@ -1,4 +1,4 @@
-import { errorTable, type Invoke, type Operation, operations } from '@nexus/contract'
+import { errorTable, type Invoke, type Operation, operations, successStatus } from '@nexus/contract'
 import type { Principal } from '../../core/context.ts'
 import { spendOrRefuse } from '../admit.ts'
 import { callCtx, hungUp } from '../call.ts'
@@ -12,7 +12,7 @@ export interface Invoked {
   replayed: boolean
 }
 
-const noHeaders = { headers: () => {} }
+export const noHeaders = { headers: () => {} }
 
 /** Calls an operation as HTTP would: it spends from the same limit, and is counted with the status it would have there. */
 export async function invokeOperation(
@@ -29,6 +29,7 @@ export async function invokeOperation(
     const ctx = callCtx(principal, requestId, traceparent, { now: deps.now, signal })
     const options = idempotency_key === undefined ? {} : { idempotencyKey: idempotency_key }
     const { output, replayed } = await deps.gate.invoke(id, ctx, input, options)
+    status = successStatus(operation, output)
     return { operation: id, output: output ?? null, replayed }
   } catch (cause) {
     const { http, code, details } = toFailure(cause)

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream'
+import { drained } from '../drained.ts'
 import { textFrame } from './frame.ts'
 import { answer, notice, type OutgoingMessage } from './outgoing.ts'
 
@@ -6,8 +7,6 @@ import { answer, notice, type OutgoingMessage } from './outgoing.ts'
 const fullBytes = 1024 * 1024
 /** How much may wait before the client is cut off. */
 const unsentBytesMax = 4 * 1024 * 1024
-/** How long it may take the client to read that mebibyte. */
-const drainMs = 30_000
 
 /** Whose messages go out; an object that is there anyway, for there are many connections. */
 export interface OutboxOwner {
@@ -49,16 +48,8 @@ export class Outbox {
 
   /** Resolves when the client has read everything, or the connection is over; who takes too long is told of. */
   drained(): Promise<void> {
-    this.#drained ??= new Promise((resolve) => {
-      const { socket } = this.#owner
-      const slow = setTimeout(() => this.#owner.onSlow(), drainMs)
-      const done = () => {
-        clearTimeout(slow)
-        socket.off('drain', done).off('close', done)
-        this.#drained = undefined
-        resolve()
-      }
-      socket.once('drain', done).once('close', done)
+    this.#drained ??= drained(this.#owner.socket, () => this.#owner.onSlow()).then(() => {
+      this.#drained = undefined
     })
     return this.#drained
   }

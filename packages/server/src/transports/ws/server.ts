@@ -10,15 +10,16 @@ import { type Call, callCtx, type HeaderSink, requestIdOf } from '../call.ts'
 import { ConnectionLimit } from '../connection-limit.ts'
 import type { Credential } from '../credential.ts'
 import { toFailure } from '../error-answer.ts'
+import { EverySecond } from '../every-second.ts'
 import { securityHeaders } from '../headers.ts'
 import { refuseUpgrade } from '../http/refuse-connection.ts'
 import { headFault } from '../http/request-head.ts'
 import type { InTurn } from '../in-turn.ts'
-import { createKeyWatch, type KeyWatch } from '../key-watch.ts'
+import { KeyWatch } from '../key-watch.ts'
 import type { TransportDeps } from '../ports.ts'
-import { Connection } from './connection.ts'
-import { Connections } from './connections.ts'
+import { Connection, type ConnectionHost } from './connection.ts'
 import { chooseProtocol, presentedIn } from './handshake.ts'
+import { lookAfter } from './look-after.ts'
 import { answer, errorPayload } from './outgoing.ts'
 
 export interface WebSocketOptions {
@@ -34,6 +35,7 @@ export interface WebSocketOptions {
 const closeMs = 2000
 
 const rated = { rate: 'other' } as const
+const shuttingDown = [1001, 'shutting_down', 'stream.shutdown'] as const
 
 /** Whether a request asks for a WebSocket where there is one; every other is answered as if it had not asked. */
 export function asksForWebSocket({ method, url, headers }: IncomingMessage): boolean {
@@ -56,14 +58,7 @@ export function openWebSockets(app: FastifyInstance, deps: TransportDeps, option
     handleProtocols: chooseProtocol,
   }
   const server = new WebSocketServer(serverOptions)
-  const lobby: Lobby = {
-    deps,
-    options,
-    server,
-    connections: new Connections(),
-    keys: createKeyWatch(),
-    limit: new ConnectionLimit(options.connectionsPerKey, 'connections'),
-  }
+  const lobby = new Lobby(server, deps, options)
   server.on('headers', (lines, request) => lines.push(...(heads.get(request) ?? [])))
   server.on('wsClientError', (error, socket, request) => refuseUpgrade(deps, error, socket, request))
   app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -79,25 +74,55 @@ export function openWebSockets(app: FastifyInstance, deps: TransportDeps, option
     throw fail('INVALID_REQUEST', { field: 'Upgrade', issue: 'expected websocket' }, { http: 426 })
   })
   app.addHook('preClose', (done) => {
-    lobby.connections.closeAll()
+    lobby.closeAll()
     done()
   })
 }
 
-interface Lobby {
-  deps: TransportDeps
-  options: WebSocketOptions
-  server: WebSocketServer
-  connections: Connections
-  keys: KeyWatch
-  limit: ConnectionLimit
+/** Where connections come in and go out again. */
+class Lobby implements ConnectionHost {
+  readonly server: WebSocketServer
+  readonly deps: TransportDeps
+  readonly limited: boolean
+  readonly keys = new KeyWatch()
+  readonly limit: ConnectionLimit
+  readonly #connections = new EverySecond<Connection>(lookAfter)
+  /** What to call when the connection of a device is over. */
+  readonly #devices = new Map<Connection, () => void>()
+
+  constructor(server: WebSocketServer, deps: TransportDeps, options: WebSocketOptions) {
+    this.server = server
+    this.deps = deps
+    this.limited = options.messagesLimited
+    this.limit = new ConnectionLimit(options.connectionsPerKey, 'connections')
+  }
+
+  open(ws: WebSocket, socket: Duplex, { principal, credential }: Admitted, traceId: string | undefined): void {
+    const connection = new Connection(this, { ws, socket, principal, credential })
+    if (principal.deviceId !== null && holds(principal, 'telemetry:write'))
+      this.#devices.set(connection, this.deps.devices.attach(principal.deviceId, traceId))
+    this.#connections.add(connection)
+    this.deps.countConnection('websocket', 1)
+    if (this.deps.signal.aborted) connection.close(...shuttingDown)
+  }
+
+  closed(connection: Connection): void {
+    this.limit.leave(connection.principal.keyId)
+    this.keys.remove(connection, connection.credential)
+    this.#devices.get(connection)?.()
+    this.#devices.delete(connection)
+    this.#connections.remove(connection)
+    this.deps.countConnection('websocket', -1)
+  }
+
+  closeAll(): void {
+    for (const connection of this.#connections) connection.close(...shuttingDown)
+  }
 }
 
 interface Admitted {
   principal: Principal
   credential: Credential
-  /** Counts the connection out again. */
-  leave(): void
 }
 
 /** More lines for the head of the answer. */
@@ -115,10 +140,12 @@ async function receive(lobby: Lobby, request: IncomingMessage, socket: Duplex, h
   const reply = { headers: (values: Record<string, string>) => lines.push(...linesOf(values)) }
   const admitted = await admit(lobby, call, request.url ?? '', reply)
   const ws = socket.destroyed ? undefined : upgraded(server, request, socket, head)
+  // From now on `ws` listens.
+  if (ws) socket.off('error', destroyed)
   if (admitted instanceof Failure) {
     if (ws) reject(deps, ws, admitted, call.id)
-  } else if (ws) open(lobby, ws, socket, { ...admitted, traceId: traceOf(deps, admitted, call) })
-  else admitted.leave()
+  } else if (ws) lobby.open(ws, socket, admitted, traceOf(deps, admitted, call))
+  else lobby.limit.leave(admitted.principal.keyId)
 }
 
 /** Apart, so that it doesn't keep alive what `receive` knew for as long as the connection lasts. */
@@ -128,8 +155,9 @@ function destroyed(this: Duplex): void {
 
 async function admit({ deps, limit }: Lobby, call: Call, url: string, reply: HeaderSink): Promise<Admitted | Failure> {
   try {
-    const { principal, credential } = await admitConnection(deps, rated, call, presentedIn(call, url), reply)
-    return { principal, credential, leave: limit.enter(principal.keyId) }
+    const admitted = await admitConnection(deps, rated, call, presentedIn(call, url), reply)
+    limit.enter(admitted.principal.keyId)
+    return admitted
   } catch (cause) {
     if (!(cause instanceof Failure)) deps.onBug(cause, { requestId: call.id, method: 'GET', url })
     return toFailure(cause)
@@ -143,29 +171,6 @@ function upgraded(server: WebSocketServer, request: IncomingMessage, socket: Dup
     opened = ws
   })
   return opened
-}
-
-interface Opened extends Admitted {
-  /** That of `traceparent`. */
-  traceId: string | undefined
-}
-
-function open(lobby: Lobby, ws: WebSocket, socket: Duplex, { principal, credential, leave, traceId }: Opened): void {
-  const { deps, options, connections, keys } = lobby
-  ws.on('close', leave)
-  const connection = new Connection(deps, { ws, socket, credential, limited: options.messagesLimited })
-  const unwatch = keys.watch(credential, principal, () => connection.expire())
-  const isDevice = principal.deviceId !== null && holds(principal, 'telemetry:write')
-  const detach = isDevice ? deps.devices.attach(principal.deviceId!, traceId) : undefined
-  connections.add(connection, performance.now())
-  deps.countConnection('websocket', 1)
-  ws.on('close', () => {
-    unwatch()
-    detach?.()
-    connections.remove(connection)
-    deps.countConnection('websocket', -1)
-  })
-  if (deps.signal.aborted) connection.close(1001, 'shutting_down', 'stream.shutdown')
 }
 
 function traceOf(deps: TransportDeps, { principal }: Admitted, { id, headers }: Call): string | undefined {

@@ -2,28 +2,8 @@ import { channels, type Subscribe, websocketLimits } from '@nexus/contract'
 import type { Principal } from '../../core/context.ts'
 import { fail, invalid } from '../../core/failure.ts'
 import { authorise } from '../../core/invoke.ts'
-import { type Events, idOf, type StreamInput, type Subscription } from '../../events/index.ts'
-import { createJoin } from '../join.ts'
-import { type StreamRendering, streamPieces } from '../stream-pieces.ts'
-import type { Outbox } from './outbox.ts'
-import { eventFrame, noticeFrame } from './render.ts'
-
-const joinFrames = createJoin(eventFrame)
-
-export interface SubscriptionsDeps {
-  events: Pick<Events, 'stream'>
-  outbox: Outbox
-  now(): number
-  /** Something failed that should not have. */
-  onBug(cause: unknown): void
-}
-
-interface Open {
-  ended: AbortController
-  stream: Subscription | undefined
-  /** The last cursor that was told apart from events. */
-  told: number
-}
+import { idOf, type StreamInput } from '../../events/index.ts'
+import { OpenSubscription, type SubscriptionsOwner } from './open-subscription.ts'
 
 /** What `subscribed` tells. */
 export interface Begun {
@@ -34,12 +14,13 @@ export interface Begun {
 
 /** The subscriptions of one connection. */
 export class Subscriptions {
-  readonly #deps: SubscriptionsDeps
-  readonly #open = new Map<string, Open>()
+  readonly owner: SubscriptionsOwner
+  // Not a map, for most connections have one.
+  #open: readonly OpenSubscription[] = []
   #opened = 0
 
-  constructor(deps: SubscriptionsDeps) {
-    this.#deps = deps
+  constructor(owner: SubscriptionsOwner) {
+    this.owner = owner
   }
 
   /**
@@ -49,62 +30,39 @@ export class Subscriptions {
   async begin(principal: Principal, asked: Subscribe): Promise<{ begun: Begun; run(): void }> {
     authorise(channels[asked.channel], principal)
     const input = streamInput(asked)
-    if (this.#open.size >= websocketLimits.subscriptions) throw tooMany()
-    const id = `sub-${++this.#opened}`
-    const open: Open = { ended: new AbortController(), stream: undefined, told: 0 }
-    this.#open.set(id, open)
+    if (this.#open.length >= websocketLimits.subscriptions) throw tooMany()
+    const open = new OpenSubscription(this, `sub-${++this.#opened}`)
+    this.#open = this.#open.concat(open)
     try {
-      const stream = await this.#deps.events.stream(principal, input, open.ended.signal)
-      const begun = { subscription_id: id, cursor: idOf(stream.cursor), recovered: stream.recovered }
-      open.stream = stream
-      return { begun, run: () => void this.#run(id, stream, open) }
+      const stream = await this.owner.events.stream(principal, input)
+      open.begin(stream)
+      const begun = { subscription_id: open.id, cursor: idOf(stream.cursor), recovered: stream.recovered }
+      return { begun, run: () => open.run() }
     } catch (cause) {
-      this.end(id)
+      this.end(open.id)
       throw cause
     }
   }
 
   /** False: there is none of that name. */
   end(id: string): boolean {
-    this.#open.get(id)?.ended.abort()
-    return this.#open.delete(id)
+    const open = this.#open.find((one) => one.id === id)
+    if (open) this.#remove(open)
+    return open !== undefined
   }
 
   endAll(): void {
-    for (const id of this.#open.keys()) this.end(id)
+    for (const open of this.#open) this.#remove(open)
   }
 
   /** Tells where subscriptions stand for which nothing came of late, so that nobody comes back with an old cursor. */
   tellCursors(): void {
-    for (const [id, open] of this.#open) {
-      const position = open.stream?.position()
-      if (position === undefined || position === open.told) continue
-      open.told = position
-      const payload = { cursor: idOf(position) }
-      this.#deps.outbox.notify({ type: 'stream.cursor', payload, subscription_id: id })
-    }
+    for (const open of this.#open) open.tellCursor()
   }
 
-  async #run(id: string, stream: Subscription, { ended: { signal } }: Open): Promise<void> {
-    const { outbox, now, onBug } = this.#deps
-    const rendering: StreamRendering = {
-      events: (events) => joinFrames(events, id),
-      notice: (type, payload) => noticeFrame({ type, payload, subscription_id: id }, now()),
-    }
-    try {
-      for await (const item of stream) {
-        for (const frames of streamPieces(item, rendering)) {
-          // What is left waits in the subscription, which has a bound of its own.
-          while (outbox.isFull) await outbox.drained()
-          if (signal.aborted) return
-          outbox.write(frames)
-        }
-      }
-    } catch (cause) {
-      onBug(cause)
-    } finally {
-      this.end(id)
-    }
+  #remove(open: OpenSubscription): void {
+    open.end()
+    this.#open = this.#open.filter((one) => one !== open)
   }
 }
 

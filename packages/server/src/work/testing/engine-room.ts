@@ -4,7 +4,14 @@ import { type Change, createWork, type NewWork, type Work, type WorkStore } from
 
 /** An engine over a state, that remembers what it told. */
 export function engineOver(state: StateEngine, now: () => number, told: Change[] = []) {
-  const onChange = async (_tx: Tx, changes: readonly Change[]) => void told.push(...changes)
+  /** Runs with the next change that is told. */
+  const hook: { next: ((tx: Tx) => void) | undefined } = { next: undefined }
+  const onChange = async (tx: Tx, changes: readonly Change[]) => {
+    told.push(...changes)
+    const { next } = hook
+    hook.next = undefined
+    next?.(tx)
+  }
   const kept = createWorkStore(state, now)
   const writes = { done: 0 }
   const store: WorkStore = {
@@ -23,7 +30,7 @@ export function engineOver(state: StateEngine, now: () => number, told: Change[]
       throw cause
     },
   })
-  return { work, store, told, writes }
+  return { work, store, told, writes, onChange: hook }
 }
 
 /** Work for the queue `q`, as plain as it can be. */

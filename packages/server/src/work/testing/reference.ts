@@ -3,6 +3,8 @@ import type { NewWork, Priority, WorkItem } from '../index.ts'
 /** The engine as a list that is searched from end to end: what `work/` does, said in the plainest way. */
 export class Reference {
   items: Expected[] = []
+  /** Who may go, by ordering key. */
+  readonly #heads = new Map<string, Expected>()
   now: number
 
   constructor(now: number) {
@@ -13,13 +15,16 @@ export class Reference {
     const waiting = this.items.filter(({ state }) => state === 'pending')
     const next = new Map<string, number>()
     for (const work of works) {
-      const inQueue = waiting.filter(({ queue }) => queue === work.queue)
+      const inQueue = waiting.filter((item) => item.queue === work.queue)
       const own = inQueue.filter(({ fairKey }) => fairKey === work.fairKey)
-      const turns = [Math.min(...inQueue.map(({ turn }) => turn)), ...own.map(({ turn }) => turn + 1)]
+      const ready = inQueue.filter((item) => this.isReady(item))
+      const lowest = ready.length === 0 ? 0 : Math.min(...ready.map(({ turn }) => turn))
       const key = `${work.queue} ${work.fairKey}`
-      const turn = next.get(key) ?? (inQueue.length === 0 ? 0 : Math.max(...turns))
+      const turn = next.get(key) ?? Math.max(lowest, ...own.map(({ turn }) => turn + 1))
       next.set(key, turn + 1)
-      this.items.push({ ...expectedOf(work, this.now), turn, order: this.items.length })
+      const item = { ...expectedOf(work, this.now), turn, order: this.items.length }
+      this.items.push(item)
+      this.#line(item)
     }
   }
 
@@ -64,9 +69,14 @@ export class Reference {
     else if (item.state === 'running') item.stopBy ??= this.now + 10_000
   }
 
-  hold(id: string, held: boolean): void {
+  /** `startBy` undefined: as it was. */
+  hold(id: string, held: boolean, startBy?: number | null): void {
     const item = this.items.find((one) => one.id === id)!
-    if (item.state === 'pending') item.held = held
+    if (item.state !== 'pending') return
+    item.held = held
+    if (held) this.#leave(item)
+    else this.#line(item)
+    if (startBy !== undefined) item.startBy = startBy
   }
 
   sweep(): void {
@@ -85,16 +95,13 @@ export class Reference {
   }
 
   isReady(item: Expected): boolean {
-    const first = this.items.find(
-      (one) => one.queue === item.queue && one.orderingKey === item.orderingKey && !isOver(one),
-    )
-    const inOrder = item.orderingKey === null || first === item
+    const inOrder = item.orderingKey === null || this.#heads.get(lineOf(item)) === item
     return item.state === 'pending' && !item.held && item.readyAt === undefined && inOrder
   }
 
   #fail(item: Expected, fault: 'error' | 'timeout' | 'worker_lost', reason: string, retryable: boolean): void {
     const { retry, attempt } = item
-    if (item.stopBy !== undefined) this.#end(item, 'cancelled', reason)
+    if (item.stopBy !== undefined) this.#end(item, 'cancelled', fault === 'error' ? reason : 'unconfirmed')
     else if (!retryable || attempt === retry.attemptsMax || !retry.on.includes(fault))
       this.#end(item, fault === 'timeout' ? 'timeout' : 'failed', reason)
     if (isOver(item)) return
@@ -106,6 +113,21 @@ export class Reference {
   #end(item: Expected, state: Expected['state'], reason: string | null): void {
     item.state = state
     item.statusReason = reason
+    this.#leave(item)
+  }
+
+  /** Comes to the line of its ordering key: its head, if nobody is there. */
+  #line(item: Expected): void {
+    if (!item.held && !this.#heads.has(lineOf(item))) this.#heads.set(lineOf(item), item)
+  }
+
+  /** Leaves the line to the oldest of the others. */
+  #leave(item: Expected): void {
+    const line = lineOf(item)
+    if (this.#heads.get(line) !== item) return
+    this.#heads.delete(line)
+    const next = this.items.find((one) => lineOf(one) === line && one.state === 'pending' && !one.held)
+    if (next) this.#heads.set(line, next)
   }
 }
 
@@ -123,6 +145,10 @@ export interface Expected extends NewWork {
   silentAt: number | undefined
   tooLongAt: number | undefined
   stopBy: number | undefined
+}
+
+function lineOf({ queue, orderingKey }: Expected): string {
+  return `${queue} ${orderingKey}`
 }
 
 function isOver({ state }: Expected): boolean {

@@ -6,6 +6,9 @@ import { events } from './0004-events.ts'
 import { devices } from './0005-devices.ts'
 import { tickets } from './0006-tickets.ts'
 import { work } from './0007-work.ts'
+import { commands } from './0008-commands.ts'
+import { webhooks } from './0009-webhooks.ts'
+import { rollouts } from './0010-rollouts.ts'
 
 export const migrations: Migrations = {
   '0001-keys': keys,
@@ -15,4 +18,7 @@ export const migrations: Migrations = {
   '0005-devices': devices,
   '0006-tickets': tickets,
   '0007-work': work,
+  '0008-commands': commands,
+  '0009-webhooks': webhooks,
+  '0010-rollouts': rollouts,
 }

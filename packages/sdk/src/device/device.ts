@@ -1,0 +1,254 @@
+import type { ExecutionOrder } from '@nexus/contract'
+import { deviceLimits } from '../contract-data.ts'
+import type { Invoke } from '../namespaces.ts'
+import type { RetryPolicy } from '../retry.ts'
+import type { SocketDeps } from '../socket.ts'
+import type { CommandHandler, DeviceOptions, HandlerOptions, Handling, JournalEntry, StopOptions } from './command.ts'
+import { Courier, httpLink } from './courier.ts'
+import { DeviceError } from './device-error.ts'
+import { type Beginning, Execution, type ExecutionDeps } from './execution.ts'
+import { Memory } from './memory.ts'
+import { receive } from './receiver.ts'
+import { failedWith } from './said.ts'
+
+export interface DeviceDeps {
+  socket: SocketDeps
+  invoke: Invoke
+  policy: RetryPolicy
+}
+
+const maxConcurrencyDefault = 16
+const beatMs = 5000
+const graceMsDefault = 10_000
+const lastWordsMsDefault = 5000
+const interruptions: ReadonlySet<string | undefined> = new Set(['device_restarted', 'device_stopped', 'lease_lost'])
+
+/**
+ * A device that executes commands. Each reaches its handler once: what is given again after a connection broke goes on, or is
+ * answered from memory. With a journal that holds over restarts of the process too.
+ *
+ *     new -> started -> stopping -> stopped
+ */
+export class Device {
+  readonly id: string
+  readonly #deps: DeviceDeps
+  readonly #options: DeviceOptions
+  readonly #handlers = new Map<string, Handling>()
+  #any: Handling | undefined
+  readonly #memory = new Memory()
+  readonly #courier: Courier
+  readonly #executionDeps: ExecutionDeps
+  #state: 'new' | 'started' | 'stopping' | 'stopped' = 'new'
+  readonly #receiving = new AbortController()
+  #received: Promise<void> = Promise.resolve()
+  #beating: ReturnType<typeof setInterval> | undefined
+  #saved: Promise<void> = Promise.resolve()
+  /** Resolved whenever an execution is no longer under way, or over. */
+  #moved = Promise.withResolvers<void>()
+  #stopped: Promise<void> | undefined
+
+  constructor(deps: DeviceDeps, id: string, options: DeviceOptions = {}) {
+    const { maxConcurrency: max = 1 } = options
+    if (!Number.isInteger(max) || max < 1 || max > deviceLimits.leaseMax)
+      throw new RangeError(`maxConcurrency must be a whole number from 1 to ${deviceLimits.leaseMax}, not ${max}`)
+    this.id = id
+    this.#deps = deps
+    this.#options = options
+    const onError = (error: Error) => this.#tell(error)
+    this.#courier = new Courier({ policy: deps.policy, onError })
+    this.#executionDeps = {
+      courier: this.#courier,
+      remember: (execution) => this.#remember(execution),
+      acked: () => this.#move(),
+      over: (execution, isKept) => this.#over(execution, isKept),
+      onError,
+    }
+  }
+
+  /** What the device does for commands of a name. */
+  on<Parameters = Record<string, unknown>, Result = unknown>(
+    name: string,
+    handler: CommandHandler<Parameters, Result>,
+    { idempotent = false }: HandlerOptions = {},
+  ): this {
+    this.#handlers.set(name, { handler: handler as CommandHandler, idempotent })
+    return this
+  }
+
+  /** What it does for commands for which it has nothing else; without it these are rejected. */
+  onAny(handler: CommandHandler, { idempotent = false }: HandlerOptions = {}): this {
+    this.#any = { handler, idempotent }
+    return this
+  }
+
+  /**
+   * Begins to receive, and goes on until it is stopped, however often the connection breaks. Resolves when the journal is read; it
+   * doesn't wait for the server. Errors: what the journal throws; a device starts once.
+   */
+  async start(): Promise<void> {
+    if (this.#state !== 'new') throw new Error(`the device is ${this.#state}: it starts once`)
+    this.#state = 'started'
+    const entries = (await this.#options.journal?.load()) ?? []
+    if (this.#state !== 'started') return
+    for (const entry of new Map(entries.map((each) => [each.execution_id, each])).values()) this.#restore(entry)
+    this.#beating = setInterval(() => this.#beat(), beatMs)
+    this.#received = this.#receive()
+  }
+
+  /**
+   * Takes no more commands, waits until those under way have ended and their results are confirmed, and resolves. What is
+   * still under way after `graceMs` is aborted; what hasn't ended `lastWordsMs` later fails with the code `device_stopped`.
+   * Results that could not be brought to the server are told through `onError`, and stay in the journal.
+   */
+  stop({ graceMs = graceMsDefault, lastWordsMs = lastWordsMsDefault }: StopOptions = {}): Promise<void> {
+    this.#stopped ??= this.#stop(graceMs, lastWordsMs)
+    return this.#stopped
+  }
+
+  async #stop(graceMs: number, lastWordsMs: number): Promise<void> {
+    this.#state = 'stopping'
+    this.#receiving.abort()
+    this.#move()
+    await this.#received
+    // Without a connection leases are kept by what is said.
+    this.#courier.use(httpLink(this.#deps.invoke))
+    await this.#until(() => !this.#isAtWork(), graceMs)
+    for (const execution of this.#memory.live) execution.abort('device_stopped', 'the device stops')
+    await this.#until(() => !this.#isAtWork(), lastWordsMs)
+    for (const execution of this.#memory.live) execution.giveUp()
+    await this.#until(() => this.#memory.live.length === 0, lastWordsMs)
+    this.#state = 'stopped'
+    clearInterval(this.#beating)
+    this.#courier.close()
+    const unsaid = this.#memory.live.map(({ id }) => id)
+    if (unsaid.length > 0)
+      this.#tell(new DeviceError('unconfirmed', `no result of these is known to the server: ${unsaid.join(', ')}`))
+    await this.#saved
+  }
+
+  #receive(): Promise<void> {
+    const { maxConcurrency = maxConcurrencyDefault, transport } = this.#options
+    const capabilities = { ...this.#options.capabilities, max_concurrency: maxConcurrency }
+    const deps = this.#deps
+    return receive(
+      {
+        ...deps,
+        courier: this.#courier,
+        http: httpLink(deps.invoke),
+        usesWebSocket: transport !== 'long-poll' && typeof deps.socket.WebSocket === 'function',
+        maxConcurrency,
+        hello: () => ({ device_id: this.id, capabilities, have: this.#memory.live.map(({ id }) => id) }),
+        execute: (order) => this.#take(order),
+        cancel: (id) => this.#memory.find(id)?.cancel(),
+        hasRoom: () => this.#hasRoom(maxConcurrency),
+        moved: () => this.#moved.promise,
+        onError: (error) => this.#tell(error),
+      },
+      this.#receiving.signal,
+    )
+  }
+
+  #take(order: ExecutionOrder): void {
+    if (this.#state !== 'started') return
+    const known = this.#memory.find(order.execution_id)
+    if (known) known.renew(order)
+    else this.#begin(order, this.#beginningOf(order))
+  }
+
+  #beginningOf(order: ExecutionOrder): Beginning {
+    const handling = this.#handlingOf(order)
+    const outcome = this.#memory.finished(order.execution_id)?.outcome
+    if (outcome && !(handling?.idempotent && interruptions.has(outcome.error?.code))) return { outcome }
+    return handling ?? { rejected: `unknown_command: this device has no command ${order.command}` }
+  }
+
+  #handlingOf({ command }: ExecutionOrder): Handling | undefined {
+    return this.#handlers.get(command) ?? this.#any
+  }
+
+  #begin(order: ExecutionOrder, beginning: Beginning): void {
+    const execution = new Execution(this.#executionDeps, order, beginning)
+    this.#memory.begin(execution)
+    execution.start()
+  }
+
+  /** What a journal tells of an execution, when the process has been restarted. */
+  #restore(entry: JournalEntry): void {
+    if (entry.state === 'confirmed') this.#memory.finish(entry)
+    else this.#begin(orderNow(entry), this.#beginningAfterRestart(entry))
+  }
+
+  #beginningAfterRestart({ order, outcome }: JournalEntry): Beginning {
+    const handling = this.#handlingOf(order)
+    if (outcome) return { outcome }
+    // What was said of its progress before the restart is lower.
+    if (handling?.idempotent) return { ...handling, seq: Date.now() }
+    return { outcome: failedWith(new DeviceError('device_restarted', 'the device was restarted before it ended')) }
+  }
+
+  #over(execution: Execution, isKept: boolean): void {
+    if (isKept) {
+      this.#memory.finish(execution.entry)
+      void this.#save(execution.entry)
+    } else this.#memory.drop(execution.id)
+    this.#move()
+  }
+
+  #remember(execution: Execution): Promise<void> {
+    this.#move()
+    return this.#save(execution.entry)
+  }
+
+  /** One entry after the other. */
+  #save(entry: JournalEntry): Promise<void> {
+    const { journal } = this.#options
+    if (journal) this.#saved = this.#saved.then(() => journal.save(entry)).catch((error) => this.#tell(error))
+    return this.#saved
+  }
+
+  #beat(): void {
+    // Over a WebSocket the server keeps the leases as long as it is open.
+    if (this.#courier.mustBeat) for (const execution of this.#memory.live) execution.beat(beatMs / 2)
+  }
+
+  #isAtWork(): boolean {
+    return this.#memory.live.some(({ isUnderWay }) => isUnderWay)
+  }
+
+  #hasRoom(max: number): boolean {
+    const { live } = this.#memory
+    return live.length < max && !live.some(({ isUnacked }) => isUnacked)
+  }
+
+  async #until(holds: () => boolean, withinMs: number): Promise<void> {
+    const late = new AbortController()
+    const timer = setTimeout(() => {
+      late.abort()
+      this.#move()
+    }, withinMs)
+    while (!holds() && !late.signal.aborted) await this.#moved.promise
+    clearTimeout(timer)
+  }
+
+  #move(): void {
+    this.#moved.resolve()
+    this.#moved = Promise.withResolvers()
+  }
+
+  #tell(error: Error): void {
+    const { onError } = this.#options
+    try {
+      if (onError) onError(error)
+      else console.error(`device ${this.id}:`, error)
+    } catch (thrown) {
+      console.error(`device ${this.id}: onError threw`, thrown)
+    }
+  }
+}
+
+/** With what is left of its time. */
+function orderNow({ order, at }: JournalEntry): ExecutionOrder {
+  const { time_left_ms: left } = order
+  const passedMs = Math.max(0, Date.now() - Date.parse(at))
+  return { ...order, time_left_ms: left === null ? null : Math.max(0, left - passedMs) }
+}

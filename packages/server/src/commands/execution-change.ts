@@ -1,0 +1,48 @@
+import type { CommandSubStatus } from '@nexus/contract'
+import type { WorkItem } from '../work/index.ts'
+import type { ExecutionRecord } from './record.ts'
+
+/**
+ * What the work behind an execution makes of it:
+ *
+ *     pending (queued) -> pending (sent) -> pending (delivered) -> running (executing) -> an end
+ *
+ * The device's reports make it delivered, executing and completed (`report.ts`); here it is sent, lost and given again,
+ * asked to stop, and ended by the clock.
+ */
+export function afterWork(execution: ExecutionRecord, before: WorkItem | undefined, item: WorkItem): ExecutionRecord {
+  const { state, attempt, leaseToken } = item
+  if (state === 'running') {
+    if (before?.state === 'pending')
+      return { ...execution, subStatus: 'sent', attempt, leaseToken, sentAt: item.startedAt, statusReason: null }
+    if (before?.cancelRequestedAt === null && item.cancelRequestedAt !== null)
+      return { ...execution, status: 'running', subStatus: 'cancelling' }
+    return execution
+  }
+  if (state === 'pending') {
+    if (before?.state !== 'running') return execution
+    const reset = { progress: null, sentAt: null, deliveredAt: null, startedAt: null }
+    return { ...execution, ...reset, status: 'pending', subStatus: null, statusReason: item.statusReason }
+  }
+  return {
+    ...execution,
+    status: state,
+    subStatus: subStatusOf(item),
+    statusReason: item.statusReason,
+    completedAt: item.endedAt,
+  }
+}
+
+function subStatusOf({ state, statusReason }: WorkItem): CommandSubStatus | null {
+  switch (state) {
+    case 'failed':
+      if (statusReason === 'rejected') return 'rejected'
+      return statusReason === 'outcome_unknown' || statusReason === 'worker_lost' ? 'outcome_unknown' : 'error'
+    case 'timeout':
+      return statusReason === 'not_started_in_time' ? 'delivery' : 'execution'
+    case 'cancelled':
+      return statusReason === 'unconfirmed' ? 'unconfirmed' : null
+    default:
+      return null
+  }
+}

@@ -1,0 +1,152 @@
+import { type CommandSubmitted, operations } from '@nexus/contract'
+import type { Reading } from '../core/condition.ts'
+import type { Ctx, Principal } from '../core/context.ts'
+import { authorise } from '../core/invoke.ts'
+import { createLoop, type Loop } from '../core/loop.ts'
+import type { Events } from '../events/index.ts'
+import type { OnChange, Work } from '../work/index.ts'
+import { abortRollout, advanceRollout } from './advance-rollout.ts'
+import type { CommandDeps, CommandObserver } from './deps.ts'
+import { Ends } from './ends.ts'
+import { Follower } from './follower.ts'
+import { type CommandHandlers, commandHandlers } from './handlers.ts'
+import { assertSpeaksFor } from './lease.ts'
+import { onWorkChange } from './on-work-change.ts'
+import { ordersOf } from './orders.ts'
+import type { Callbacks, CommandStore } from './ports.ts'
+import { type ReceiverOptions, Receivers, type Sink } from './receivers.ts'
+import { resync } from './resync.ts'
+import { Rollouts } from './rollouts.ts'
+import { settleExecutions } from './settle.ts'
+import { Reports } from './told.ts'
+import { type Trail, trailOf } from './trail.ts'
+import { Verifications } from './verifications.ts'
+import { commandEnd, outcomeOf } from './wait.ts'
+
+export type { Callback, Callbacks, CommandFilter, CommandStore, ExecutionFilter, RolloutStore } from './ports.ts'
+export type { ReceiverOptions, Sink } from './receivers.ts'
+export type { CommandOrder, CommandRecord, Counts, DefinitionRecord, ExecutionRecord, LogRecord } from './record.ts'
+export type { Trail } from './trail.ts'
+
+export interface CommandsOptions {
+  store: CommandStore
+  work: Work
+  events: Pick<Events, 'publish' | 'follow'>
+  devices: CommandDeps['devices']
+  callbacks: Callbacks
+  /** The newest reading of a metric, with its timestamp in ms, as far as memory has it. */
+  lastReading(deviceId: string, metric: string): { at: number; reading: Reading } | undefined
+  now(): number
+  /** How long commands are kept after their end. */
+  keepMs: number
+  observe: CommandObserver
+  onError(cause: unknown): void
+}
+
+export interface Commands extends Loop {
+  handlers: CommandHandlers
+  /** What the engine tells of the work behind commands. */
+  onWork: OnChange
+  /**
+   * A device receives over a connection from now on, in place of any other; returns what ends that.
+   * Errors: FORBIDDEN (the key is not the device's, or lacks the scope of `commands.lease`).
+   */
+  receive(ctx: Ctx, deviceId: string, sink: Sink, options: ReceiverOptions): () => void
+  /** Where the events of a command are, for who may see it. Errors: FORBIDDEN, NOT_FOUND. */
+  trail(principal: Principal, commandId: string): Promise<Trail>
+  /** Does what is due of roll-outs and verifications; the loops do so by themselves. */
+  sweep(): Promise<void>
+  /** How many devices receive over a connection. */
+  receiving(): number
+  /** Resolves with the outcome of a command once it has ended; undefined: the signal was aborted before. */
+  end(commandId: string, signal: AbortSignal): Promise<CommandSubmitted | undefined>
+}
+
+const trimRestMs = 60_000
+/** How many conditions are followed at once, of all roll-outs and verifications; and how many verifications of those. */
+const followedMax = 50_000
+const verifiedMax = 10_000
+
+/** Commands to devices: submitted, given to their devices as leased work, reported on, ended once. */
+export function createCommands(options: CommandsOptions): Commands {
+  const { store, work, events, devices, callbacks, lastReading, now, keepMs, onError } = options
+  const receivers = new Receivers({
+    work,
+    write: (fn) => store.write(fn),
+    ordersOf: (items) => ordersOf({ store }, items),
+    resync: (deviceId, have) => resync({ store, work }, deviceId, have),
+    onError,
+  })
+  const follower = new Follower(events, followedMax)
+  const rollouts = new Rollouts({
+    store,
+    follower,
+    advance: (tx, command, at) => advanceRollout(deps, tx, command, at),
+    abort: (tx, command, abort) => abortRollout(deps, tx, command, abort),
+    now,
+    onError,
+  })
+  const verifications = new Verifications(
+    {
+      store,
+      follower,
+      lastReading,
+      settle: (tx, changes, at) => settleExecutions(deps, tx, changes, at),
+      now,
+      onError,
+    },
+    verifiedMax,
+  )
+  const deps: CommandDeps = {
+    store,
+    work,
+    events,
+    devices,
+    callbacks,
+    ends: new Ends(),
+    receivers,
+    reports: new Reports(),
+    rollouts,
+    verifications,
+    now,
+    observe: options.observe,
+  }
+  const trimming = createLoop({
+    restMs: trimRestMs,
+    async run(signal) {
+      while (!signal.aborted && (await store.trim(now() - keepMs)));
+    },
+    onError,
+  })
+  return {
+    handlers: commandHandlers(deps),
+    onWork: onWorkChange(deps),
+    receive(ctx, deviceId, sink, receiver) {
+      authorise(operations['commands.lease'], ctx.principal)
+      assertSpeaksFor(ctx, deviceId)
+      return receivers.open(deviceId, sink, receiver)
+    },
+    receiving: () => receivers.size,
+    trail: (principal, commandId) => trailOf(deps, principal, commandId),
+    async sweep() {
+      await verifications.sweep()
+      await rollouts.sweep()
+    },
+    async end(commandId, signal) {
+      const ended = await commandEnd(deps, commandId, signal)
+      return ended && !signal.aborted ? outcomeOf(ended) : undefined
+    },
+    start() {
+      receivers.start()
+      trimming.start()
+      rollouts.start()
+      verifications.start()
+    },
+    async stop() {
+      await receivers.stop()
+      await verifications.stop()
+      await rollouts.stop()
+      await trimming.stop()
+    },
+  }
+}

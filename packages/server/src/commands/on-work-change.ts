@@ -1,0 +1,34 @@
+import type { Change, OnChange } from '../work/index.ts'
+import type { CommandDeps } from './deps.ts'
+import { afterWork } from './execution-change.ts'
+import { type ExecutionChange, settleExecutions } from './settle.ts'
+
+/** Brings executions up to date with the work behind them, in the transaction in which that changes. */
+export function onWorkChange(deps: CommandDeps): OnChange {
+  const { store, reports, receivers, rollouts } = deps
+  return async (tx, changes, now) => {
+    const news = changes.filter(isNews)
+    if (news.length === 0) return
+    const found = await store.findExecutions(
+      news.map(({ after }) => after.id),
+      tx,
+    )
+    const executions = new Map(found.map((execution) => [execution.executionId, execution]))
+    const changed = news.flatMap(({ before: was, after: item }): ExecutionChange[] => {
+      const before = executions.get(item.id)
+      return before ? [{ before, after: { ...afterWork(before, was, item), ...reports.of(tx, item.id) } }] : []
+    })
+    await settleExecutions(deps, tx, changed, now)
+    store.afterCommit(tx, () => {
+      for (const { before, after } of changed)
+        if (before.sentAt === null && after.sentAt !== null) rollouts.given(after)
+      for (const [i, { after }] of changed.entries()) receivers.changed(after, news[i]!.after)
+    })
+  }
+}
+
+/** More than a sign of life of the worker. */
+function isNews({ before, after }: Change): boolean {
+  if (!before) return false
+  return before.state !== after.state || before.cancelRequestedAt !== after.cancelRequestedAt
+}

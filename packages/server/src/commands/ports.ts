@@ -1,0 +1,111 @@
+import type { CommandCategory, CommandRollout, CommandStatus, CommandVerify } from '@nexus/contract'
+import type { Tx } from '../core/context.ts'
+import type { PublishCtx } from '../events/index.ts'
+import type { CommandOrder, CommandRecord, Counts, DefinitionRecord, ExecutionRecord, LogRecord } from './record.ts'
+
+export interface CommandFilter {
+  status: CommandStatus | undefined
+  deviceId: string | undefined
+  /** Undefined: any. */
+  categories: readonly CommandCategory[] | undefined
+  before: { submittedAt: number; commandId: string } | undefined
+  limit: number
+}
+
+export interface ExecutionFilter {
+  commandId: string
+  status: CommandStatus | undefined
+  /** The position of the last one that was seen. */
+  after: number | undefined
+  limit: number
+}
+
+/** An execution whose success has to show in telemetry. */
+export interface Verifying {
+  executionId: string
+  commandId: string
+  deviceId: string
+  verifyBy: number
+  verify: CommandVerify
+}
+
+/** What the loops of roll-outs and verification look for; as committed, unless in a transaction. */
+export interface RolloutStore {
+  /** The commands whose roll-outs have to be looked at, the longest due first. */
+  dueRollouts(now: number, limit: number): Promise<string[]>
+  /** When the next one has to be; undefined: none has. */
+  nextRollout(): Promise<number | undefined>
+  /** The roll-outs that a metric may abort, of commands that have not ended. */
+  watchedRollouts(limit: number): Promise<{ commandId: string; rollout: CommandRollout }[]>
+  /** What devices were given of a command, in the order of its targets. */
+  given(commandId: string, limit: number): Promise<Pick<ExecutionRecord, 'executionId' | 'commandId' | 'deviceId'>[]>
+  /** Those whose time is over by then, or all (undefined); the first deadlines first. */
+  verifying(dueBy: number | undefined, limit: number): Promise<Verifying[]>
+  nextVerifyBy(): Promise<number | undefined>
+  /** Those of a command. */
+  verifyingOf(tx: Tx, commandId: string): Promise<ExecutionRecord[]>
+}
+
+export interface CommandStore extends RolloutStore {
+  write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>
+  /** Runs once the transaction is durable, before its caller hears of it. */
+  afterCommit(tx: Tx, fn: () => void): void
+
+  insert(tx: Tx, command: CommandRecord, executions: readonly ExecutionRecord[]): Promise<void>
+  /** Without `tx`: as committed. */
+  find(commandIds: readonly string[], tx?: Tx): Promise<CommandRecord[]>
+  /** What the commands of executions say, by the ids of those; as committed. */
+  orders(executionIds: readonly string[]): Promise<Map<string, CommandOrder>>
+  /** Newest first. */
+  list(filter: CommandFilter): Promise<CommandRecord[]>
+  /** Adds to the counts of a command, and returns it; nobody else changes it until the transaction ends. */
+  count(tx: Tx, commandId: string, change: Partial<Counts>): Promise<CommandRecord>
+  /** The id of a retry of a command that has not ended. */
+  liveRetry(tx: Tx, commandId: string): Promise<string | undefined>
+  /** Writes what may change of a command, but for the counts. */
+  save(tx: Tx, command: CommandRecord): Promise<void>
+
+  findExecutions(executionIds: readonly string[], tx?: Tx): Promise<ExecutionRecord[]>
+  saveExecutions(tx: Tx, executions: readonly ExecutionRecord[]): Promise<void>
+  /** In the order of their positions. */
+  executions(filter: ExecutionFilter, tx?: Tx): Promise<ExecutionRecord[]>
+  /** The ids of those of a command that have not ended. */
+  liveExecutions(tx: Tx, commandId: string): Promise<string[]>
+  /** Those of commands with one target each. */
+  onlyExecutions(commandIds: readonly string[], tx?: Tx): Promise<Map<string, ExecutionRecord>>
+  /** Those that a device has been given, and that have not ended. */
+  givenTo(deviceId: string, tx: Tx): Promise<ExecutionRecord[]>
+
+  addLog(tx: Tx, execution: ExecutionRecord, lines: readonly Omit<LogRecord, 'seq'>[]): Promise<void>
+  log(commandId: string, page: { after: number | undefined; limit: number }): Promise<LogRecord[]>
+  droppedLines(commandId: string): Promise<number>
+
+  definition(name: string): Promise<DefinitionRecord | undefined>
+  definitions(page: {
+    after: string | undefined
+    limit: number
+    categories: readonly CommandCategory[]
+  }): Promise<DefinitionRecord[]>
+  putDefinition(tx: Tx, definition: DefinitionRecord): Promise<void>
+  /** False: there was none. */
+  deleteDefinition(tx: Tx, name: string): Promise<boolean>
+
+  /** Forgets some commands that ended before, with all that is kept of them; true: there may be more. */
+  trim(before: number): Promise<boolean>
+}
+
+/** Who tells the submitter's own server of it. */
+export interface Callbacks {
+  /** Errors: INVALID_REQUEST, for an address that may not be called. */
+  check(url: string, field: string): Promise<void>
+  enqueue(ctx: PublishCtx, message: Callback): Promise<unknown>
+}
+
+export interface Callback {
+  keyId: string
+  url: string
+  eventId: string
+  type: string
+  payload: object
+  at: number
+}

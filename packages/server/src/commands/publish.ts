@@ -1,0 +1,116 @@
+import type { CommandStatus, EventData } from '@nexus/contract'
+import type { Tx } from '../core/context.ts'
+import type { NewEvent } from '../events/index.ts'
+import type { CommandDeps, CommandEventType } from './deps.ts'
+import { type CommandRecord, type ExecutionRecord, isOver } from './record.ts'
+import type { ExecutionChange } from './settle.ts'
+import { endEventOf } from './status.ts'
+
+type CommandData = EventData<'command.completed'>
+
+export interface CommandChange {
+  before: CommandRecord
+  /** Its `seq` goes up with each event. */
+  after: CommandRecord
+  changes: readonly ExecutionChange[]
+}
+
+/**
+ * Tells what became of a command: that it started, how its devices stand where it has several, and once how it ended;
+ * again where a late result has changed that.
+ */
+export async function publishChanges(
+  deps: CommandDeps,
+  tx: Tx,
+  { before, after, changes }: CommandChange,
+  now: number,
+): Promise<void> {
+  const only = after.targetCount === 1 ? changes[0]!.after : undefined
+  const tell = (type: CommandEventType, data: CommandData | EventData<'command.progress'>) =>
+    publishCommand(deps, tx, after, { type, data }, now)
+  if (before.startedAt === null && after.startedAt !== null)
+    await tell('command.started', {
+      ...dataOf({ ...after, status: 'running', statusReason: null }, undefined),
+      ...deviceOf(only),
+    })
+  if (!only) {
+    for (const change of changes.filter(({ before, after }) => before.status !== after.status))
+      await tell('command.progress', progressDataOf(after, change.after))
+  }
+  const end = endEventOf(after.status)
+  const isLate = changes.some(({ before, after }) => after.late && !before.late)
+  const isNews = !isOver(before.status) || before.status !== after.status || (isLate && only !== undefined)
+  const isSlow = end === 'command.timeout' && isNews
+  // For who knows the types of the specification alone.
+  if (isSlow) await tell('command.failed', dataOf(after, only))
+  if (end && isNews) await tell(end, { ...dataOf(after, only), ...(isLate && { late: true as const }) })
+}
+
+/** Publishes an event of a command, and calls back whoever asked for it. Returns the event's id. */
+export async function publishCommand(
+  { store, events, callbacks, observe }: Pick<CommandDeps, 'store' | 'events' | 'callbacks' | 'observe'>,
+  tx: Tx,
+  command: CommandRecord,
+  { type, data }: { type: CommandEventType; data: CommandData | EventData<'command.progress'> },
+  now: number,
+): Promise<string> {
+  command.seq++
+  const told = { ...data, seq: command.seq }
+  const ctx = { tx, traceId: command.traceId }
+  const causeId = type === 'command.submitted' ? null : command.eventId
+  const eventId = await events.publish(ctx, { type, subject: command.commandId, data: told, causeId } as NewEvent)
+  command.lastEventId = eventId
+  const { callbackUrl: url, callbackEvents: wanted, keyId } = command
+  if (url !== null && isWanted(wanted ?? [], type, data.status))
+    await callbacks.enqueue(ctx, { keyId, url, eventId, type, payload: told, at: now })
+  store.afterCommit(tx, () => {
+    if (type !== 'command.failed' || data.status !== 'timeout')
+      observe(type, command.category, now - command.submittedAt)
+  })
+  return eventId
+}
+
+/** Of a timeout, `command.failed` calls back only who does not want `command.timeout`. */
+function isWanted(wanted: readonly string[], type: string, status: CommandStatus): boolean {
+  const isTwin = type === 'command.failed' && status === 'timeout' && wanted.includes('command.timeout')
+  return wanted.includes(type) && !isTwin
+}
+
+/** What an event says of a command; `only`: its execution, where it has one target. */
+export function dataOf(command: CommandRecord, only: ExecutionRecord | undefined): CommandData {
+  const { statusReason, rolloutState } = command
+  const abort = isOver(command.status) && rolloutState?.aborted
+  return {
+    command_id: command.commandId,
+    status: command.status,
+    command: command.name,
+    category: command.category,
+    target: command.target,
+    target_count: command.targetCount,
+    seq: command.seq,
+    ...(statusReason !== null && { status_reason: statusReason }),
+    ...(only ? { ...deviceOf(only), ...outcomeOf(only) } : {}),
+    ...(command.targetCount > 1 && { summary: { ...command.counts } }),
+    ...(abort && { abort }),
+  }
+}
+
+export function progressDataOf(command: CommandRecord, execution: ExecutionRecord): EventData<'command.progress'> {
+  const { progress } = execution
+  const { target: _, ...data } = dataOf(command, execution)
+  return {
+    ...data,
+    status: execution.status,
+    execution_id: execution.executionId,
+    device_id: execution.deviceId,
+    ...(progress && { progress }),
+  }
+}
+
+function deviceOf(only: ExecutionRecord | undefined) {
+  return only && { device_id: only.deviceId }
+}
+
+function outcomeOf({ result, error }: ExecutionRecord) {
+  return { ...(result && { result }), ...(error && { error }) }
+}

@@ -1,0 +1,134 @@
+import {
+  type CommandError,
+  type CommandResult,
+  type CommandVerify,
+  commandLimits,
+  type ExecutionStanding,
+  type Input,
+} from '@nexus/contract'
+import type { Ctx, WriteCtx } from '../core/context.ts'
+import { invalid } from '../core/failure.ts'
+import { isRecord } from '../core/labels.ts'
+import { leaseLost, type Report } from '../work/index.ts'
+import type { CommandDeps } from './deps.ts'
+import { type ExecutionRecord, isOver } from './record.ts'
+import { executionStanding, ownExecution, reportWork } from './report.ts'
+import { schemaFaults } from './schema.ts'
+import { settleExecutions } from './settle.ts'
+import type { Said } from './told.ts'
+import { verifyingFrom } from './verify.ts'
+
+type ResultInput = Input<'executions.result'>
+
+/** Errors: INVALID_REQUEST (a result that is larger than may be kept). */
+export async function prepareResult(_deps: CommandDeps, _ctx: Ctx, { result }: ResultInput): Promise<void> {
+  const bytes = Buffer.byteLength(JSON.stringify(result) ?? '')
+  if (bytes > commandLimits.resultBytesMax)
+    throw invalid('result', `has ${bytes} bytes as JSON: at most ${commandLimits.resultBytesMax}`)
+}
+
+/**
+ * An execution has ended. The same result again is answered as the first time; one that comes after the time was over, or
+ * after its device was given up, still counts for a day. Errors: NOT_FOUND, CONFLICT (`lease_lost`).
+ */
+export async function reportResult(deps: CommandDeps, ctx: WriteCtx, given: ResultInput): Promise<ExecutionStanding> {
+  const { execution_id: id, lease_token: leaseToken } = given
+  const before = await ownExecution(deps, ctx, id)
+  const now = ctx.now()
+  const { input, verify } = await judged(deps, ctx, before, given)
+  const said = { ...saidOf(before, input, now), ...(verify && verifyingFrom(before, verify, now)) }
+  deps.reports.note(ctx.tx, id, said)
+  const item = await reportWork(deps, ctx, reportOf(id, leaseToken, input))
+  const execution = await ownExecution(deps, ctx, id)
+  if (item && verify && isVerifying(execution)) beginVerifying(deps, ctx, execution, verify)
+  if (item) return executionStanding(execution, item)
+  const hasSpoken = isOver(execution.status) || isVerifying(execution)
+  if (!hasSpoken || execution.leaseToken !== leaseToken) throw leaseLost(id)
+  if (isRepeat(execution, input)) return executionStanding(execution, undefined)
+  if (!mayBeLate(execution, now)) throw leaseLost(id)
+  const after = lateResult(execution, input, now)
+  await settleExecutions(deps, ctx.tx, [{ before: execution, after }], now)
+  return executionStanding(after, undefined)
+}
+
+/** A success as its command takes it: what is against the definition is none, and what has to be verified is none yet. */
+async function judged(
+  { store }: CommandDeps,
+  { tx }: WriteCtx,
+  { commandId }: ExecutionRecord,
+  input: ResultInput,
+): Promise<{ input: ResultInput; verify: CommandVerify | null }> {
+  if (input.status !== 'completed') return { input, verify: null }
+  const [command] = await store.find([commandId], tx)
+  const [fault] = command?.resultSchema ? schemaFaults(command.resultSchema, input.result ?? null, 'result') : []
+  if (!fault) return { input, verify: command?.verify ?? null }
+  const error = { code: 'result_against_definition', message: `${fault.field} ${fault.issue}` }
+  return { input: { ...input, status: 'failed', error }, verify: null }
+}
+
+function isVerifying({ subStatus }: ExecutionRecord): boolean {
+  return subStatus === 'verifying'
+}
+
+function beginVerifying(
+  { store, verifications }: CommandDeps,
+  { tx }: WriteCtx,
+  { executionId, commandId, deviceId, verifyBy }: ExecutionRecord,
+  verify: CommandVerify,
+): void {
+  store.afterCommit(tx, () => verifications.begin({ executionId, commandId, deviceId, verifyBy: verifyBy!, verify }))
+}
+
+function saidOf(before: ExecutionRecord, input: ResultInput, now: number): Said {
+  const startedAt = before.startedAt ?? before.deliveredAt ?? before.sentAt ?? now
+  return { startedAt, result: shownResult(input, now - startedAt), error: errorOf(input) }
+}
+
+function errorOf({ status, error }: ResultInput): CommandError | null {
+  if (status === 'completed') return null
+  return error ?? (status === 'failed' ? { code: 'failed', message: 'The device reported a failure' } : null)
+}
+
+/** As the specification shows a result: the device's own fields, whether it succeeded, and how long it took. */
+function shownResult(input: ResultInput, durationMs: number): CommandResult {
+  const own = isRecord(input.result) ? input.result : input.result === undefined ? {} : { data: input.result }
+  const message = errorOf(input)?.message
+  const outcome = { success: input.status === 'completed', duration_ms: Math.max(0, durationMs) }
+  return Object.assign({ success: outcome.success }, message !== undefined && { message }, own, outcome)
+}
+
+function reportOf(id: string, leaseToken: string, { status, error }: ResultInput): Report {
+  if (status !== 'failed') return { id, leaseToken, kind: status }
+  return { id, leaseToken, kind: 'failed', error: { reason: reasonOf(error), retryable: false } }
+}
+
+const word = /^[A-Za-z][\w.-]{0,63}$/
+
+/** The device's word for it where it is one; what else it says is sealed with the error. */
+function reasonOf(error: CommandError | undefined): string {
+  return error && word.test(error.code) ? error.code : 'failed'
+}
+
+function isRepeat({ status, late, subStatus, verifyBy }: ExecutionRecord, input: ResultInput): boolean {
+  // Of one that was verified the device said that it completed, whatever came of that.
+  const said = verifyBy === null ? status : 'completed'
+  return said === input.status && (late || subStatus !== 'outcome_unknown')
+}
+
+/** The device was too slow, or given up: what it says now is news. */
+function mayBeLate({ status, subStatus, completedAt }: ExecutionRecord, now: number): boolean {
+  const isOpen = subStatus === 'execution' || subStatus === 'outcome_unknown'
+  const isRecent = completedAt !== null && now - completedAt <= commandLimits.lateHours * 3_600_000
+  return (status === 'timeout' || status === 'failed') && isOpen && isRecent
+}
+
+function lateResult(execution: ExecutionRecord, input: ResultInput, now: number): ExecutionRecord {
+  return {
+    ...execution,
+    ...saidOf(execution, input, now),
+    status: input.status,
+    subStatus: input.status === 'failed' ? 'error' : null,
+    statusReason: input.status === 'failed' ? reasonOf(input.error) : null,
+    late: true,
+  }
+}

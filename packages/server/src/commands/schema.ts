@@ -1,0 +1,65 @@
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
+import addFormats from 'ajv-formats'
+import { RE2JS } from 're2js'
+import { invalid } from '../core/failure.ts'
+
+const errorsListed = 20
+const compiledMax = 1000
+const compiled = new Map<string, ValidateFunction>()
+
+interface Fault {
+  field: string
+  issue: string
+}
+
+/** Checks that a client's JSON Schema (draft-07) is one. Errors: VALIDATION_ERROR. */
+export function checkSchema(schema: object, field: string): void {
+  try {
+    compile(schema)
+  } catch (cause) {
+    throw invalid(field, `is no JSON Schema: ${(cause as Error).message.slice(0, 512)}`, 'VALIDATION_ERROR')
+  }
+}
+
+/** What of a value is against a schema; none: nothing. */
+export function schemaFaults(schema: object, value: unknown, within: string): Fault[] {
+  const check = compile(schema)
+  if (check(value)) return []
+  return (check.errors ?? []).slice(0, errorsListed).map((error) => ({
+    field: fieldOf(error, within),
+    issue: error.message ?? 'is not valid',
+  }))
+}
+
+/** Compiled schemas are kept by their text, up to a thousand. */
+function compile(schema: object): ValidateFunction {
+  const text = JSON.stringify(schema)
+  const known = compiled.get(text)
+  if (known) return known
+  const ajv = new Ajv({
+    allErrors: true,
+    strict: true,
+    strictTypes: false,
+    strictRequired: false,
+    addUsedSchema: false,
+    code: { regExp: Object.assign(linear, { code: '' }) },
+  })
+  addFormats.default(ajv)
+  const check = ajv.compile(schema)
+  if (compiled.size >= compiledMax) compiled.delete(compiled.keys().next().value!)
+  compiled.set(text, check)
+  return check
+}
+
+/** A pattern in linear time, whatever it is: a device or a client must not be able to stop the server by what it matches. */
+function linear(pattern: string) {
+  const compiled = RE2JS.compile(pattern)
+  return { test: (text: string) => compiled.matcher(text).find() }
+}
+
+function fieldOf({ instancePath, params }: ErrorObject, within: string): string {
+  const path = instancePath.split('/').slice(1)
+  const missing = (params as { missingProperty?: string; additionalProperty?: string }).missingProperty
+  const stray = (params as { additionalProperty?: string }).additionalProperty
+  return [within, ...path, ...((missing ?? stray) ? [missing ?? stray!] : [])].join('.').slice(0, 256)
+}

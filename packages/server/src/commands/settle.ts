@@ -1,0 +1,70 @@
+import type { Tx } from '../core/context.ts'
+import { advanceRollout } from './advance-rollout.ts'
+import type { CommandDeps } from './deps.ts'
+import { publishChanges } from './publish.ts'
+import { type CommandRecord, type ExecutionRecord, isOver } from './record.ts'
+import { rolloutSubStatus } from './rollout-standing.ts'
+import { countsChange, statusOf } from './status.ts'
+
+export interface ExecutionChange {
+  before: ExecutionRecord
+  after: ExecutionRecord
+}
+
+/** Writes changed executions, brings their commands up to date, and tells of it, in one transaction. */
+export async function settleExecutions(
+  deps: CommandDeps,
+  tx: Tx,
+  changes: readonly ExecutionChange[],
+  now: number,
+): Promise<void> {
+  await deps.store.saveExecutions(
+    tx,
+    changes.map(({ after }) => after),
+  )
+  for (const [commandId, of] of Map.groupBy(changes, ({ after }) => after.commandId)) {
+    const change = countsChange(of.map(({ before, after }) => ({ before: before.status, after: after.status })))
+    const isNews = Object.keys(change).length > 0 || of.some(({ before, after }) => after.late && !before.late)
+    if (isNews) await bringUp(deps, tx, await deps.store.count(tx, commandId, change), of, now)
+  }
+}
+
+async function bringUp(
+  deps: CommandDeps,
+  tx: Tx,
+  before: CommandRecord,
+  changes: readonly ExecutionChange[],
+  now: number,
+): Promise<void> {
+  const only = before.targetCount === 1 ? changes[0]!.after : undefined
+  const hasStarted = changes.some(({ after }) => after.startedAt !== null)
+  const startedAt = before.startedAt ?? (hasStarted ? now : null)
+  const { status, statusReason } = outcomeOfAll(before, only)
+  const after = isOver(status)
+    ? overAs({ ...before, status, statusReason, startedAt }, now)
+    : { ...before, status, statusReason, startedAt, completedAt: null }
+  await publishChanges(deps, tx, { before, after, changes }, now)
+  await deps.store.save(tx, after)
+  if (!isOver(status)) return advanceRollout(deps, tx, after, now)
+  deps.store.afterCommit(tx, () => {
+    deps.rollouts.forget(after.commandId)
+    deps.ends.tell({ command: after, only })
+  })
+}
+
+/** An aborted roll-out has failed, whatever became of its executions. */
+function outcomeOfAll(
+  before: CommandRecord,
+  only: ExecutionRecord | undefined,
+): Pick<CommandRecord, 'status' | 'statusReason'> {
+  const status = statusOf(before.counts, before.targetCount)
+  if (isOver(status) && before.rolloutState?.aborted) return { status: 'failed', statusReason: 'rollout_aborted' }
+  const isSaid = !only || before.statusReason === 'approval_rejected'
+  return { status, statusReason: isSaid ? before.statusReason : only.statusReason }
+}
+
+function overAs(command: CommandRecord, now: number): CommandRecord {
+  const { rolloutState: state, completedAt } = command
+  const over = { ...command, completedAt: completedAt ?? now, rolloutState: state && { ...state, wakeAt: null } }
+  return { ...over, subStatus: rolloutSubStatus(over) }
+}

@@ -1,0 +1,159 @@
+import { type Alarm, createAlarm } from '../core/alarm.ts'
+import { parseCondition, type Reading } from '../core/condition.ts'
+import type { Tx } from '../core/context.ts'
+import type { Loop } from '../core/loop.ts'
+import type { Follower } from './follower.ts'
+import type { CommandStore, Verifying } from './ports.ts'
+import type { ExecutionRecord } from './record.ts'
+import type { ExecutionChange } from './settle.ts'
+import { successAt, verificationFailed, verified } from './verify.ts'
+
+export interface VerificationsDeps {
+  store: Pick<CommandStore, 'write' | 'count' | 'findExecutions' | 'verifying' | 'nextVerifyBy'>
+  follower: Follower
+  /** The newest reading of a metric, with its timestamp in ms, as far as memory has it. */
+  lastReading(deviceId: string, metric: string): { at: number; reading: Reading } | undefined
+  settle(tx: Tx, changes: readonly ExecutionChange[], now: number): Promise<void>
+  now(): number
+  onError(cause: unknown): void
+}
+
+type Rule = (execution: ExecutionRecord) => ExecutionRecord
+
+const restMsMax = 5000
+const atOnce = 500
+const failedRestMs = 1000
+
+/**
+ * Looks for the conditions of executions whose devices have succeeded, in what those measure from then on, until they hold or
+ * the time is over. What began before this start, or on another node, is taken up within seconds.
+ */
+export class Verifications implements Loop {
+  readonly #deps: VerificationsDeps
+  readonly #max: number
+  readonly #alarm: Alarm
+  /** By execution. Those for which the follower had no room are looked at again with each turn. */
+  readonly #known = new Map<string, Verifying>()
+  readonly #passed = new Map<string, Verifying>()
+
+  /** `max`: how many are known at once. */
+  constructor(deps: VerificationsDeps, max: number) {
+    this.#deps = deps
+    this.#max = max
+    const run = () => this.#run()
+    this.#alarm = createAlarm({ now: deps.now, restMsMax, run, onError: deps.onError })
+  }
+
+  start(): void {
+    this.#alarm.start()
+  }
+
+  async stop(): Promise<void> {
+    await this.#alarm.stop()
+    for (const id of [...this.#known.keys()]) this.end(id)
+  }
+
+  /** Does everything that is due; the loop does so by itself. */
+  async sweep(): Promise<void> {
+    await this.#run()
+  }
+
+  /** A device has succeeded, and that is durable. */
+  begin(one: Verifying): void {
+    const { executionId, deviceId, verify, verifyBy } = one
+    this.#alarm.expect(verifyBy)
+    const isKnown = this.#known.has(executionId)
+    if (isKnown ? this.#deps.follower.has(keyOf(executionId)) : this.#known.size >= this.#max) return
+    this.#known.set(executionId, one)
+    const holds = (_: Reading, at: number) => {
+      if (at <= verifyBy) this.#pass(one)
+    }
+    const condition = parseCondition(verify.metric, 'verify.metric')
+    this.#deps.follower.follow(keyOf(executionId), { deviceId, condition, holds })
+    if (this.#hasPassed(one)) this.#pass(one)
+  }
+
+  /** It has ended. */
+  end(executionId: string): void {
+    this.#deps.follower.leave(keyOf(executionId))
+    this.#known.delete(executionId)
+    this.#passed.delete(executionId)
+  }
+
+  async #run(): Promise<number | undefined> {
+    const { store, now } = this.#deps
+    await this.#catchUp()
+    let isOk = await this.#settle([...this.#passed.values()], () => (execution) => verified(execution, now()))
+    for (;;) {
+      const due = await store.verifying(now(), atOnce)
+      const isDone = await this.#settle(due, (one) => {
+        if (this.#hasPassed(one)) return (execution) => verified(execution, now())
+        const last = this.#deps.follower.last(keyOf(one.executionId))
+        return (execution) => verificationFailed(execution, one.verify, last, now())
+      })
+      isOk &&= isDone
+      if (due.length < atOnce || !isDone) break
+    }
+    return isOk ? store.nextVerifyBy() : now() + failedRestMs
+  }
+
+  /** Some of a command at a time; what cannot be changed does not hold up the others. */
+  async #settle(all: readonly Verifying[], ruleOf: (one: Verifying) => Rule): Promise<boolean> {
+    let isOk = true
+    const groups = Map.groupBy(all, (one) => one.commandId).values()
+    for (const of of groups.flatMap(inParts)) {
+      const { commandId } = of[0]!
+      const rules = new Map(of.map((one) => [one.executionId, ruleOf(one)]))
+      try {
+        await this.#deps.store.write((tx) => this.#change(tx, commandId, rules))
+        for (const { executionId } of of) this.end(executionId)
+      } catch (cause) {
+        this.#deps.onError(cause)
+        isOk = false
+      }
+    }
+    return isOk
+  }
+
+  async #change(tx: Tx, commandId: string, rules: ReadonlyMap<string, Rule>): Promise<void> {
+    const { store, settle, now } = this.#deps
+    // Locks it: what another node, or a cancel, has made of them is seen from here on.
+    await store.count(tx, commandId, {})
+    const found = await store.findExecutions([...rules.keys()], tx)
+    const changes = found
+      .filter(({ subStatus }) => subStatus === 'verifying')
+      .map((before) => ({ before, after: rules.get(before.executionId)!(before) }))
+    await settle(tx, changes, now())
+  }
+
+  /** Takes up what it does not know, and leaves what has ended elsewhere. */
+  async #catchUp(): Promise<void> {
+    const current = new Map<string, Verifying>()
+    for (const one of await this.#deps.store.verifying(undefined, this.#max)) current.set(one.executionId, one)
+    const now = this.#deps.now()
+    // One that is not committed where this reads may have begun just now: its time is not over.
+    for (const { executionId, verifyBy } of this.#known.values())
+      if (!current.has(executionId) && verifyBy <= now) this.end(executionId)
+    for (const one of current.values()) if (one.verifyBy > now) this.begin(one)
+  }
+
+  /** Whether the newest reading is from after the success, and meets the condition. */
+  #hasPassed(one: Verifying): boolean {
+    const { metric, forMs, holds } = parseCondition(one.verify.metric, 'verify.metric')
+    const last = forMs === 0 ? this.#deps.lastReading(one.deviceId, metric) : undefined
+    return last !== undefined && last.at > successAt(one) && holds(last.reading)
+  }
+
+  #pass(one: Verifying): void {
+    this.#passed.set(one.executionId, one)
+    this.#alarm.expect(this.#deps.now())
+  }
+}
+
+function keyOf(executionId: string): string {
+  return `verify ${executionId}`
+}
+
+function inParts(all: readonly Verifying[]): Verifying[][] {
+  return Array.from({ length: Math.ceil(all.length / atOnce) }, (_, i) => all.slice(i * atOnce, (i + 1) * atOnce))
+}

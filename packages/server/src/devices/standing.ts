@@ -1,0 +1,24 @@
+import type { DeviceStatus } from '@nexus/contract'
+import type { DeviceStore } from './ports.ts'
+import type { Presence } from './presence.ts'
+
+const foundAtOnce = 1000
+
+/** How devices stand that are known: those that memory knows to be online are, written down or not. */
+export async function standingOf(
+  store: Pick<DeviceStore, 'find'>,
+  presence: Pick<Presence, 'isOnline'>,
+  deviceIds: readonly string[],
+): Promise<Map<string, DeviceStatus>> {
+  const standing = new Map<string, DeviceStatus>()
+  const unknown: string[] = []
+  for (const id of deviceIds) {
+    if (presence.isOnline(id)) standing.set(id, 'online')
+    else unknown.push(id)
+  }
+  for (let i = 0; i < unknown.length; i += foundAtOnce) {
+    for (const { deviceId, status, deletedAt } of await store.find(unknown.slice(i, i + foundAtOnce)))
+      if (deletedAt === null) standing.set(deviceId, status)
+  }
+  return standing
+}

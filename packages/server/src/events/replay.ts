@@ -1,0 +1,26 @@
+import type { EventType } from '@nexus/contract'
+import type { History } from './history.ts'
+import { earliest } from './shown.ts'
+import type { StreamItem } from './subscription.ts'
+
+const pageSize = 500
+
+/** The events of (after, upTo], page by page, and before them what is gone. */
+export async function* replay(
+  history: History,
+  types: readonly EventType[],
+  after: number,
+  upTo: number,
+): AsyncGenerator<StreamItem> {
+  // Before the earliest nothing is missing, and what was told once is told no more.
+  let told = after === earliest ? undefined : after
+  for (let from = after; from < upTo; ) {
+    const { events, goneUpTo } = await history.read({ after: from, upTo, types, limit: pageSize })
+    if (told !== undefined && Math.max(told, from) < goneUpTo)
+      yield { kind: 'gap', requested: from, firstAvailable: events[0]?.seq ?? goneUpTo + 1 }
+    told = Math.max(told ?? 0, goneUpTo)
+    yield { kind: 'events', events }
+    if (events.length < pageSize) return
+    from = events.at(-1)!.seq
+  }
+}

@@ -1,0 +1,265 @@
+import { commandStatuses } from '@nexus/contract'
+import type { Kysely, Selectable } from 'kysely'
+import type { CommandOrder, CommandStore, ExecutionRecord } from '../../commands/index.ts'
+import type { Tx } from '../../core/context.ts'
+import { rolloutStore } from './command-rollouts.ts'
+import { type CommandRows, commandRows } from './command-rows.ts'
+import type { StateEngine } from './engine.ts'
+import { FreshOrders } from './fresh-orders.ts'
+import { KnownIn } from './known-in.ts'
+import { findingBy, perParameter, preparedTable } from './prepared-table.ts'
+import type { Sealer } from './sealer.ts'
+import type { CommandsTable, StateTables } from './tables.ts'
+import { afterCommit, within } from './transaction.ts'
+
+/** How many rows a statement writes: engines bound the number of its parameters. */
+const rowsMax = 500
+const trimmedAtOnce = 100
+
+export function createCommandStore(engine: StateEngine, sealer: Sealer): CommandStore {
+  const { reads } = engine
+  const db = (tx: Tx | undefined) => (tx ? within(tx) : reads)
+  const rows = commandRows(sealer)
+  const commands = preparedTable(engine, 'commands', 'command_id')
+  const fresh = new FreshOrders()
+  const count = perParameter(engine, countText)
+  const byExecution = findingBy<Selectable<CommandsTable> & { execution_id: string }>(
+    engine,
+    `select executions.execution_id, commands.* from executions
+    join commands on commands.command_id = executions.command_id where executions.execution_id`,
+  )
+  const { insertExecutions, ...executions } = executionStore(engine, db, rows)
+  return {
+    write: (fn) => engine.write(fn),
+    afterCommit,
+    trim: (before) => trim(engine, before),
+    ...executions,
+    ...definitionStore(engine, db, rows),
+    ...rolloutStore(db, rows),
+
+    async insert(tx, command, executions) {
+      await commands.insert(tx, [rows.ofCommand(command)])
+      await insertExecutions(tx, executions)
+      afterCommit(tx, () => fresh.keep(command, executions))
+    },
+
+    async find(commandIds, tx) {
+      return (await commands.find(tx, commandIds)).map(rows.toCommand)
+    },
+
+    async orders(executionIds) {
+      const found = new Map<string, CommandOrder>()
+      const read: string[] = []
+      for (const id of executionIds) {
+        const order = fresh.take(id)
+        if (order) found.set(id, order)
+        else read.push(id)
+      }
+      for (const row of await byExecution(undefined, read)) found.set(row.execution_id, rows.toCommand(row))
+      return found
+    },
+
+    async liveRetry(tx, commandId) {
+      const row = await within(tx)
+        .selectFrom('commands')
+        .select('command_id')
+        .where('retry_of', '=', commandId)
+        .where('status', 'in', ['pending', 'running'])
+        .limit(1)
+        .executeTakeFirst()
+      return row?.command_id
+    },
+
+    async list({ status, deviceId, categories, before, limit }) {
+      let query = reads.selectFrom('commands').selectAll()
+      if (status !== undefined) query = query.where('status', '=', status)
+      if (categories !== undefined) query = query.where('category', 'in', categories)
+      if (deviceId !== undefined)
+        query = query.where('command_id', 'in', (select) =>
+          select.selectFrom('executions').select('executions.command_id').where('device_id', '=', deviceId),
+        )
+      if (before !== undefined)
+        query = query.where((where) =>
+          where(where.refTuple('submitted_at', 'command_id'), '<', where.tuple(before.submittedAt, before.commandId)),
+        )
+      const found = await query.orderBy('submitted_at', 'desc').orderBy('command_id', 'desc').limit(limit).execute()
+      return found.map(rows.toCommand)
+    },
+
+    async count(tx, commandId, change) {
+      const more = commandStatuses.map((status) => change[status] ?? 0)
+      const [row] = await engine.run<Selectable<CommandsTable>>(tx, count, [...more, commandId])
+      return rows.toCommand(row!)
+    },
+
+    save: (tx, command) => commands.change(tx, command.commandId, rows.changesOfCommand(command)),
+  }
+}
+
+/** Also where there is nothing to add: the row is locked. */
+const countText = `update commands set ${commandStatuses.map((status) => `${status} = ${status} + ?`).join(', ')}
+  where command_id = ? returning *`
+
+type Db = (tx: Tx | undefined) => Kysely<StateTables>
+
+function executionStore(
+  engine: StateEngine,
+  db: Db,
+  rows: CommandRows,
+): Pick<
+  CommandStore,
+  | 'findExecutions'
+  | 'saveExecutions'
+  | 'executions'
+  | 'liveExecutions'
+  | 'onlyExecutions'
+  | 'givenTo'
+  | 'addLog'
+  | 'log'
+  | 'droppedLines'
+> & { insertExecutions: CommandStore['saveExecutions'] } {
+  const prepared = preparedTable(engine, 'executions', 'execution_id')
+  const inTransactions = new KnownIn<ExecutionRecord>(({ executionId }) => executionId)
+  return {
+    async insertExecutions(tx, executions) {
+      for (const part of inParts(executions)) await prepared.insert(tx, part.map(rows.ofExecution))
+      inTransactions.note(tx, executions)
+    },
+
+    async findExecutions(executionIds, tx) {
+      const { known, unknown } = inTransactions.find(tx, executionIds)
+      const found = unknown.length === 0 ? [] : (await prepared.find(tx, unknown)).map(rows.toExecution)
+      if (tx && engine.kind === 'sqlite') inTransactions.note(tx, found)
+      return [...known, ...found]
+    },
+
+    async saveExecutions(tx, executions) {
+      for (const execution of executions)
+        await prepared.change(tx, execution.executionId, rows.changesOfExecution(execution))
+      inTransactions.note(tx, executions)
+    },
+
+    async executions({ commandId, status, after, limit }, tx) {
+      let query = db(tx).selectFrom('executions').selectAll().where('command_id', '=', commandId)
+      if (status !== undefined) query = query.where('status', '=', status)
+      if (after !== undefined) query = query.where('position', '>', after)
+      return (await query.orderBy('position').limit(limit).execute()).map(rows.toExecution)
+    },
+
+    async liveExecutions(tx, commandId) {
+      const found = await within(tx)
+        .selectFrom('executions')
+        .select('execution_id')
+        .where('command_id', '=', commandId)
+        .where('status', 'in', ['pending', 'running'])
+        .orderBy('position')
+        .execute()
+      return found.map((row) => row.execution_id)
+    },
+
+    async onlyExecutions(commandIds, tx) {
+      if (commandIds.length === 0) return new Map()
+      const found = await db(tx)
+        .selectFrom('executions')
+        .innerJoin('commands', 'commands.command_id', 'executions.command_id')
+        .selectAll('executions')
+        .where('executions.command_id', 'in', commandIds)
+        .where('target_count', '=', 1)
+        .execute()
+      return new Map(found.map((row) => [row.command_id, rows.toExecution(row)]))
+    },
+
+    async givenTo(deviceId, tx) {
+      const found = await within(tx)
+        .selectFrom('executions')
+        .selectAll()
+        .where('device_id', '=', deviceId)
+        .where('sent_at', 'is not', null)
+        .where('status', 'in', ['pending', 'running'])
+        .execute()
+      return found.map(rows.toExecution)
+    },
+
+    async addLog(tx, execution, lines) {
+      for (const part of inParts(lines.map((line, i) => rows.ofLine(execution, line, i))))
+        await within(tx).insertInto('execution_log').values(part).execute()
+    },
+
+    async log(commandId, { after, limit }) {
+      let query = db(undefined).selectFrom('execution_log').selectAll().where('command_id', '=', commandId)
+      if (after !== undefined) query = query.where('seq', '>', after)
+      return (await query.orderBy('seq').limit(limit).execute()).map(rows.toLine)
+    },
+
+    async droppedLines(commandId) {
+      const { dropped } = await db(undefined)
+        .selectFrom('executions')
+        .select((select) => select.fn.sum<number | string | null>('log_dropped').as('dropped'))
+        .where('command_id', '=', commandId)
+        .executeTakeFirstOrThrow()
+      return Number(dropped ?? 0)
+    },
+  }
+}
+
+function definitionStore(
+  engine: StateEngine,
+  db: Db,
+  rows: CommandRows,
+): Pick<CommandStore, 'definition' | 'definitions' | 'putDefinition' | 'deleteDefinition'> {
+  const prepared = preparedTable(engine, 'command_definitions', 'name')
+  return {
+    async definition(name) {
+      const [row] = await prepared.find(undefined, [name])
+      return row && rows.toDefinition(row)
+    },
+
+    async definitions({ after, limit, categories }) {
+      let query = db(undefined).selectFrom('command_definitions').selectAll().where('category', 'in', categories)
+      if (after !== undefined) query = query.where('name', '>', after)
+      return (await query.orderBy('name').limit(limit).execute()).map(rows.toDefinition)
+    },
+
+    async putDefinition(tx, definition) {
+      const { name, ...row } = rows.ofDefinition(definition)
+      await within(tx)
+        .insertInto('command_definitions')
+        .values({ name, ...row })
+        .onConflict((conflict) => conflict.column('name').doUpdateSet(row))
+        .execute()
+    },
+
+    async deleteDefinition(tx, name) {
+      const { numDeletedRows } = await within(tx)
+        .deleteFrom('command_definitions')
+        .where('name', '=', name)
+        .executeTakeFirst()
+      return numDeletedRows > 0n
+    },
+  }
+}
+
+async function trim(engine: StateEngine, before: number): Promise<boolean> {
+  const old = await engine.reads
+    .selectFrom('commands')
+    .select('command_id')
+    .where('completed_at', '<', before)
+    .orderBy('completed_at')
+    .limit(trimmedAtOnce)
+    .execute()
+  const ids = old.map((row) => row.command_id)
+  if (ids.length === 0) return false
+  await engine.write(async (tx) => {
+    const db = within(tx)
+    const ofThem = db.selectFrom('executions').select('execution_id').where('command_id', 'in', ids)
+    await db.deleteFrom('work').where('id', 'in', ofThem).execute()
+    await db.deleteFrom('execution_log').where('command_id', 'in', ids).execute()
+    await db.deleteFrom('executions').where('command_id', 'in', ids).execute()
+    await db.deleteFrom('commands').where('command_id', 'in', ids).execute()
+  })
+  return ids.length === trimmedAtOnce
+}
+
+function inParts<T>(all: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(all.length / rowsMax) }, (_, i) => all.slice(i * rowsMax, (i + 1) * rowsMax))
+}

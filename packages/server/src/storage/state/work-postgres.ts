@@ -1,0 +1,89 @@
+import { priorities } from '../../work/index.ts'
+import type { StateEngine } from './engine.ts'
+import { toItem, toRow, type WorkRow } from './work-rows.ts'
+import { changedColumns, columns, type HeadRow, linesOf, type WorkStatements } from './work-statements.ts'
+
+/*
+ * Each statement takes its rows as one parameter, so that their number makes no statements of its own. Limits stand in a
+ * subquery: what the planner can estimate by a parameter it plans with every call, and that takes longer than the rest.
+ */
+const insertAll = `insert into work (${columns.join(', ')})
+  select ${columns.join(', ')} from json_populate_recordset(null::work, $1)`
+
+const replaceAll = `update work set version = work.version + 1, ${changedColumns.map((name) => `${name} = now.${name}`).join(', ')}
+  from json_populate_recordset(null::work, $1) as now cross join lateral (
+    select ctid as place from work where id = now.id and version = now.version limit 1
+  ) as found
+  where work.ctid = found.place and work.version = now.version returning work.id`
+
+const findAll = 'select * from work where id in (select json_array_elements_text($1))'
+
+const headsOfQueues = `select head.*, (line.place - 1)::integer as line
+  from (select *, row_number() over () as place from json_to_recordset($1) as asked (kind text, queue text)) as line
+  cross join generate_series(0, ${priorities.length - 1}) as level (priority)
+  cross join lateral (
+    select id, priority, created_at, turn, seq from work
+    where ready = 1 and kind = line.kind and queue = line.queue and priority = level.priority
+    order by turn, seq limit (select $2::integer)
+  ) as head
+  order by line, priority, turn, seq`
+
+/** Goes through the list in its order, and locks no more rows than it takes: a sort would lock them all. */
+const lockFirst = `select ready.* from json_array_elements_text($1) as listed (id)
+  cross join lateral (
+    select * from work where id = listed.id and ready = 1 limit 1 for update skip locked
+  ) as ready
+  limit (select $2::integer)`
+
+// Not min and max: what the planner believes to be a few rows it would go through, however many they become.
+const lowestTurn = priorities
+  .map(
+    (_, level) => `(select turn from work where ready = 1 and kind = $1 and queue = $2 and priority = ${level}
+      order by turn limit 1)`,
+  )
+  .join(', ')
+
+const turnsOfKey = `select least(${lowestTurn}) as lowest,
+  (select turn from work where kind = $1 and queue = $2 and fair_key = $3 and state = 'pending'
+    order by turn desc limit 1) as last`
+
+/** Each statement is a way to the server and back: one for all rows. */
+export function workOnPostgres(engine: StateEngine, now: () => number): WorkStatements {
+  return {
+    contended: 32,
+
+    async insert(tx, items) {
+      if (items.length > 0) await engine.run(tx, insertAll, [JSON.stringify(items.map((item) => toRow(item, now())))])
+    },
+
+    async find(ids, tx) {
+      return (await engine.run<WorkRow>(tx, findAll, [JSON.stringify(ids)])).map(toItem)
+    },
+
+    async replace(tx, items) {
+      if (items.length === 0) return new Set()
+      const rows = await engine.run<{ id: string }>(tx, replaceAll, [
+        JSON.stringify(items.map((item) => toRow(item, now()))),
+      ])
+      return new Set(rows.map(({ id }) => id))
+    },
+
+    async heads(tx, queues, limit) {
+      const asked = JSON.stringify(queues.map(({ kind, queue }) => ({ kind, queue })))
+      return linesOf(await engine.run<HeadRow>(tx, headsOfQueues, [asked, limit]))
+    },
+
+    async lockReady(tx, ids, max) {
+      return (await engine.run<WorkRow>(tx, lockFirst, [JSON.stringify(ids), max])).map(toItem)
+    },
+
+    async turns(tx, { kind, queue }, fairKey) {
+      const [row] = await engine.run<{ lowest: number | null; last: number | null }>(tx, turnsOfKey, [
+        kind,
+        queue,
+        fairKey,
+      ])
+      return { lowest: row!.lowest ?? undefined, last: row!.last ?? undefined }
+    },
+  }
+}

@@ -1,0 +1,85 @@
+import { priorities, type WorkItem, type WorkStore } from '../../work/index.ts'
+import type { StateEngine } from './engine.ts'
+import { toItem, toRow, type WorkRow } from './work-rows.ts'
+import { changedColumns, columns, type HeadRow, linesOf, type WorkStatements } from './work-statements.ts'
+
+const insertOne = `insert into work (${columns.join(', ')}) values (${columns.map(() => '?').join(', ')})`
+
+const replaceOne = `update work set version = version + 1, ${changedColumns.map((name) => `${name} = ?`).join(', ')}
+  where id = ? and version = ? returning id`
+
+const findOne = 'select * from work where id = ?'
+
+/** The limit stands in the text: SQLite prepares a statement anew whenever it is given another one as a parameter. */
+function headsOfQueue(limit: number): string {
+  return priorities
+    .map(
+      (_, level) => `select * from (select id, priority, created_at, turn, seq, ?1 as line from work
+        where ready = 1 and kind = ?2 and queue = ?3 and priority = ${level} order by turn, seq limit ${limit})`,
+    )
+    .join(' union all ')
+}
+
+const lowestTurn = priorities
+  .map(
+    (_, level) => `select min(turn) as turn from work
+      where ready = 1 and kind = ?1 and queue = ?2 and priority = ${level}`,
+  )
+  .join(' union all ')
+
+const turnsOfKey = `select (select min(turn) from (${lowestTurn})) as lowest,
+  (select max(turn) from work where kind = ?1 and queue = ?2 and fair_key = ?3 and state = 'pending') as last`
+
+/** Statements are calls of functions here: one a row is the fastest, and the one writer needs no locks. */
+export function workOnSqlite(engine: StateEngine, now: () => number): WorkStatements {
+  const replaced: WorkStore['replace'] = async (tx, items) => {
+    const written = new Set<string>()
+    for (const item of items) {
+      const row = toRow(item, now())
+      const values = [...changedColumns.map((name) => row[name]), row.id, row.version]
+      if ((await engine.run(tx, replaceOne, values)).length > 0) written.add(item.id)
+    }
+    return written
+  }
+  const find: WorkStore['find'] = async (ids, tx) => {
+    const items: WorkItem[] = []
+    for (const id of ids) for (const row of await engine.run<WorkRow>(tx, findOne, [id])) items.push(toItem(row))
+    return items
+  }
+  return {
+    contended: 0,
+    replace: replaced,
+
+    async insert(tx, items) {
+      for (const item of items) {
+        const row = toRow(item, now())
+        await engine.run(
+          tx,
+          insertOne,
+          columns.map((name) => row[name]),
+        )
+      }
+    },
+
+    async heads(tx, queues, limit) {
+      const text = headsOfQueue(limit)
+      const rows: HeadRow[] = []
+      for (const [line, { kind, queue }] of queues.entries())
+        rows.push(...(await engine.run<HeadRow>(tx, text, [line, kind, queue])))
+      return linesOf(rows)
+    },
+
+    find,
+
+    lockReady: (tx, ids, max) => find(ids.slice(0, max), tx),
+
+    async turns(tx, { kind, queue }, fairKey) {
+      const [row] = await engine.run<{ lowest: number | null; last: number | null }>(tx, turnsOfKey, [
+        kind,
+        queue,
+        fairKey,
+      ])
+      return { lowest: row!.lowest ?? undefined, last: row!.last ?? undefined }
+    },
+  }
+}

@@ -1,0 +1,147 @@
+import { deepEqual, equal, ok } from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import type { ExecutionOrder } from '@nexus/contract'
+import { startTestNexus, type TestNexus } from '../../testing/nexus.ts'
+import { until } from '../../testing/until.ts'
+import { bearer, openWs, type WsClient } from '../../testing/ws-client.ts'
+
+async function openDevice(t: TestContext, nexus: TestNexus, hello: object = {}): Promise<WsClient> {
+  const { key } = await nexus.as({ scopes: ['telemetry:write'], device_id: 'd' })
+  const device = await openWs(t, nexus, { headers: bearer(key) })
+  const welcome = await device.ask('device.hello', { device_id: 'd', ...hello })
+  deepEqual([welcome.type, welcome.payload], ['device.welcome', { device_id: 'd' }])
+  return device
+}
+
+const orders = (device: WsClient) => device.of('command.execute').map(({ payload }) => payload as ExecutionOrder)
+const given = (device: WsClient, count: number) =>
+  until(`${count} executions`, async () => orders(device).length >= count && orders(device))
+const heldOf = ({ execution_id, lease_token }: ExecutionOrder) => ({ execution_id, lease_token })
+
+test('a command that is sent over a WebSocket is accepted, executed by a device, and its result comes by itself', async (t) => {
+  const nexus = await startTestNexus(t)
+  const device = await openDevice(t, nexus)
+  const operator = await openWs(t, nexus)
+  const accepted = await operator.ask('command', { command: 'restart_service', target: { device_id: 'd' } })
+  deepEqual([accepted.type, accepted.payload.status], ['command.accepted', 'pending'])
+  const [order] = await given(device, 1)
+  equal(order!.command_id, accepted.payload.command_id)
+  const held = heldOf(order!)
+  const acked = await device.ask('command.ack', { ...held, status: 'accepted' })
+  deepEqual([acked.type, acked.payload.cancel_requested], ['command.confirmed', false])
+  await device.ask('command.progress', { ...held, seq: 1, percent: 10 })
+  await device.ask('command.log', { ...held, lines: [{ message: 'working' }] })
+  const done = await device.ask('command.result', { ...held, status: 'completed', result: { n: 7 } })
+  deepEqual([done.type, done.payload.status], ['command.confirmed', 'completed'])
+  const [result] = await until(
+    'the result',
+    async () => operator.of('command.result').length > 0 && operator.of('command.result'),
+  )
+  const { command_id, status, result: outcome } = result!.payload
+  const { success, n } = outcome as { success: boolean; n: number }
+  deepEqual([command_id, status, success, n], [order!.command_id, 'completed', true, 7])
+  const repeated = await device.ask('command.result', { ...held, status: 'completed' })
+  equal(repeated.type, 'command.confirmed')
+})
+
+test('what a device is told to cancel, and what of a lost lease, is told in words', async (t) => {
+  const nexus = await startTestNexus(t)
+  const device = await openDevice(t, nexus)
+  const { command_id } = await nexus.client.commands.execute({ command: 'x', target: { device_id: 'd' } })
+  const [order] = await given(device, 1)
+  await nexus.client.commands.cancel({ command_id })
+  const [cancel] = await until(
+    'the cancel',
+    async () => device.of('command.cancel').length > 0 && device.of('command.cancel'),
+  )
+  deepEqual(cancel!.payload, { execution_id: order!.execution_id })
+  await device.ask('command.result', { ...heldOf(order!), status: 'cancelled' })
+  equal((await nexus.client.commands.get({ command_id })).status, 'cancelled')
+  const late = await device.ask('command.progress', { ...heldOf(order!), seq: 1 })
+  deepEqual([late.type, late.payload.code], ['error', 'CONFLICT'])
+})
+
+test('after a reconnect a device is sent what did not reach it, and goes on with what it has', async (t) => {
+  const nexus = await startTestNexus(t)
+  const device = await openDevice(t, nexus)
+  for (let i = 0; i < 2; i++) await nexus.client.commands.execute({ command: 'x', target: { device_id: 'd' } })
+  const [first, second] = await given(device, 2)
+  await device.ask('command.ack', { ...heldOf(first!), status: 'accepted' })
+  device.ws.terminate()
+  await device.closed
+  const { command_id } = await nexus.client.commands.execute({ command: 'x', target: { device_id: 'd' } })
+  const again = await openDevice(t, nexus, { have: [first!.execution_id] })
+  const sent = await given(again, 2)
+  const { lease_expires_at, time_left_ms } = sent[0]!
+  deepEqual(sent[0], { ...second!, lease_expires_at, time_left_ms })
+  equal(sent[1]!.command_id, command_id)
+  await again.ask('command.result', { ...heldOf(first!), status: 'completed' })
+  equal((await nexus.client.commands.get({ command_id: first!.command_id })).status, 'completed')
+})
+
+test('the newest connection of a device receives, and the older one is told so', async (t) => {
+  const nexus = await startTestNexus(t)
+  const older = await openDevice(t, nexus)
+  const newer = await openDevice(t, nexus)
+  await until('a word', async () => older.of('device.replaced').length > 0)
+  await nexus.client.commands.execute({ command: 'x', target: { device_id: 'd' } })
+  await given(newer, 1)
+  equal(orders(older).length, 0)
+})
+
+test('a device takes as many at once as it says, and the next when one is done', async (t) => {
+  const nexus = await startTestNexus(t)
+  const device = await openDevice(t, nexus, { capabilities: { max_concurrency: 1 } })
+  for (let i = 0; i < 3; i++) await nexus.client.commands.execute({ command: 'x', target: { device_id: 'd' } })
+  for (let done = 0; done < 3; done++) {
+    const sent = await given(device, done + 1)
+    equal(sent.length, done + 1)
+    await device.ask('command.result', { ...heldOf(sent[done]!), status: 'completed' })
+  }
+})
+
+test('a device may report of a hundred executions in one moment', async (t) => {
+  const nexus = await startTestNexus(t)
+  const device = await openDevice(t, nexus, { capabilities: { max_concurrency: 100 } })
+  const target = { device_id: 'd' }
+  await Promise.all(Array.from({ length: 100 }, () => nexus.client.commands.execute({ command: 'x', target })))
+  const sent = await given(device, 100)
+  for (const order of sent) device.send('command.ack', { ...heldOf(order), status: 'accepted' })
+  for (const order of sent) device.send('command.result', { ...heldOf(order), status: 'completed' })
+  await until('all are confirmed', async () => device.of('command.confirmed').length === 200)
+  deepEqual(device.of('error'), [])
+})
+
+test('only the device itself receives its commands', async (t) => {
+  const nexus = await startTestNexus(t)
+  for (const settings of [{ device_id: 'other' }, {}]) {
+    const { key } = await nexus.as({ scopes: ['telemetry:write'], ...settings })
+    const stranger = await openWs(t, nexus, { headers: bearer(key) })
+    const { type, payload } = await stranger.ask('device.hello', { device_id: 'd' })
+    deepEqual([type, payload.code], ['error', 'FORBIDDEN'])
+  }
+  const { key } = await nexus.as({ scopes: ['telemetry:read'], device_id: 'd' })
+  const reader = await openWs(t, nexus, { headers: bearer(key) })
+  equal((await reader.ask('device.hello', { device_id: 'd' })).payload.code, 'FORBIDDEN')
+  const operator = await openWs(t, nexus, {
+    headers: bearer((await nexus.as({ scopes: ['telemetry:write'], device_id: 'd' })).key),
+  })
+  const { payload } = await operator.ask('command', { command: 'x', target: { device_id: 'd' } })
+  deepEqual(
+    [payload.code, (payload.details as Record<string, unknown>).required_scope],
+    ['FORBIDDEN', 'command:execute'],
+  )
+})
+
+test('a device that is connected is online, and its commands say that they wait for it once it is gone', async (t) => {
+  const nexus = await startTestNexus(t)
+  const device = await openDevice(t, nexus)
+  equal((await nexus.client.devices.get({ device_id: 'd' })).status, 'online')
+  device.ws.terminate()
+  await device.closed
+  await until('it is offline', async () => (await nexus.client.devices.get({ device_id: 'd' })).status === 'offline')
+  const { command_id } = await nexus.client.commands.execute({ command: 'x', target: { device_id: 'd' } })
+  const { sub_status, waiting_for } = await nexus.client.commands.get({ command_id })
+  deepEqual([sub_status, waiting_for], ['offline', { reason: 'device_offline' }])
+  ok(await nexus.client.commands.cancel({ command_id }))
+})

@@ -1,0 +1,133 @@
+import { newId } from '../core/ids.ts'
+import { createLoop } from '../core/loop.ts'
+import type { ClaimedDelivery, Settlement, WebhookStore } from './ports.ts'
+import type { Post, PostResult } from './post.ts'
+import { settlementOf } from './settlement.ts'
+import { signatureHeaders } from './signature.ts'
+
+export interface SenderDeps {
+  store: WebhookStore
+  /** Sends one message; see `post.ts`. */
+  send(message: Post, signal: AbortSignal): Promise<PostResult>
+  now(): number
+  /** 0 to 1. */
+  random(): number
+  /** How many attempts are under way at once, in all and to one host. */
+  concurrency: number
+  concurrencyPerHost: number
+  /** Longer than an attempt takes: a process that is silent for so long has lost what it held. */
+  leaseMs: number
+  onError(cause: unknown): void
+}
+
+export interface Sender {
+  /** Something is due. */
+  wake(): void
+  start(): void
+  /** Begins no more attempts; those under way have the grace to end, and are then as if they had not begun. */
+  stop(graceMs: number): Promise<void>
+}
+
+/** When all that was due was in the hands of others. */
+const contendedMs = 100
+const sleepMsMax = 2 ** 31 - 1
+
+/**
+ * Takes what is due from the outbox and sends it, as many at once as are permitted in all and to each host, so that hosts
+ * that don't answer hold up nobody else. Sleeps until the next is due. A delivery is leased in the store before it is sent:
+ * no other node sends it too, and what a process had in hand when it was killed is sent again once its lease is over.
+ */
+export function createSender(deps: SenderDeps): Sender {
+  const { store, now, concurrency, concurrencyPerHost } = deps
+  const underWay = new Map<string, { host: string; done: Promise<void> }>()
+  const cut = new AbortController()
+  let timer: NodeJS.Timeout | undefined
+  let reclaimed = false
+
+  const atHost = (host: string) => [...underWay.values()].filter((each) => each.host === host).length
+  const fullHosts = () => {
+    const hosts = new Set([...underWay.values()].map(({ host }) => host))
+    return [...hosts].filter((host) => atHost(host) >= concurrencyPerHost)
+  }
+  const free = () => concurrency - underWay.size
+
+  const begin = (delivery: ClaimedDelivery) => {
+    const done = deliver(deps, delivery, cut.signal)
+      .catch(deps.onError)
+      .finally(() => {
+        underWay.delete(delivery.deliveryId)
+        loop.wake()
+      })
+    underWay.set(delivery.deliveryId, { host: delivery.host, done })
+  }
+  const takeDue = async (): Promise<'taken' | 'none' | 'contended'> => {
+    const due = await store.due(now(), free() * 2, fullHosts())
+    const taken = new Map<string, number>()
+    const ids: string[] = []
+    for (const { deliveryId, host } of due) {
+      const count = taken.get(host) ?? atHost(host)
+      // What this process still holds although its lease is over would take its own place.
+      if (ids.length >= free() || count >= concurrencyPerHost || underWay.has(deliveryId)) continue
+      taken.set(host, count + 1)
+      ids.push(deliveryId)
+    }
+    if (ids.length === 0) return due.length === 0 ? 'none' : 'contended'
+    const lease = { now: now(), until: now() + deps.leaseMs, leaseToken: newId('lease') }
+    const claimed = await store.write((tx) => store.claim(tx, ids, lease))
+    for (const delivery of claimed) begin(delivery)
+    return claimed.length === 0 ? 'contended' : 'taken'
+  }
+  const turn = async (signal: AbortSignal) => {
+    clearTimeout(timer)
+    if (!reclaimed) await store.reclaim(now())
+    reclaimed = true
+    let found: Awaited<ReturnType<typeof takeDue>> = 'taken'
+    while (found === 'taken' && free() > 0 && !signal.aborted) found = await takeDue()
+    // Whoever ends makes room, and wakes the loop.
+    if (free() === 0 || signal.aborted) return
+    const next = await store.nextDue(fullHosts())
+    if (next === undefined) return
+    const ms = Math.max(found === 'contended' ? contendedMs : 0, next - now())
+    timer = setTimeout(loop.wake, Math.min(ms, sleepMsMax))
+  }
+  const loop = createLoop({ run: turn, onError: deps.onError })
+
+  return {
+    wake: loop.wake,
+    start() {
+      loop.start()
+      loop.wake()
+    },
+    async stop(graceMs) {
+      await loop.stop()
+      clearTimeout(timer)
+      const grace = setTimeout(() => cut.abort(), graceMs)
+      await Promise.all([...underWay.values()].map(({ done }) => done))
+      clearTimeout(grace)
+    },
+  }
+}
+
+async function deliver(deps: SenderDeps, delivery: ClaimedDelivery, cut: AbortSignal): Promise<void> {
+  const { store, now } = deps
+  const settlement = await attempt(deps, delivery, cut)
+  await store.write(async (tx) => {
+    const isKept = await store.settle(tx, delivery, settlement, now())
+    if (isKept && settlement.status === 'failed' && settlement.error === 'gone')
+      await store.failWaiting(tx, delivery, 'gone', now())
+  })
+}
+
+async function attempt(deps: SenderDeps, delivery: ClaimedDelivery, cut: AbortSignal): Promise<Settlement> {
+  const { eventId: id, body, url, traceId } = delivery
+  const secret = await deps.store.secret(delivery.keyId)
+  if (!secret) throw new Error(`The key ${delivery.keyId} of the delivery ${delivery.deliveryId} has no secret`)
+  const headers = signatureHeaders(secret, { id, body, now: deps.now() })
+  try {
+    const result = await deps.send({ url, body, headers, traceId }, cut)
+    return settlementOf(delivery, result, deps.now(), deps.random())
+  } catch (cause) {
+    if (cut.aborted) return { status: 'released' }
+    throw cause
+  }
+}

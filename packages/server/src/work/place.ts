@@ -1,0 +1,83 @@
+import type { Claim } from './claim.ts'
+import type { Taken } from './ports.ts'
+
+/**
+ * The place in line of one who waits for work:
+ *
+ *     looking -> waiting -> reserved -> waiting | served
+ *        ^          |
+ *        +----------+ woken
+ *
+ * Looking: he searches what is there by himself. Waiting: a transaction may reserve him, and claim for him. Reserved: he
+ * is told how that transaction ended. A wake that comes while he looks or is reserved makes him look again, or goes to the
+ * next.
+ */
+export class Place {
+  readonly wanted: Claim
+  #state: 'looking' | 'waiting' | 'reserved' | 'served' = 'looking'
+  #woken = false
+  #left = false
+  #settled = Promise.withResolvers<readonly Taken[] | undefined>()
+
+  constructor(wanted: Claim) {
+    this.wanted = wanted
+  }
+
+  get isFree(): boolean {
+    return this.#state === 'waiting' && !this.#woken && !this.#left
+  }
+
+  get isReserved(): boolean {
+    return this.#state === 'reserved'
+  }
+
+  get isWoken(): boolean {
+    return this.#woken
+  }
+
+  /** About to search; false: something is being claimed for him, and that is to be waited for. */
+  look(): boolean {
+    if (this.isReserved) return false
+    this.#state = 'looking'
+    this.#woken = false
+    this.#settled = Promise.withResolvers()
+    return true
+  }
+
+  /** Has searched in vain; from this moment on others may claim for him. */
+  wait(): void {
+    this.#state = 'waiting'
+    if (this.#woken) this.#settled.resolve(undefined)
+  }
+
+  reserve(): void {
+    this.#state = 'reserved'
+  }
+
+  /** The transaction that reserved him is over; this was claimed for him, and is durable. */
+  settle(taken: readonly Taken[]): void {
+    this.#state = taken.length > 0 ? 'served' : 'waiting'
+    if (taken.length > 0) this.#settled.resolve(taken)
+    else if (this.#woken || this.#left) this.#settled.resolve(undefined)
+  }
+
+  wake(): void {
+    this.#woken = true
+    if (this.#state === 'waiting') this.#settled.resolve(undefined)
+  }
+
+  /**
+   * Resolves with what was claimed for him; undefined: he is to look again, or `signal` is aborted. Who is reserved stays
+   * until that transaction is over, for there may be something to give back.
+   */
+  async settled(signal: AbortSignal): Promise<readonly Taken[] | undefined> {
+    const { promise, resolve } = this.#settled
+    const leave = () => {
+      this.#left = true
+      if (!this.isReserved) resolve(undefined)
+    }
+    signal.addEventListener('abort', leave, { once: true })
+    if (signal.aborted) leave()
+    return promise.finally(() => signal.removeEventListener('abort', leave))
+  }
+}
