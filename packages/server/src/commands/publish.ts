@@ -28,7 +28,7 @@ export async function publishChanges(
   const only = after.targetCount === 1 ? changes[0]!.after : undefined
   const tell = (type: CommandEventType, data: CommandData | EventData<'command.progress'>) =>
     publishCommand(deps, tx, after, { type, data }, now)
-  if (before.startedAt === null && after.startedAt !== null)
+  if (before.startedAt === null && after.startedAt !== null && !isOver(before.status))
     await tell('command.started', {
       ...dataOf({ ...after, status: 'running', statusReason: null }, undefined),
       ...deviceOf(only),
