@@ -115,8 +115,10 @@ function openPool(url: string, max: number): pg.Pool {
         oid === int8 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
     },
   })
-  // Without a listener, a connection that breaks while idle would end the process; the pool replaces it.
+  // Without a listener, a connection that breaks while idle, or between two statements of a transaction, would end the
+  // process; the pool replaces it, and the transaction fails with its next statement.
   pool.on('error', () => {})
+  pool.on('connect', (client) => client.on('error', () => {}))
   return pool
 }
 

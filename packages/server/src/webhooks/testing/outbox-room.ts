@@ -16,7 +16,6 @@ export type Answer = Partial<PostResult> | Promise<Partial<PostResult>>
 
 /** The room on a real engine, with a clock that the test turns and senders whose receivers are told what to answer. */
 export async function openOutbox(t: TestContext, { fresh }: EngineUnderTest) {
-  const options = await fresh(t)
   const clock = testClock()
   const now = () => clock.now()
   const masterKey = join(temporaryFolder(t), 'master.key')
@@ -26,6 +25,8 @@ export async function openOutbox(t: TestContext, { fresh }: EngineUnderTest) {
     for (const each of running) await each.stop(0)
     for (const each of engines) await each.close()
   })
+  // After that, for what is registered first is done first: the state goes when nobody has it any more.
+  const options = await fresh(t)
   const open = async () => {
     const engine = await openState(options)
     engines.push(engine)
