@@ -119,6 +119,22 @@ test('too many failures of those that ended abort, once so many have', async (t)
   )
 })
 
+test('a device that is lost under an aborted roll-out is not given the command again', async (t) => {
+  const { submit, lease, finish, pass, call } = await openCommandsRoom(t)
+  const { command_id } = await submit({
+    target: { device_ids: ['a', 'b'] },
+    delivery: { max_attempts: 3 },
+    rollout: { abort: { failed_percent: 1 } },
+  })
+  const [[a], [b]] = [await lease('a'), await lease('b')]
+  equal(b!.attempt, 1)
+  await finish(a!, { status: 'failed' })
+  await pass(30_001)
+  deepEqual(await lease('b'), [])
+  const { status, status_reason, summary } = await call('commands.get', { command_id })
+  deepEqual([status, status_reason, summary.cancelled], ['failed', 'rollout_aborted', 1])
+})
+
 test('devices are given it at the rate, each at its instant, whatever was missed', async (t) => {
   const { room, ids, get, take } = await openRollout(t, { rate_per_minute: 6 })
   deepEqual(await take(ids), ['d0'])

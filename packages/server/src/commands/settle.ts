@@ -24,9 +24,14 @@ export async function settleExecutions(
   )
   for (const [commandId, of] of Map.groupBy(changes, ({ after }) => after.commandId)) {
     const change = countsChange(of.map(({ before, after }) => ({ before: before.status, after: after.status })))
-    const isNews = Object.keys(change).length > 0 || of.some(({ before, after }) => after.late && !before.late)
-    if (isNews) await bringUp(deps, tx, await deps.store.count(tx, commandId, change), of, now)
+    if (Object.keys(change).length > 0 || of.some(isNews))
+      await bringUp(deps, tx, await deps.store.count(tx, commandId, change), of, now)
   }
+}
+
+/** What its command has to know although it stands as before: a late result, or a device that was lost. */
+function isNews({ before, after }: ExecutionChange): boolean {
+  return after.late !== before.late || (before.sentAt !== null && after.sentAt === null)
 }
 
 async function bringUp(
