@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
-import { startTestNexus } from '../testing/nexus.ts'
+import { json, startTestNexus } from '../testing/nexus.ts'
+import { until } from '../testing/until.ts'
 
 test('a command goes to its device by long poll, and comes back with the result as specified', async (t) => {
   const nexus = await startTestNexus(t)
@@ -58,4 +59,19 @@ test('a command goes to its device by long poll, and comes back with the result 
   )
   equal(new Set(events.map(({ trace_id }) => trace_id)).size, 1)
   await rejects(nexus.client.commands.cancel({ command_id }), { code: 'CONFLICT' })
+})
+
+test('a poll whose key was revoked meanwhile gets no work', async (t) => {
+  const nexus = await startTestNexus(t)
+  const made = await nexus.client.auth.keys.create({ name: 'd', scopes: ['telemetry:write'], device_id: 'd' })
+  const poll = nexus.request('/v1/devices/d/commands/lease', { ...json({ wait_seconds: 60 }), key: made.key })
+  await until('the device is there', async () => {
+    const { devices } = await nexus.client.devices.list({ status: 'online' })
+    return devices.length === 1
+  })
+  await nexus.client.auth.keys.revoke({ key_id: made.key_id })
+  await nexus.client.commands.execute({ command: 'x', target: { device_id: 'd' }, parameters: { pin: 4711 } })
+  const answer = await poll
+  equal(answer.status, 401)
+  ok(!(await answer.text()).includes('4711'))
 })

@@ -223,6 +223,24 @@ test('who submitted a command is called back at the events that it asked for', a
   )
 })
 
+test('a timeout calls back once, by the event that was asked for, and only its submitter sees where', async (t) => {
+  const { submit, pass, called, call } = await openCommandsRoom(t)
+  const delivery = { ttl_seconds: 1 }
+  const { command_id } = await submit({ delivery, callback_url: 'https://example.com/all' })
+  await submit({ delivery, callback_url: 'https://example.com/known', callback_events: ['command.failed'] })
+  await pass(1001)
+  deepEqual(
+    called.map(({ url, type }) => [url, type]),
+    [
+      ['https://example.com/all', 'command.timeout'],
+      ['https://example.com/known', 'command.failed'],
+    ],
+  )
+  equal((await call('commands.get', { command_id })).callback_url, 'https://example.com/all')
+  const other = keyWith(['command:execute'])
+  equal((await call('commands.get', { command_id }, other)).callback_url, undefined)
+})
+
 test('a device that is back is given again what never reached it, and loses what it forgot', async (t) => {
   const { submit, lease, call, stands } = await openCommandsRoom(t)
   const forgotten = await submit()

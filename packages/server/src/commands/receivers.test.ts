@@ -1,0 +1,100 @@
+import { deepEqual, equal } from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { setImmediate as endOfTurn } from 'node:timers/promises'
+import type { ExecutionOrder } from '@nexus/contract'
+import type { Tx } from '../core/context.ts'
+import { until } from '../testing/until.ts'
+import type { Reported, WorkItem } from '../work/index.ts'
+import { Receivers, type ReceiversDeps } from './receivers.ts'
+
+const tx = {} as Tx
+const itemOf = (id: string) =>
+  ({ id, leaseToken: `lease-${id}`, state: 'running', cancelRequestedAt: null }) as WorkItem
+const orderOf = ({ id }: WorkItem) => ({ execution_id: id, lease_token: `lease-${id}` }) as ExecutionOrder
+
+/** Receivers over an engine that gives what is in `ready`, one device `d` that takes one at a time. */
+async function openReceiver(t: TestContext, more: Partial<ReceiversDeps> = {}) {
+  const ready: WorkItem[] = []
+  const said: string[] = []
+  let wake = () => {}
+  const receivers = new Receivers({
+    work: {
+      async lease() {
+        while (ready.length === 0) await new Promise<void>((woken) => (wake = woken))
+        return ready.splice(0, 1)
+      },
+      report: async (_tx, reports) => reports.map(({ id }) => itemOf(id)),
+    },
+    write: (fn) => fn(tx),
+    ordersOf: async (items) => items.map(orderOf),
+    resync: async () => ({ held: [], again: [] }),
+    onError: (cause) => void said.push(`error ${(cause as Error).message}`),
+    ...more,
+  })
+  receivers.start()
+  t.after(() => receivers.stop())
+  receivers.open(
+    'd',
+    {
+      execute: ({ execution_id }) => void said.push(`execute ${execution_id}`),
+      cancel: ({ execution_id }) => void said.push(`cancel ${execution_id}`),
+      room: () => undefined,
+      replaced: () => void said.push('replaced'),
+    },
+    { max: 1, have: [] },
+  )
+  return {
+    said,
+    async give(...ids: string[]) {
+      ready.push(...ids.map(itemOf))
+      wake()
+      for (let turn = 0; turn < 5; turn++) await endOfTurn()
+    },
+    async pass(ms: number) {
+      t.mock.timers.tick(ms)
+      for (let turn = 0; turn < 5; turn++) await endOfTurn()
+    },
+  }
+}
+
+test('what ended or was cancelled on another node makes room, or is told, when leases are renewed', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  let answer: (id: string) => Reported = itemOf
+  const report: ReceiversDeps['work']['report'] = async (_tx, reports) => reports.map(({ id }) => answer(id))
+  const ready: WorkItem[] = []
+  const lease = async (): Promise<WorkItem[]> => {
+    while (ready.length === 0) await endOfTurn()
+    return ready.splice(0, 1)
+  }
+  const { said, pass } = await openReceiver(t, { work: { lease, report } })
+  ready.push(itemOf('one'), itemOf('two'))
+  await pass(10_000)
+  deepEqual(said, ['execute one'])
+  answer = (id) => ({ ...itemOf(id), cancelRequestedAt: 1 })
+  await pass(10_000)
+  deepEqual(said, ['execute one', 'cancel one'])
+  answer = (id) => ({ id, lost: true })
+  await pass(10_000)
+  deepEqual(said, ['execute one', 'cancel one', 'execute two'])
+})
+
+test('what was leased and could not be read is given as soon as it can be', async (t) => {
+  let isDown = true
+  const haves: (readonly string[])[] = []
+  const { said, give } = await openReceiver(t, {
+    async ordersOf(items) {
+      if (isDown && items.length > 0) throw new Error('away')
+      return items.map(orderOf)
+    },
+    async resync(_deviceId, have) {
+      haves.push(have)
+      return { held: [], again: haves.length === 1 ? [] : [itemOf('one')] }
+    },
+  })
+  await give('one')
+  deepEqual(said, ['error away'])
+  isDown = false
+  await until('it is given', async () => said.length > 1)
+  deepEqual(said, ['error away', 'execute one'])
+  equal(haves.at(-1)!.length, 0)
+})
