@@ -1,8 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { conduct, say } from '../harness/conduct.ts'
 import { pinLoad } from '../harness/pinning.ts'
-import { writeDocs, writeResults } from '../harness/publish.ts'
 import { probeDisk } from './disk-probe.ts'
 import { enginesIn } from './engines.ts'
 import { type JobRates, measureJobs } from './jobs.ts'
@@ -99,20 +98,13 @@ async function tripsOf({ options, results }: Run, system: TripSystem, dir: strin
 
 const probeSeconds = 1
 
-const say = (line: string) => console.error(line)
-
 const options = benchOptions(process.argv.slice(2))
-if (options.workDir) mkdirSync(options.workDir, { recursive: true })
-const workDir = mkdtempSync(join(options.workDir ?? tmpdir(), 'nexus-bench-'))
-try {
-  const results = await run(options, workDir)
-  const reports = [
-    ...(options.parts.has('jobs') ? [{ benchmark: 'commands', report: markdownOf(results) }] : []),
-    ...(options.parts.has('round-trip') ? [{ benchmark: 'round-trip', report: tripMarkdownOf(results) }] : []),
-  ]
-  for (const { report } of reports) console.log(`${report}\n`)
-  say(`written: ${writeResults('commands', results)}`)
-  if (options.writeDocs) for (const { benchmark, report } of reports) say(`rewritten: ${writeDocs(benchmark, report)}`)
-} finally {
-  rmSync(workDir, { recursive: true, force: true })
-}
+await conduct({
+  name: 'commands',
+  options,
+  run,
+  reportsOf: (results) => ({
+    ...(options.parts.has('jobs') && { commands: markdownOf(results) }),
+    ...(options.parts.has('round-trip') && { 'round-trip': tripMarkdownOf(results) }),
+  }),
+})

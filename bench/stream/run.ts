@@ -1,8 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { conduct, say } from '../harness/conduct.ts'
 import { pinLoad } from '../harness/pinning.ts'
-import { writeDocs, writeResults } from '../harness/publish.ts'
 import { measureFanOut } from './fan-out.ts'
 import { measureHostile, scenarios } from './hostile.ts'
 import { idleKinds, measureIdle } from './idle-connections.ts'
@@ -87,17 +85,9 @@ async function hostile({ options, results, within }: Run): Promise<void> {
   }
 }
 
-const say = (line: string) => console.error(line)
-
-const options = benchOptions(process.argv.slice(2))
-if (options.workDir) mkdirSync(options.workDir, { recursive: true })
-const workDir = mkdtempSync(join(options.workDir ?? tmpdir(), 'nexus-bench-'))
-try {
-  const results = await run(options, workDir)
-  const report = markdownOf(results)
-  console.log(report)
-  say(`written: ${writeResults('stream', results)}`)
-  if (options.writeDocs) say(`rewritten: ${writeDocs('stream', report)}`)
-} finally {
-  rmSync(workDir, { recursive: true, force: true })
-}
+await conduct({
+  name: 'stream',
+  options: benchOptions(process.argv.slice(2)),
+  run,
+  reportsOf: (results) => ({ stream: markdownOf(results) }),
+})

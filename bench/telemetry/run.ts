@@ -1,8 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { conduct, say } from '../harness/conduct.ts'
 import { memoryOf } from '../harness/process-memory.ts'
-import { writeDocs, writeResults } from '../harness/publish.ts'
 import { compareAnswers } from './agreement.ts'
 import { measureBatches } from './batches.ts'
 import { diskBytesOf, untilAtRest, untilDiskSettles } from './footprint.ts'
@@ -94,17 +93,9 @@ async function queries(options: BenchOptions, dirs: Map<PeerName, string>, resul
   }
 }
 
-const say = (line: string) => console.error(line)
-
-const options = benchOptions(process.argv.slice(2))
-if (options.workDir) mkdirSync(options.workDir, { recursive: true })
-const workDir = mkdtempSync(join(options.workDir ?? tmpdir(), 'nexus-bench-'))
-try {
-  const results = await run(options, workDir)
-  const report = markdownOf(results)
-  console.log(report)
-  say(`written: ${writeResults('telemetry', results)}`)
-  if (options.writeDocs) say(`rewritten: ${writeDocs('telemetry', report)}`)
-} finally {
-  rmSync(workDir, { recursive: true, force: true })
-}
+await conduct({
+  name: 'telemetry',
+  options: benchOptions(process.argv.slice(2)),
+  run,
+  reportsOf: (results) => ({ telemetry: markdownOf(results) }),
+})
