@@ -1,13 +1,13 @@
 import type { TestContext } from 'node:test'
-import type { Event, Execution, ExecutionOrder, Input, OperationId, Output } from '@nexus/contract'
+import type { Event, Execution, ExecutionOrder, Input } from '@nexus/contract'
 import { type Callback, type CommandsOptions, createCommands } from '../commands/index.ts'
 import type { Reading } from '../core/condition.ts'
 import type { Principal } from '../core/context.ts'
-import { createGate, type Handlers } from '../core/invoke.ts'
 import { createCommandStore, createWorkStore } from '../storage/state/index.ts'
 import { createWork } from '../work/index.ts'
 import { type DevicesRoomOptions, openDevicesRoom } from './devices-room.ts'
 import { emitFrame } from './events-room.ts'
+import { callerOver } from './gate.ts'
 import { admin } from './telemetry-room.ts'
 
 export interface CommandsRoomOptions
@@ -51,15 +51,10 @@ export async function openCommandsRoom(t: TestContext, room: CommandsRoomOptions
     await commands.stop()
     await work.stop()
   })
-  const gate = createGate({
-    handlers: { ...devices.handlers, ...events.handlers, ...commands.handlers } as Handlers,
-    write: (fn) => state.write(fn),
-    spend: () => ({ limit: 1, remaining: 1, reset: 0, exceeded: false }),
-    idempotency: { begin: async () => undefined, complete: async () => {}, abandon: () => {} },
-    hashBody: () => '',
-  })
-  const call = async <Id extends OperationId>(id: Id, input: Input<Id>, principal = admin): Promise<Output<Id>> =>
-    (await gate.invoke(id, { ...ctx, principal }, input)).output as Output<Id>
+  const call = callerOver(
+    { ...devices.handlers, ...events.handlers, ...commands.handlers },
+    { write: (fn) => state.write(fn), ctx },
+  )
   return {
     ...opened,
     commands,

@@ -1,10 +1,9 @@
 import type { TestContext } from 'node:test'
-import type { Event, Input, OperationId, Output } from '@nexus/contract'
-import { createGate, type Handlers } from '../core/invoke.ts'
+import type { Event } from '@nexus/contract'
 import { createDevices, type DeviceStore, type DevicesOptions, type SeenFrame } from '../devices/index.ts'
 import { createDeviceStore } from '../storage/state/index.ts'
 import { type EventsRoomOptions, openEventsRoom } from './events-room.ts'
-import { admin } from './telemetry-room.ts'
+import { callerOver } from './gate.ts'
 
 export interface DevicesRoomOptions
   extends Partial<Omit<DevicesOptions, 'store'>>,
@@ -36,15 +35,7 @@ export async function openDevicesRoom(t: TestContext, room: DevicesRoomOptions =
     onError: (cause) => t.diagnostic(String(cause)),
     ...options,
   })
-  const gate = createGate({
-    handlers: { ...devices.handlers, ...events.handlers } as Handlers,
-    write: (fn) => state.write(fn),
-    spend: () => ({ limit: 1, remaining: 1, reset: 0, exceeded: false }),
-    idempotency: { begin: async () => undefined, complete: async () => {}, abandon: () => {} },
-    hashBody: () => '',
-  })
-  const call = async <Id extends OperationId>(id: Id, input: Input<Id>, principal = admin): Promise<Output<Id>> =>
-    (await gate.invoke(id, { ...ctx, principal }, input)).output as Output<Id>
+  const call = callerOver({ ...devices.handlers, ...events.handlers }, { write: (fn) => state.write(fn), ctx })
   return {
     ...opened,
     devices,
