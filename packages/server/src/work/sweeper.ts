@@ -1,4 +1,4 @@
-import type { Loop } from '../core/loop.ts'
+import { type Alarm, createAlarm } from '../core/alarm.ts'
 import { commitChanges } from './commit.ts'
 import type { EngineDeps } from './engine.ts'
 import { swept } from './transitions.ts'
@@ -6,11 +6,8 @@ import { swept } from './transitions.ts'
 const sweptMax = 500
 /** How long it rests at most: an instant that another node has set is not told here. */
 const restMsMax = 5000
-const failedRestMs = 1000
 
-export interface Sweeper extends Loop {
-  /** Something is due at this instant. */
-  expect(at: number): void
+export interface Sweeper extends Alarm {
   /** Does everything that is due; the loop does so by itself. */
   sweep(): Promise<void>
 }
@@ -20,14 +17,8 @@ export interface Sweeper extends Loop {
  * due, and begins with what became due while nobody was there.
  */
 export function createSweeper(deps: Omit<EngineDeps, 'onDue'>, onError: (cause: unknown) => void): Sweeper {
-  const engine: EngineDeps = { ...deps, onDue: (at) => expect(at) }
-  let running = false
-  let stopped = false
-  let timer: NodeJS.Timeout | undefined
-  let wakeAt = Number.POSITIVE_INFINITY
-  /** The earliest instant that was told while a turn is under way. */
-  let expected = Number.POSITIVE_INFINITY
-  let turn: Promise<void> = Promise.resolve()
+  const engine: EngineDeps = { ...deps, onDue: (at) => alarm.expect(at) }
+  let isStopped = false
 
   const sweepOnce = async (): Promise<boolean> => {
     const now = deps.now()
@@ -43,40 +34,20 @@ export function createSweeper(deps: Omit<EngineDeps, 'onDue'>, onError: (cause: 
     return due.length === sweptMax
   }
   const sweep = async () => {
-    while (!stopped && (await sweepOnce()));
+    while (!isStopped && (await sweepOnce()));
   }
-  const sleepUntil = (at: number) => {
-    clearTimeout(timer)
-    wakeAt = at
-    if (running) timer = setTimeout(run, Math.max(0, at - deps.now()))
+  const run = async () => {
+    await sweep()
+    return deps.store.nextDue()
   }
-  const run = () => {
-    wakeAt = Number.NEGATIVE_INFINITY
-    expected = Number.POSITIVE_INFINITY
-    turn = sweep()
-      .then(() => deps.store.nextDue())
-      .then((next = Number.POSITIVE_INFINITY) => sleepUntil(Math.min(next, expected, deps.now() + restMsMax)))
-      .catch((cause) => {
-        onError(cause)
-        sleepUntil(deps.now() + failedRestMs)
-      })
-  }
-  const expect = (at: number) => {
-    expected = Math.min(expected, at)
-    if (at < wakeAt) sleepUntil(at)
-  }
+  const alarm = createAlarm({ now: deps.now, restMsMax, run, onError })
   return {
-    expect,
+    expect: alarm.expect,
     sweep,
-    start() {
-      running = true
-      run()
-    },
+    start: alarm.start,
     async stop() {
-      running = false
-      stopped = true
-      clearTimeout(timer)
-      await turn
+      isStopped = true
+      await alarm.stop()
     },
   }
 }
