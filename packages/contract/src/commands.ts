@@ -2,11 +2,10 @@ import Type, { type Static } from 'typebox'
 import { type CommandCategory, commandCategories, commandLimits, deliveryOrders } from './command-policy.ts'
 import { CommandError, CommandResult, commandStatuses, commandSubStatuses, Progress, WaitingFor } from './executions.ts'
 import { operation } from './operation.ts'
-import { Cursor, Id, PageLimit, Timestamp, Warning } from './shapes.ts'
+import { Cursor, Id, nullable, PageLimit, Timestamp, Warning } from './shapes.ts'
 import { telemetryLimits } from './telemetry.ts'
 import { WebhookUrl } from './webhooks.ts'
 
-const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()])
 const closed = { additionalProperties: false } as const
 
 export const CommandName = Type.String({

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { commandLimits } from './command-policy.ts'
 import { operation } from './operation.ts'
-import { Cursor, Id, PageLimit, Timestamp } from './shapes.ts'
+import { Cursor, Id, nullable, PageLimit, Timestamp } from './shapes.ts'
 
 /** The specification's states ("Get Command Status"), of commands and of their executions. */
 export const commandStatuses = ['pending', 'running', 'completed', 'failed', 'timeout', 'cancelled'] as const
@@ -36,7 +36,6 @@ export const WaitingFor = Type.Object(
 )
 
 const Message = Type.String({ maxLength: commandLimits.messageLengthMax })
-const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()])
 
 export const CommandError = Type.Object({
   code: Type.String({ minLength: 1, maxLength: 128, description: "Stable; the device's own word or Nexus's" }),

@@ -17,6 +17,10 @@ export const Id = Type.String({
   description: 'Without blanks and control characters; neither `.` nor `..`',
 })
 
+/** The schema's value, or null. */
+export const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T, description?: string) =>
+  Type.Union([schema, Type.Null()], description === undefined ? {} : { description })
+
 /** Where the next page begins; opaque. */
 export const Cursor = Type.String({ minLength: 1, maxLength: 1024 })
 

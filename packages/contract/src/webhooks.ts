@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { operation } from './operation.ts'
-import { Cursor, Id, PageLimit, Timestamp } from './shapes.ts'
+import { Cursor, Id, nullable, PageLimit, Timestamp } from './shapes.ts'
 
 /** Where Nexus is to send something. What it may be beyond its form depends on the installation. */
 export const WebhookUrl = Type.String({
@@ -9,14 +9,11 @@ export const WebhookUrl = Type.String({
   description: 'An `https` address on port 443, without credentials, that leads to a public host',
 })
 
-const orNull = <T extends Parameters<typeof Type.Union>[0][number]>(type: T, description?: string) =>
-  Type.Union([type, Type.Null()], description === undefined ? {} : { description })
-
 /** What a key's webhooks are signed with (https://www.standardwebhooks.com). */
 export const WebhookSecret = Type.Object({
   secret: Type.String({ description: 'As in `whsec_…`: what receivers verify signatures with' }),
   created_at: Timestamp,
-  previous_valid_until: orNull(Timestamp, 'Until when the secret before this one signs too; null: there is none'),
+  previous_valid_until: nullable(Timestamp, 'Until when the secret before this one signs too; null: there is none'),
 })
 export type WebhookSecret = Static<typeof WebhookSecret>
 
@@ -52,12 +49,12 @@ export const WebhookDelivery = Type.Object({
   attempts: Type.Integer({ description: 'How often it was tried, since it was made or last sent again' }),
   attempts_max: Type.Integer(),
   created_at: Timestamp,
-  last_attempt_at: orNull(Timestamp),
-  next_attempt_at: orNull(Timestamp, 'null: none is due'),
-  ended_at: orNull(Timestamp),
-  status_code: orNull(Type.Integer(), 'What the receiver answered last'),
-  error: orNull(Type.Enum([...webhookErrors]), 'Why the last attempt failed; for `http_error` see `status_code`'),
-  response: orNull(Type.String(), 'How the answer of the receiver began'),
+  last_attempt_at: nullable(Timestamp),
+  next_attempt_at: nullable(Timestamp, 'null: none is due'),
+  ended_at: nullable(Timestamp),
+  status_code: nullable(Type.Integer(), 'What the receiver answered last'),
+  error: nullable(Type.Enum([...webhookErrors]), 'Why the last attempt failed; for `http_error` see `status_code`'),
+  response: nullable(Type.String(), 'How the answer of the receiver began'),
 })
 export type WebhookDelivery = Static<typeof WebhookDelivery>
 

@@ -25,7 +25,7 @@ async function reject(
   { execution_id, lease_token, reason = 'The device rejected the command' }: Input<'executions.ack'>,
 ): Promise<ExecutionStanding> {
   await ownExecution(deps, ctx, execution_id)
-  deps.reports.note(ctx.tx, execution_id, { error: { code: 'rejected', message: reason } })
+  deps.told.note(ctx.tx, execution_id, { error: { code: 'rejected', message: reason } })
   const item = await reportWork(deps, ctx, {
     id: execution_id,
     leaseToken: lease_token,

@@ -35,7 +35,7 @@ export async function abortRollout(
 /** Of an aborted roll-out no attempt is begun any more, not even one of a device that was lost. */
 async function endPending(deps: CommandDeps, tx: Tx, { commandId }: CommandRecord): Promise<void> {
   const live = await deps.store.liveExecutions(tx, commandId)
-  for (const id of live) deps.reports.note(tx, id, { subStatus: 'aborted', statusReason: 'rollout_aborted' })
+  for (const id of live) deps.told.note(tx, id, { subStatus: 'aborted', statusReason: 'rollout_aborted' })
   await deps.work.cancel(tx, live, 'pending')
 }
 

@@ -6,7 +6,10 @@ import { shownAfter } from './cancel.ts'
 import { type CommandDeps, changeableCommand, commandEnded } from './deps.ts'
 import { type CommandRecord, isOver } from './record.ts'
 
-/** Lets a command go that waits for consent; its time to be delivered counts from now. Errors: NOT_FOUND, CONFLICT, FORBIDDEN (`own_command`). */
+/**
+ * Lets a command go that waits for consent; its time to be delivered counts from now. Errors: NOT_FOUND, CONFLICT, FORBIDDEN
+ * (`own_command`; the key is bound to a device that it is not for alone).
+ */
 export async function approveCommand(
   deps: CommandDeps,
   ctx: WriteCtx,
@@ -42,7 +45,7 @@ export async function rejectCommand(
 
 async function awaiting(deps: CommandDeps, ctx: WriteCtx, commandId: string): Promise<CommandRecord> {
   await changeableCommand(deps, ctx, commandId)
-  const command = await deps.store.count(ctx.tx, commandId, {})
+  const command = await deps.store.lock(ctx.tx, commandId)
   if (isOver(command.status)) throw commandEnded(command)
   if (command.subStatus === 'awaiting_approval') return command
   throw fail('CONFLICT', { reason: 'not_awaiting_approval', issue: 'the command does not wait for approval' })

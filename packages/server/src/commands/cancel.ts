@@ -14,7 +14,7 @@ export async function cancelCommand(
   { command_id }: Input<'commands.cancel'>,
 ): Promise<Command> {
   await changeableCommand(deps, ctx, command_id)
-  const command = await deps.store.count(ctx.tx, command_id, {})
+  const command = await deps.store.lock(ctx.tx, command_id)
   if (isOver(command.status)) throw commandEnded(command)
   await saveCancelled(deps, ctx, command)
   await deps.work.cancel(ctx.tx, await deps.store.liveExecutions(ctx.tx, command_id))

@@ -10,7 +10,7 @@ import type { Callbacks, CommandStore } from './ports.ts'
 import type { Receivers } from './receivers.ts'
 import type { CommandRecord } from './record.ts'
 import type { Rollouts } from './rollouts.ts'
-import type { Reports } from './told.ts'
+import type { Told } from './told.ts'
 import type { Verifications } from './verifications.ts'
 
 export interface CommandDeps {
@@ -21,7 +21,7 @@ export interface CommandDeps {
   callbacks: Callbacks
   ends: Ends
   receivers: Receivers
-  reports: Reports
+  told: Told
   rollouts: Rollouts
   verifications: Verifications
   now(): number

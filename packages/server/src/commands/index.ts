@@ -18,7 +18,7 @@ import { type ReceiverOptions, Receivers, type Sink } from './receivers.ts'
 import { resync } from './resync.ts'
 import { Rollouts } from './rollouts.ts'
 import { settleExecutions } from './settle.ts'
-import { Reports } from './told.ts'
+import { Told } from './told.ts'
 import { type Trail, trailOf } from './trail.ts'
 import { Verifications } from './verifications.ts'
 import { commandEnd, outcomeOf } from './wait.ts'
@@ -105,7 +105,7 @@ export function createCommands(options: CommandsOptions): Commands {
     callbacks,
     ends: new Ends(),
     receivers,
-    reports: new Reports(),
+    told: new Told(),
     rollouts,
     verifications,
     now,

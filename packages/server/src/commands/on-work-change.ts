@@ -5,7 +5,7 @@ import { type ExecutionChange, settleExecutions } from './settle.ts'
 
 /** Brings executions up to date with the work behind them, in the transaction in which that changes. */
 export function onWorkChange(deps: CommandDeps): OnChange {
-  const { store, reports, receivers, rollouts } = deps
+  const { store, told, receivers, rollouts } = deps
   return async (tx, changes, now) => {
     const news = changes.filter(isNews)
     if (news.length === 0) return
@@ -16,7 +16,7 @@ export function onWorkChange(deps: CommandDeps): OnChange {
     const executions = new Map(found.map((execution) => [execution.executionId, execution]))
     const changed = news.flatMap(({ before: was, after: item }): ExecutionChange[] => {
       const before = executions.get(item.id)
-      return before ? [{ before, after: { ...afterWork(before, was, item), ...reports.of(tx, item.id) } }] : []
+      return before ? [{ before, after: { ...afterWork(before, was, item), ...told.of(tx, item.id) } }] : []
     })
     await settleExecutions(deps, tx, changed, now)
     store.afterCommit(tx, () => {

@@ -58,6 +58,8 @@ export interface CommandStore extends RolloutStore {
   orders(executionIds: readonly string[]): Promise<Map<string, CommandOrder>>
   /** Newest first. */
   list(filter: CommandFilter): Promise<CommandRecord[]>
+  /** A command; nobody else changes it until the transaction ends. */
+  lock(tx: Tx, commandId: string): Promise<CommandRecord>
   /** Adds to the counts of a command, and returns it; nobody else changes it until the transaction ends. */
   count(tx: Tx, commandId: string, change: Partial<Counts>): Promise<CommandRecord>
   /** The id of a retry of a command that has not ended. */
@@ -96,7 +98,7 @@ export interface CommandStore extends RolloutStore {
 
 /** Who tells the submitter's own server of it. */
 export interface Callbacks {
-  /** Errors: INVALID_REQUEST, for an address that may not be called. */
+  /** Errors: VALIDATION_ERROR, for an address that may not be called. */
   check(url: string, field: string): Promise<void>
   enqueue(ctx: PublishCtx, message: Callback): Promise<unknown>
 }

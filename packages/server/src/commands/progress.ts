@@ -27,7 +27,7 @@ export async function reportProgress(
 }
 
 async function tell(deps: CommandDeps, ctx: WriteCtx, execution: ExecutionRecord): Promise<void> {
-  const command = await deps.store.count(ctx.tx, execution.commandId, {})
+  const command = await deps.store.lock(ctx.tx, execution.commandId)
   const data = progressDataOf(command, execution)
   await publishCommand(deps, ctx.tx, command, { type: 'command.progress', data }, ctx.now())
   await deps.store.save(ctx.tx, command)

@@ -37,7 +37,7 @@ export async function reportResult(deps: CommandDeps, ctx: WriteCtx, given: Resu
   const now = ctx.now()
   const { input, verify } = await judged(deps, ctx, before, given)
   const said = { ...saidOf(before, input, now), ...(verify && verifyingFrom(before, verify, now)) }
-  deps.reports.note(ctx.tx, id, said)
+  deps.told.note(ctx.tx, id, said)
   const item = await reportWork(deps, ctx, reportOf(id, leaseToken, input))
   const execution = await ownExecution(deps, ctx, id)
   if (item && verify && isVerifying(execution)) beginVerifying(deps, ctx, execution, verify)

@@ -36,7 +36,7 @@ export async function retryCommand(
   { command_id }: Input<'commands.retry'>,
   { input, plan }: RetryPlan,
 ): Promise<CommandSubmitted> {
-  const command = await deps.store.count(ctx.tx, command_id, {})
+  const command = await deps.store.lock(ctx.tx, command_id)
   const live = await deps.store.liveRetry(ctx.tx, command_id)
   if (live !== undefined)
     throw fail('CONFLICT', { reason: 'retry_live', command_id: live, issue: `its retry ${live} has not ended` })

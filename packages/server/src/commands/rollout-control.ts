@@ -48,7 +48,7 @@ async function controllable(
   commandId: string,
 ): Promise<{ command: CommandRecord; state: RolloutState }> {
   await changeableCommand(deps, ctx, commandId)
-  const command = await deps.store.count(ctx.tx, commandId, {})
+  const command = await deps.store.lock(ctx.tx, commandId)
   const { rolloutState: state } = command
   if (isOver(command.status)) throw commandEnded(command)
   if (!state) throw conflict('not_a_rollout')

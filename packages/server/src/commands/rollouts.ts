@@ -9,7 +9,7 @@ import type { CommandRecord, ExecutionRecord } from './record.ts'
 import { isRolling, type RollingCommand } from './rollout-standing.ts'
 
 export interface RolloutsDeps {
-  store: Pick<CommandStore, 'write' | 'count' | 'dueRollouts' | 'nextRollout' | 'watchedRollouts' | 'given'>
+  store: Pick<CommandStore, 'write' | 'lock' | 'dueRollouts' | 'nextRollout' | 'watchedRollouts' | 'given'>
   follower: Follower
   /** See `advanceRollout` and `abortRollout`. */
   advance(tx: Tx, command: CommandRecord, now: number): Promise<void>
@@ -119,7 +119,7 @@ export class Rollouts implements Loop {
   async #change(commandId: string, change: (tx: Tx, command: RollingCommand) => Promise<void>): Promise<boolean> {
     try {
       await this.#deps.store.write(async (tx) => {
-        const command = await this.#deps.store.count(tx, commandId, {})
+        const command = await this.#deps.store.lock(tx, commandId)
         if (isRolling(command)) await change(tx, command)
       })
       return true

@@ -10,7 +10,7 @@ export type Said = Partial<
 >
 
 /** What devices said in transactions that are under way: it is written together with what the work engine makes of it. */
-export class Reports {
+export class Told {
   readonly #said = new WeakMap<Tx, Map<string, Said>>()
 
   note(tx: Tx, executionId: string, said: Said): void {

@@ -9,7 +9,7 @@ import type { ExecutionChange } from './settle.ts'
 import { successAt, verificationFailed, verified } from './verify.ts'
 
 export interface VerificationsDeps {
-  store: Pick<CommandStore, 'write' | 'count' | 'findExecutions' | 'verifying' | 'nextVerifyBy'>
+  store: Pick<CommandStore, 'write' | 'lock' | 'findExecutions' | 'verifying' | 'nextVerifyBy'>
   follower: Follower
   /** The newest reading of a metric, with its timestamp in ms, as far as memory has it. */
   lastReading(deviceId: string, metric: string): { at: number; reading: Reading } | undefined
@@ -118,7 +118,7 @@ export class Verifications implements Loop {
   async #change(tx: Tx, commandId: string, rules: ReadonlyMap<string, Rule>): Promise<void> {
     const { store, settle, now } = this.#deps
     // Locks it: what another node, or a cancel, has made of them is seen from here on.
-    await store.count(tx, commandId, {})
+    await store.lock(tx, commandId)
     const found = await store.findExecutions([...rules.keys()], tx)
     const changes = found
       .filter(({ subStatus }) => subStatus === 'verifying')

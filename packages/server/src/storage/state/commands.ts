@@ -1,6 +1,6 @@
 import { commandStatuses } from '@nexus/contract'
 import type { Kysely, Selectable } from 'kysely'
-import type { CommandOrder, CommandStore, ExecutionRecord } from '../../commands/index.ts'
+import type { CommandOrder, CommandStore, Counts, ExecutionRecord } from '../../commands/index.ts'
 import type { Tx } from '../../core/context.ts'
 import { rolloutStore } from './command-rollouts.ts'
 import { type CommandRows, commandRows } from './command-rows.ts'
@@ -15,6 +15,8 @@ import { afterCommit, within } from './transaction.ts'
 /** How many rows a statement writes: engines bound the number of its parameters. */
 const rowsMax = 500
 const trimmedAtOnce = 100
+/** Of all of them together, for a transaction keeps others waiting; one command goes as a whole. */
+const trimmedTargets = 1000
 
 export function createCommandStore(engine: StateEngine, sealer: Sealer): CommandStore {
   const { reads } = engine
@@ -28,6 +30,11 @@ export function createCommandStore(engine: StateEngine, sealer: Sealer): Command
     `select executions.execution_id, commands.* from executions
     join commands on commands.command_id = executions.command_id where executions.execution_id`,
   )
+  const add = async (tx: Tx, commandId: string, change: Partial<Counts>) => {
+    const more = commandStatuses.map((status) => change[status] ?? 0)
+    const [row] = await engine.run<Selectable<CommandsTable>>(tx, count, [...more, commandId])
+    return rows.toCommand(row!)
+  }
   const { insertExecutions, ...executions } = executionStore(engine, db, rows)
   return {
     write: (fn) => engine.write(fn),
@@ -86,17 +93,13 @@ export function createCommandStore(engine: StateEngine, sealer: Sealer): Command
       return found.map(rows.toCommand)
     },
 
-    async count(tx, commandId, change) {
-      const more = commandStatuses.map((status) => change[status] ?? 0)
-      const [row] = await engine.run<Selectable<CommandsTable>>(tx, count, [...more, commandId])
-      return rows.toCommand(row!)
-    },
+    count: add,
+    lock: (tx, commandId) => add(tx, commandId, {}),
 
     save: (tx, command) => commands.change(tx, command.commandId, rows.changesOfCommand(command)),
   }
 }
 
-/** Also where there is nothing to add: the row is locked. */
 const countText = `update commands set ${commandStatuses.map((status) => `${status} = ${status} + ?`).join(', ')}
   where command_id = ? returning *`
 
@@ -242,13 +245,18 @@ function definitionStore(
 async function trim(engine: StateEngine, before: number): Promise<boolean> {
   const old = await engine.reads
     .selectFrom('commands')
-    .select('command_id')
+    .select(['command_id', 'target_count'])
     .where('completed_at', '<', before)
     .orderBy('completed_at')
     .limit(trimmedAtOnce)
     .execute()
-  const ids = old.map((row) => row.command_id)
-  if (ids.length === 0) return false
+  if (old.length === 0) return false
+  let targets = 0
+  const some = old.filter((row, i) => {
+    targets += row.target_count
+    return i === 0 || targets <= trimmedTargets
+  })
+  const ids = some.map((row) => row.command_id)
   await engine.write(async (tx) => {
     const db = within(tx)
     const ofThem = db.selectFrom('executions').select('execution_id').where('command_id', 'in', ids)
@@ -257,7 +265,7 @@ async function trim(engine: StateEngine, before: number): Promise<boolean> {
     await db.deleteFrom('executions').where('command_id', 'in', ids).execute()
     await db.deleteFrom('commands').where('command_id', 'in', ids).execute()
   })
-  return ids.length === trimmedAtOnce
+  return some.length < old.length || old.length === trimmedAtOnce
 }
 
 function inParts<T>(all: readonly T[]): T[][] {

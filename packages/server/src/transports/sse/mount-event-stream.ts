@@ -23,9 +23,9 @@ interface StreamRoute<Input extends TSchema> {
 }
 
 /**
- * `GET /v1/events/stream`, and the events of one record. An ordinary answer as long as anything can be refused; then a stream that ends when the client
- * goes, the key is no longer valid, the reader is too slow, or the server stops, and says which. A key has at most
- * `streamsMax` at a time.
+ * `GET /v1/events/stream`, and the events of one command. An ordinary answer as long as anything can be refused; then a stream
+ * that ends when the client goes, the key is no longer valid, the reader is too slow, the server stops, or nothing follows any
+ * more, and says which. A key has at most `streamsMax` at a time.
  */
 export function mountEventStreams(app: FastifyInstance, deps: TransportDeps, streamsMax: number): void {
   const lobby = new Lobby(deps, streamsMax)
