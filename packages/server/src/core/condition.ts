@@ -1,4 +1,5 @@
 import { keyPattern } from '@nexus/contract'
+import { durationForm, durationMs } from './duration.ts'
 import { fail } from './failure.ts'
 import { pathPartsMax, pathReader } from './filter.ts'
 
@@ -18,8 +19,7 @@ export interface Condition {
   holds(reading: Reading): boolean
 }
 
-const durationMaxMs = 30 * 86_400_000
-const unitMs = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const durationMaxMs = durationMs('30d')
 const forms = {
   blank: /\s*/y,
   metric: new RegExp(keyPattern.slice(1, -1), 'y'),
@@ -28,7 +28,7 @@ const forms = {
   text: /"(?:[^"\\\p{Cc}]|\\.)*"/uy,
   boolean: /(?:true|false)\b/y,
   for: /for\b/y,
-  duration: /\d{1,9}[smhd](?!\w)/y,
+  duration: new RegExp(`${durationForm}(?!\\w)`, 'y'),
 }
 
 /**
@@ -96,7 +96,7 @@ function readOperand(reader: Reader, operator: Operator): Reading {
 
 function readDuration(reader: Reader): number {
   const text = reader.take('duration', 'expected a whole number and one of s, m, h, d, as in 2m')
-  const ms = Number(text.slice(0, -1)) * unitMs[text.slice(-1) as keyof typeof unitMs]
+  const ms = durationMs(text)
   if (ms < 1000 || ms > durationMaxMs) throw reader.wrong(text.length, 'expected a time from 1s to 30d')
   return ms
 }
