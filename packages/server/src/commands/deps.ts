@@ -2,15 +2,15 @@ import type { CommandCategory, EventType } from '@nexus/contract'
 import { categoryScope, commandCategories } from '@nexus/contract'
 import { type Ctx, holds, type Principal } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
+import type { Told } from '../core/told.ts'
 import type { Devices } from '../devices/index.ts'
 import type { Events } from '../events/index.ts'
 import type { Work } from '../work/index.ts'
 import type { Ends } from './ends.ts'
 import type { Callbacks, CommandStore } from './ports.ts'
 import type { Receivers } from './receivers.ts'
-import type { CommandRecord } from './record.ts'
+import type { CommandRecord, Said } from './record.ts'
 import type { Rollouts } from './rollouts.ts'
-import type { Told } from './told.ts'
 import type { Verifications } from './verifications.ts'
 
 export interface CommandDeps {
@@ -21,7 +21,7 @@ export interface CommandDeps {
   callbacks: Callbacks
   ends: Ends
   receivers: Receivers
-  told: Told
+  told: Told<Said>
   rollouts: Rollouts
   verifications: Verifications
   now(): number

@@ -46,18 +46,24 @@ export async function publishChanges(
   if (end && isNews) await tell(end, { ...dataOf(after, only), ...(isLate && { late: true as const }) })
 }
 
+interface CommandEvent {
+  type: CommandEventType
+  data: CommandData | EventData<'command.progress'>
+  /** What led to it; unless told, that the command was submitted. */
+  causeId?: string | null
+}
+
 /** Publishes an event of a command, and calls back whoever asked for it. Returns the event's id. */
 export async function publishCommand(
   { store, events, callbacks, observe }: Pick<CommandDeps, 'store' | 'events' | 'callbacks' | 'observe'>,
   tx: Tx,
   command: CommandRecord,
-  { type, data }: { type: CommandEventType; data: CommandData | EventData<'command.progress'> },
+  { type, data, causeId = command.eventId }: CommandEvent,
   now: number,
 ): Promise<string> {
   command.seq++
   const told = { ...data, seq: command.seq }
   const ctx = { tx, traceId: command.traceId }
-  const causeId = type === 'command.submitted' ? null : command.eventId
   const eventId = await events.publish(ctx, { type, subject: command.commandId, data: told, causeId } as NewEvent)
   command.lastEventId = eventId
   const { callbackUrl: url, callbackEvents: wanted, keyId } = command

@@ -98,6 +98,14 @@ export interface ExecutionRecord {
   verifyBy: number | null
 }
 
+/** What a device said of an execution, or why Nexus ends it, beside that it ended. */
+export type Said = Partial<
+  Pick<
+    ExecutionRecord,
+    'result' | 'error' | 'startedAt' | 'verifyBy' | 'status' | 'subStatus' | 'statusReason' | 'completedAt'
+  >
+>
+
 export interface DefinitionRecord {
   name: string
   category: CommandCategory

@@ -11,11 +11,10 @@ import { invalid } from '../core/failure.ts'
 import { isRecord } from '../core/labels.ts'
 import { leaseLost, type Report } from '../work/index.ts'
 import type { CommandDeps } from './deps.ts'
-import { type ExecutionRecord, isOver } from './record.ts'
+import { type ExecutionRecord, isOver, type Said } from './record.ts'
 import { executionStanding, ownExecution, reportWork } from './report.ts'
 import { schemaFaults } from './schema.ts'
 import { settleExecutions } from './settle.ts'
-import type { Said } from './told.ts'
 import { verifyingFrom } from './verify.ts'
 
 type ResultInput = Input<'executions.result'>

@@ -1,7 +1,6 @@
 import type { CommandVerify } from '@nexus/contract'
 import type { Reading } from '../core/condition.ts'
-import type { ExecutionRecord } from './record.ts'
-import type { Said } from './told.ts'
+import type { ExecutionRecord, Said } from './record.ts'
 
 const withinSecondsDefault = 60
 

@@ -32,6 +32,8 @@ export interface Ctx {
   givenTraceId?: string | undefined
   /** Of an append alone: writes are repeated by the gate. */
   idempotent?: Idempotent | undefined
+  /** The event that led to the call, where Nexus makes it itself. */
+  causeId?: string | undefined
   /** Milliseconds since the epoch. */
   now(): number
   /** Aborted once nobody waits for the answer: the caller has gone, or a stop has cut it off after its grace. */

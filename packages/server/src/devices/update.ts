@@ -1,7 +1,7 @@
 import type { Device, Input } from '@nexus/contract'
 import type { WriteCtx } from '../core/context.ts'
+import { mergePatch } from '../core/merge-patch.ts'
 import { type DeviceDeps, lockedDevice } from './deps.ts'
-import { mergePatch } from './merge-patch.ts'
 import { type Settings, settingsOf, withSettings } from './settings.ts'
 import { changeOf } from './settle.ts'
 import { shownDevice } from './shown-device.ts'

@@ -1,5 +1,6 @@
-import { type Kysely, PostgresAdapter, sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { Migration } from 'kysely/migration'
+import { bytewise, serial } from './column-types.ts'
 
 export const commands: Migration = {
   async up(db) {
@@ -95,10 +96,9 @@ async function createExecutions(db: Kysely<unknown>): Promise<void> {
 }
 
 async function createLog(db: Kysely<unknown>): Promise<void> {
-  const isPostgres = db.getExecutor().adapter instanceof PostgresAdapter
   await db.schema
     .createTable('execution_log')
-    .addColumn('seq', isPostgres ? 'bigserial' : 'integer', (column) => column.primaryKey())
+    .addColumn('seq', serial(db), (column) => column.primaryKey())
     .addColumn('command_id', bytewise(db), (column) => column.notNull())
     .addColumn('execution_id', 'text', (column) => column.notNull())
     .addColumn('device_id', 'text', (column) => column.notNull())
@@ -121,9 +121,4 @@ async function createDefinitions(db: Kysely<unknown>): Promise<void> {
     .addColumn('defaults', 'text', (column) => column.notNull())
     .addColumn('updated_at', 'bigint', (column) => column.notNull())
     .execute()
-}
-
-/** In the order of their bytes, as everywhere in SQLite, whatever the collation of the database. */
-function bytewise(db: Kysely<unknown>) {
-  return db.getExecutor().adapter instanceof PostgresAdapter ? sql`text collate "C"` : 'text'
 }

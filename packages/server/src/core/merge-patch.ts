@@ -1,4 +1,4 @@
-import { isRecord } from '../core/labels.ts'
+import { isRecord } from './labels.ts'
 
 /** Merges a patch into a value as RFC 7396 says: null removes, objects are merged, anything else replaces. */
 export function mergePatch(target: unknown, patch: unknown): unknown {

@@ -1,0 +1,26 @@
+/** What was kept of a log, and how much of it was not. */
+export interface LogSize {
+  lines: number
+  bytes: number
+  dropped: number
+}
+
+/** What a line takes beside its message. */
+const lineBytes = 200
+
+/** Of new lines those for which there is room, and the size of the log with them. */
+export function keepable<Line extends { message: string }>(
+  { lines, bytes, dropped }: LogSize,
+  added: readonly Line[],
+  bytesMax: number,
+): { kept: Line[]; log: LogSize } {
+  const kept: Line[] = []
+  let sum = bytes
+  for (const line of added) {
+    const more = lineBytes + Buffer.byteLength(line.message)
+    if (sum + more > bytesMax) break
+    sum += more
+    kept.push(line)
+  }
+  return { kept, log: { lines: lines + kept.length, bytes: sum, dropped: dropped + added.length - kept.length } }
+}
