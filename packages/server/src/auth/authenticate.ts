@@ -28,6 +28,8 @@ export interface Authenticator {
   authenticateTicket(ticket: string, address: string): Promise<Principal>
   /** What a caller is now that was admitted before, with the same secret of its key. Errors: UNAUTHORIZED. */
   admitAgain(principal: Principal, address: string): Promise<Principal>
+  /** Whose rights a key has now, for what Nexus does in its name; undefined: it was revoked, or has expired. */
+  principal(keyId: string): Promise<Principal | undefined>
 }
 
 export interface AuthenticatorDeps {
@@ -98,6 +100,11 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
       const again = await remembered(principal, address)
       if (!again) throw unauthorized()
       return again
+    },
+    async principal(keyId) {
+      const record = await deps.store.find(keyId)
+      const mark = record && usableMark(record, (one) => one === record.current, clock.now())
+      return mark && toVerified(record.shown, mark).principal
     },
   }
 }

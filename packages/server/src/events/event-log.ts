@@ -1,4 +1,5 @@
 import type { EventType } from '@nexus/contract'
+import type { Tx } from '../core/context.ts'
 import { Audience, type Listener } from './audience.ts'
 import type { FrameRing, RingEvent } from './frame-ring.ts'
 import type { EventStore, LoggedEvent, NewEvent, PublishCtx } from './ports.ts'
@@ -23,6 +24,9 @@ export interface TransientEvent {
   readonly bytes: number
 }
 
+/** Undefined: it has nothing to do with it. */
+export type Attendant = (tx: Tx, event: LoggedEvent) => Promise<void> | undefined
+
 const turnEvents = 256
 /** So many that whoever wants those of a device is found by the device, not asked about each. */
 const frameType = 'telemetry.frame'
@@ -43,6 +47,7 @@ export class EventLog {
   readonly #ofTypes = new Audience()
   readonly #ofDevices = new Audience()
   readonly #waiting: Slot[] = []
+  readonly #attendants: Attendant[] = []
   #released: number
 
   constructor(deps: EventLogDeps) {
@@ -67,6 +72,7 @@ export class EventLog {
     })
     this.#waiting.push(slot)
     await store.append(ctx.tx, event)
+    for (const attend of this.#attendants) await attend(ctx.tx, event)
     return idOf(event.seq)
   }
 
@@ -80,6 +86,11 @@ export class EventLog {
     const event = new PassingEvent(sequence.next(), now(), transient)
     if (this.#waiting.length === 0) this.#deliver(event)
     else this.#waiting.push({ event, state: 'committed' })
+  }
+
+  /** `attend` is called in the transaction of each durable event; what it throws fails that. */
+  attend(attend: Attendant): void {
+    this.#attendants.push(attend)
   }
 
   listen(listener: Listener): void {

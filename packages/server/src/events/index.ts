@@ -1,7 +1,8 @@
 import type { Principal } from '../core/context.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
 import type { Listener } from './audience.ts'
-import { EventLog, type TransientEvent } from './event-log.ts'
+import { chainOf } from './chain.ts'
+import { type Attendant, EventLog, type TransientEvent } from './event-log.ts'
 import { FrameRing, type RingBounds } from './frame-ring.ts'
 import { type EventHandlers, eventHandlers } from './handlers.ts'
 import { createHistory } from './history.ts'
@@ -11,11 +12,12 @@ import { openSequence } from './sequence.ts'
 import { readStreamStart, type StreamInput } from './stream-start.ts'
 import { type Subscription, subscribe } from './subscription.ts'
 
-export type { TransientEvent } from './event-log.ts'
+export type { Attendant, TransientEvent } from './event-log.ts'
 export { idOf } from './event-log.ts'
 export type { EventRange, EventStore, LoggedEvent, NewEvent, PublishCtx } from './ports.ts'
 export type { StreamInput } from './stream-start.ts'
 export type { StreamItem, StreamReader, Subscription } from './subscription.ts'
+export { scopeOf as scopeOfEvent } from './topics.ts'
 
 export interface EventsOptions {
   store: EventStore
@@ -38,6 +40,10 @@ export interface Events extends Loop {
    * Tells of each frame of a device, in the turn in which it becomes known; returns what ends that. `heard` must not throw.
    */
   follow(deviceId: string, heard: (frame: LoggedEvent) => void): () => void
+  /** Calls `attend` in the transaction of each durable event; what it throws fails that. */
+  attend(attend: Attendant): void
+  /** An event and what led to it, the newest first: at most `max`, as far as they are kept. */
+  chain(eventId: string, max: number): Promise<LoggedEvent[]>
   /**
    * Checks what is asked for, and opens the stream of it; see `subscribe`. Errors: INVALID_REQUEST (a type, filter or
    * cursor that is none), FORBIDDEN (a type is named whose scope the key lacks). The caller must end it.
@@ -71,6 +77,8 @@ export async function createEvents(options: EventsOptions): Promise<Events> {
       log.listen(listener)
       return () => log.unlisten(listener)
     },
+    attend: (attend) => log.attend(attend),
+    chain: (eventId, max) => chainOf(store, eventId, max),
     stream: async (principal, input) => subscribe(streams, await readStreamStart(history, log, principal, input)),
     start: loop.start,
     async stop() {

@@ -32,7 +32,8 @@ function typesNamed(name: string, principal: Principal, permitted: readonly Even
   return [type]
 }
 
-function scopeOf(type: EventType): Scope {
+/** What a key must hold to see events of a type. */
+export function scopeOf(type: EventType): Scope {
   return eventScopes[type.split('.', 1)[0] as keyof typeof eventScopes]
 }
 

@@ -5,7 +5,8 @@ import { enqueueWebhook, type WebhookMessage } from './enqueue.ts'
 import { createGuard } from './guard.ts'
 import { type WebhookHandlers, webhookHandlers } from './handlers.ts'
 import type { WebhookStore } from './ports.ts'
-import { post } from './post.ts'
+import { type PostResult, post } from './post.ts'
+import { type SignedRequest, sendRequest } from './request.ts'
 import { createResolver, type Resolver } from './resolver.ts'
 import { createSender } from './sender.ts'
 
@@ -48,6 +49,8 @@ export interface Webhooks {
    * Errors: VALIDATION_ERROR, naming the field.
    */
   check(url: string, field: string): Promise<void>
+  /** See `sendRequest`. */
+  send(keyId: string, request: SignedRequest, signal: AbortSignal): Promise<PostResult>
   /** See `enqueueWebhook`. */
   enqueue(ctx: Pick<WriteCtx, 'tx' | 'traceId'>, message: WebhookMessage): Promise<string>
   start(): void
@@ -88,6 +91,7 @@ export function createWebhooks(options: WebhookOptions): Webhooks {
   return {
     handlers: webhookHandlers(deps),
     check: guard.check,
+    send: (keyId, request, signal) => sendRequest({ store, guard, now, timeoutMs }, keyId, request, signal),
     enqueue: (ctx, message) => enqueueWebhook(deps, ctx, message),
     start() {
       sender.start()

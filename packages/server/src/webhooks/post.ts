@@ -16,7 +16,10 @@ export interface PostDeps {
 
 export interface Post {
   url: string
-  body: string
+  /** `POST` unless told. */
+  method?: string
+  /** Undefined: none is sent. */
+  body: string | undefined
   headers: Readonly<Record<string, string>>
   traceId: string
 }
@@ -90,16 +93,15 @@ function exchanged({ statusCode = 0, headers }: IncomingMessage, pieces: readonl
   return { statusCode, text: shown(Buffer.concat(pieces)), retryAfter: headers['retry-after'] }
 }
 
-function optionsOf({ host, addresses }: Admitted, { body, headers, traceId }: Post): RequestOptions {
+function optionsOf({ host, addresses }: Admitted, { method = 'POST', body, headers, traceId }: Post): RequestOptions {
   return {
-    method: 'POST',
+    method,
     // No connection is kept, for the next one is to be checked anew.
     agent: false,
     lookup: pinned(addresses),
     servername: isIP(host) === 0 ? host : '',
     headers: {
-      'content-type': 'application/json',
-      'content-length': Buffer.byteLength(body),
+      ...(body !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
       'user-agent': 'Nexus-Webhooks',
       traceparent: `00-${traceId}-${randomBytes(8).toString('hex')}-01`,
       ...headers,

@@ -30,6 +30,7 @@ export type {
 export { dueAt, hasEnded, isReady, priorities } from './item.ts'
 export type { Head, QueueName, Taken, WorkStore } from './ports.ts'
 export { leaseLost, type Report, type Reported } from './report.ts'
+export type { AttemptError } from './transitions.ts'
 
 export interface WorkOptions {
   store: WorkStore

@@ -58,7 +58,9 @@ export function attemptFailed(
   const { retry, attempt } = item
   if (!retryable || attempt >= retry.attemptsMax || !retry.on.includes(fault))
     return ended(item, now, fault === 'timeout' ? 'timeout' : 'failed', reason)
-  const notBefore = now + Math.max(attemptDelayMs(retry, attempt, random), retryAfterMs)
+  // Nothing is known against another attempt: it is taken over as soon as somebody is free.
+  const delayMs = fault === 'worker_lost' ? 0 : attemptDelayMs(retry, attempt, random)
+  const notBefore = now + Math.max(delayMs, retryAfterMs)
   return { ...released(item), state: 'pending', notBefore, statusReason: reason }
 }
 

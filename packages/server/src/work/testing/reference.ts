@@ -107,6 +107,7 @@ export class Reference {
     if (isOver(item)) return
     item.state = 'pending'
     item.statusReason = reason
+    if (fault === 'worker_lost') return
     item.readyAt = this.now + Math.min(retry.initialDelayMs * retry.multiplier ** (attempt - 1), retry.maxDelayMs)
   }
 
