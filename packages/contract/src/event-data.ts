@@ -3,8 +3,10 @@ import { commandCategories } from './command-policy.ts'
 import { CommandSummary, CommandTarget, RolloutAbort } from './commands.ts'
 import { Device, offlineReasons } from './devices.ts'
 import type { EventType } from './events.ts'
-import { CommandError, CommandResult, commandStatuses, Progress } from './executions.ts'
+import { CommandError, CommandResult, commandStatuses, Progress, WaitingFor } from './executions.ts'
+import { RunError, RunProgress, runCauses, runStatuses } from './runs.ts'
 import { Id, Timestamp } from './shapes.ts'
+import { Task } from './tasks.ts'
 import { Frame } from './telemetry.ts'
 
 /** A frame as it was sent, with the time that it was given. */
@@ -47,6 +49,29 @@ export const CommandProgressData = Type.Object({
   progress: Type.Optional(Progress),
 })
 
+/** A task as it is after the event; what it is in full is left to `GET /v1/tasks/{task_id}`. */
+export const TaskEventData = Type.Object({
+  ...Type.Pick(Task, ['task_id', 'name', 'type', 'status', 'status_reason', 'version', 'next_run', 'tags']).properties,
+})
+
+/** A run as it is after the event. */
+export const RunEventData = Type.Object({
+  task_id: Id,
+  run_id: Id,
+  name: Type.String(),
+  status: Type.Enum(runStatuses),
+  status_reason: Type.Optional(Type.String()),
+  cause: Type.Enum(runCauses),
+  scheduled_for: Type.Optional(Timestamp),
+  attempt: Type.Integer(),
+  seq: Type.Integer({ description: "Counts the run's own events, from 1" }),
+  progress: Type.Optional(RunProgress),
+  result: Type.Optional(Type.Unknown()),
+  error: Type.Optional(RunError),
+  missed_ticks: Type.Optional(Type.Integer()),
+  waiting_for: Type.Optional(WaitingFor),
+})
+
 /** What an event says, by type. */
 export const eventData = {
   'telemetry.frame': FrameEventData,
@@ -60,6 +85,21 @@ export const eventData = {
   'command.failed': CommandEventData,
   'command.timeout': CommandEventData,
   'command.cancelled': CommandEventData,
+  'task.created': TaskEventData,
+  'task.updated': TaskEventData,
+  'task.deleted': TaskEventData,
+  'task.paused': TaskEventData,
+  'task.resumed': TaskEventData,
+  'task.queued': RunEventData,
+  'task.started': RunEventData,
+  'task.progress': RunEventData,
+  'task.completed': RunEventData,
+  'task.failed': RunEventData,
+  'task.cancelled': RunEventData,
+  'task.timeout': RunEventData,
+  'task.skipped': RunEventData,
+  'task.missed': RunEventData,
+  'task.stalled': RunEventData,
 } as const satisfies Partial<Record<EventType, TSchema>>
 
 /** The same as a type; an object of whatever is in it where the contract does not know. */

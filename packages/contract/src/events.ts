@@ -22,12 +22,18 @@ export const eventTypes = [
   'task.created',
   'task.updated',
   'task.deleted',
+  'task.queued',
   'task.started',
+  'task.progress',
   'task.completed',
   'task.failed',
   'task.cancelled',
   'task.timeout',
+  'task.skipped',
+  'task.missed',
   'task.stalled',
+  'task.paused',
+  'task.resumed',
   'ai.agent.registered',
   'ai.agent.offline',
   'ai.task.created',
@@ -162,6 +168,23 @@ export const eventsStream = {
   path: '/v1/events/stream',
   rate: 'other',
   input: EventStreamInput,
+} as const
+
+/** The events of one run as Server-Sent Events, from its first to its last. */
+export const runEventsStream = {
+  id: 'runs.events',
+  summary: 'Follow a run, as Server-Sent Events, from its first event until it has ended',
+  path: '/v1/runs/{run_id}/events',
+  scope: 'task:read',
+  rate: 'task',
+  input: Type.Object(
+    {
+      run_id: Id,
+      last_event_id: Type.Optional(Type.Union([EventId, Type.Literal('earliest')], { description: lastEventId })),
+      ...shownInQuery,
+    },
+    { additionalProperties: false },
+  ),
 } as const
 
 /** The events of one command as Server-Sent Events, from its first to its last. */

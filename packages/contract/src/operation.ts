@@ -36,6 +36,8 @@ export interface Operation<Input extends TSchema = TSchema, Output extends TSche
   otherSuccess?: { status: 200 | 204; has: string | null }
   /** Where what was made is found, as a path template over the answer; the header `Location`. */
   location?: string
+  /** The field of the answer that is its version: the header `ETag`; `If-Match` is read as the input's `if_match`. */
+  etag?: string
   /** True for a POST that creates: `Idempotency-Key` is honoured for 24 hours. */
   idempotent: boolean
   /** How large a request body may be, in bytes, after decompression. */

@@ -23,6 +23,7 @@ import {
   createIdempotencyStore,
   createKeyStore,
   createRetentionStore,
+  createTaskStore,
   createTicketStore,
   createWebhookStore,
   createWorkStore,
@@ -31,6 +32,7 @@ import {
 } from './storage/state/index.ts'
 import { openChdb } from './storage/telemetry/chdb.ts'
 import { openTelemetryStore } from './storage/telemetry/store.ts'
+import { createTasks } from './tasks/index.ts'
 import { createTelemetry } from './telemetry/index.ts'
 import { openBatchReader } from './transports/http/batch-reader.ts'
 import { createTlsReload } from './transports/http/tls-reload.ts'
@@ -127,7 +129,10 @@ async function compose(
   const work = createWork({
     store: createWorkStore(state, now),
     now,
-    onChange: { command: (tx, changes, at) => commands.onWork(tx, changes, at) },
+    onChange: {
+      command: (tx, changes, at) => commands.onWork(tx, changes, at),
+      task: (tx, changes, at) => tasks.onWork(tx, changes, at),
+    },
     onError: (err) => log.error({ err }, 'The work engine failed; it tries again'),
   })
   const webhooks = createWebhooks({
@@ -150,6 +155,21 @@ async function compose(
     keepMs: config.commandsKeepDays * 86_400_000,
     observe: (type, category, ms) => metrics?.observeCommand(type, category, ms),
     onError: (err) => log.error({ err }, 'Commands could not be given to a device, or forgotten; trying again'),
+  })
+  const tasks = createTasks({
+    store: createTaskStore(state, sealer),
+    work,
+    events,
+    http: webhooks,
+    acting: {
+      principal: (keyId) => auth.principal(keyId),
+      invoke: async (id, ctx, input, options) => (await gate.invoke(id, ctx, input, options)).output as never,
+      commandEnd: (commandId, signal) => commands.end(commandId, signal),
+    },
+    now,
+    keepMs: config.runsKeepDays * 86_400_000,
+    observe: (what, cause, ms) => metrics?.observeRun(what, cause, ms),
+    onError: (err) => log.error({ err }, 'A task could not be advanced, or a run not be done; trying again'),
   })
   const telemetry = await createTelemetry({
     log: ingestLog,
@@ -194,6 +214,7 @@ async function compose(
     ...telemetry.handlers,
     ...devices.handlers,
     ...commands.handlers,
+    ...tasks.handlers,
     ...auth.handlers,
     ...events.handlers,
     ...webhooks.handlers,
@@ -214,6 +235,7 @@ async function compose(
       events,
       devices,
       commands,
+      tasks,
       batchReader,
       now,
       ready: () => !stopping.signal.aborted && !ingestLog.hasFailed(),
@@ -242,6 +264,7 @@ async function compose(
     devices,
     work,
     commands,
+    tasks,
     events,
     auth,
     idempotency,
@@ -254,6 +277,7 @@ async function compose(
     () => devices.stop(),
     () => work.stop(),
     () => commands.stop(),
+    () => tasks.stop(config.stopSeconds * 200),
     () => Promise.all([telemetry.stop(config.stopSeconds * 300), webhooks.stop(config.stopSeconds * 300)]),
     () => Promise.all([events.stop(), auth.stop(), idempotency.stop(), tlsReload.stop()]),
   )

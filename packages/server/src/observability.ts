@@ -1,4 +1,4 @@
-import type { CommandCategory, EventType, OperationId } from '@nexus/contract'
+import type { CommandCategory, EventType, OperationId, RunCause, RunStatus } from '@nexus/contract'
 import { pino } from 'pino'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Config } from './config.ts'
@@ -73,6 +73,26 @@ export function createMetrics(read: {
     buckets: seconds,
     registers,
   })
+  const runs = new Counter({
+    name: 'nexus_runs_total',
+    help: 'Runs of tasks by what has become of them: started, completed, failed, timeout, cancelled, skipped, missed',
+    labelNames: ['cause', 'event'],
+    registers,
+  })
+  const dispatches = new Histogram({
+    name: 'nexus_run_dispatch_seconds',
+    help: 'Time of a run from when it was due to the start of its first attempt',
+    labelNames: ['cause'],
+    buckets: seconds,
+    registers,
+  })
+  const runTimes = new Histogram({
+    name: 'nexus_run_duration_seconds',
+    help: 'Time of a run from the start of its first attempt to its end',
+    labelNames: ['cause'],
+    buckets: seconds,
+    registers,
+  })
   gauge('nexus_devices_receiving', 'Devices that receive commands over a connection', read.devicesReceiving)
   gauge('nexus_ingest_log_frames', 'Accepted frames that are not yet in the store', () => read.depth().frames)
   gauge('nexus_ingest_log_bytes', 'Their size', () => read.depth().bytes)
@@ -108,6 +128,11 @@ export function createMetrics(read: {
       const event = type.slice('command.'.length)
       if (event !== 'progress') commands.inc({ category, event })
       if (!['submitted', 'started', 'progress'].includes(event)) commandTimes.observe({ category }, ms / 1000)
+    },
+    observeRun(what: 'started' | RunStatus, cause: RunCause, ms: number) {
+      runs.inc({ cause, event: what })
+      if (what === 'started') dispatches.observe({ cause }, ms / 1000)
+      else if (what !== 'skipped' && what !== 'missed') runTimes.observe({ cause }, ms / 1000)
     },
     observeDrain(frames: number, ms: number) {
       drains.observe(ms / 1000)

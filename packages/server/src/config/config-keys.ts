@@ -166,6 +166,13 @@ export const configKeys = {
     maximum: 3650,
     description: 'How long commands are kept after their end',
   }),
+  runsKeepDays: integer({
+    default: 30,
+    unit: 'days',
+    minimum: 1,
+    maximum: 3650,
+    description: 'How long runs of tasks are kept after their end',
+  }),
   eventsMax: integer({
     default: 1_000_000,
     unit: 'events',

@@ -1,11 +1,12 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
+import type { TaskSchedule } from '@nexus/contract'
 import { CronExpressionParser } from 'cron-parser'
 import { Cron } from 'croner'
 import fc from 'fast-check'
 import { Failure } from '../core/failure.ts'
 import { anyOf, type CronField, cronField, wallReader } from '../testing/cron.ts'
-import { between, nextAfter, parseSchedule, previousAtOrBefore, type Schedule } from './schedule.ts'
+import { between, nextAfter, parseSchedule, previousAtOrBefore } from './schedule.ts'
 
 const [minute, day] = [60_000, 86_400_000]
 const at = (text: string) => Date.parse(text)
@@ -160,7 +161,7 @@ test('where clocks change, the usual rule is that of croner for a zone, but for 
   fc.assert(property, { numRuns: 500 })
 })
 
-const recurring: fc.Arbitrary<Schedule> = fc.oneof(
+const recurring: fc.Arbitrary<TaskSchedule> = fc.oneof(
   fc.tuple(pattern, zone, dst).map(([fields, timezone, rule]) => ({ cron: textOf(fields), timezone, dst: rule })),
   fc
     .tuple(fc.integer({ min: 1, max: 366 }), fc.constantFrom('s', 'm', 'h', 'd'))

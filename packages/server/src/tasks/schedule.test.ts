@@ -1,16 +1,17 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { test } from 'node:test'
+import type { TaskSchedule } from '@nexus/contract'
 import { Failure } from '../core/failure.ts'
 import { parseCron } from './cron.ts'
 import { cronTicks, type DstRule } from './cron-ticks.ts'
-import { between, nextAfter, parseSchedule, previousAtOrBefore, type Schedule } from './schedule.ts'
+import { between, nextAfter, parseSchedule, previousAtOrBefore } from './schedule.ts'
 import { zoneClock } from './zone-clock.ts'
 
 const at = (text: string) => Date.parse(text)
 const anchor = at('2026-01-01T00:00:00Z')
 const day = 86_400_000
 
-const refused: [schedule: Schedule, field: string, issue: RegExp][] = [
+const refused: [schedule: TaskSchedule, field: string, issue: RegExp][] = [
   [{}, 'schedule', /none: expected one of cron, every, run_at/],
   [{ timezone: 'UTC' }, 'schedule', /none/],
   [{ cron: '* * * * *', every: '5m' }, 'schedule', /cron and every: expected one/],
@@ -75,7 +76,7 @@ test('what is no schedule is refused by its field, with what would be right', ()
   }
 })
 
-function failureOf(schedule: Schedule): unknown {
+function failureOf(schedule: TaskSchedule): unknown {
   try {
     return parseSchedule(schedule, anchor)
   } catch (failure) {

@@ -1,24 +1,10 @@
+import type { TaskSchedule } from '@nexus/contract'
 import { durationForm, durationMs } from '../core/duration.ts'
 import { type Failure, invalid } from '../core/failure.ts'
 import { parseCron } from './cron.ts'
 import { cronTicks, type DstRule } from './cron-ticks.ts'
 import { everyTicks, onceTicks, type Ticks, tickMax, tickMin } from './ticks.ts'
 import { zoneClock } from './zone-clock.ts'
-
-/** When a task runs: exactly one of `cron`, `every` and `run_at`. Instants are ISO 8601 with an offset. */
-export interface Schedule {
-  cron?: string
-  every?: string
-  run_at?: string
-  /** Whose clocks `cron` is read by; UTC unless told. */
-  timezone?: string
-  /** The first instant that counts; ticks of `every` are told from here. */
-  start_at?: string
-  /** The first instant that no longer counts. */
-  end_at?: string
-  jitter_seconds?: number
-  dst?: Partial<DstRule>
-}
 
 /** A schedule that was read: its ticks are those of `ticks` in [start, end). Milliseconds since the epoch. */
 export interface CompiledSchedule {
@@ -37,7 +23,7 @@ const everyPattern = new RegExp(`^${durationForm}$`)
  * Reads a schedule. `anchor`, the instant at which the task was made, is what `every` is told from without `start_at`, and the
  * instant after which a tick must come at all. Errors: VALIDATION_ERROR, naming the field.
  */
-export function parseSchedule(schedule: Schedule, anchor: number): CompiledSchedule {
+export function parseSchedule(schedule: TaskSchedule, anchor: number): CompiledSchedule {
   const kind = kindOf(schedule)
   const start = readInstant(schedule, 'start_at') ?? tickMin
   const end = readInstant(schedule, 'end_at') ?? tickMax + 1
@@ -81,7 +67,7 @@ export function between(
 const kinds = ['cron', 'every', 'run_at'] as const
 type Kind = (typeof kinds)[number]
 
-function kindOf(schedule: Schedule): Kind {
+function kindOf(schedule: TaskSchedule): Kind {
   const given = kinds.filter((kind) => schedule[kind] !== undefined)
   if (given.length !== 1)
     throw invalid('schedule', `has ${given.join(' and ') || 'none'}: expected one of ${kinds.join(', ')}`, errorCode)
@@ -92,7 +78,7 @@ function kindOf(schedule: Schedule): Kind {
   return kind
 }
 
-function ticksOf(kind: Kind, schedule: Schedule, anchor: number): Ticks {
+function ticksOf(kind: Kind, schedule: TaskSchedule, anchor: number): Ticks {
   const zone = zoneClock(schedule.timezone ?? 'UTC')
   if (!zone) throw wrong('timezone', 'expected an IANA time zone, as in Europe/Berlin')
   switch (kind) {
@@ -121,7 +107,7 @@ function readInterval(text: string): number {
   throw wrong('every', 'expected a whole number and one of s, m, h, d, from 1s to 366d, as in 15m')
 }
 
-function readInstant(schedule: Schedule, name: 'run_at' | 'start_at' | 'end_at'): number | undefined {
+function readInstant(schedule: TaskSchedule, name: 'run_at' | 'start_at' | 'end_at'): number | undefined {
   const text = schedule[name]
   if (text === undefined) return undefined
   const instant = Date.parse(text)
@@ -129,7 +115,7 @@ function readInstant(schedule: Schedule, name: 'run_at' | 'start_at' | 'end_at')
   throw wrong(name, 'expected an instant in ISO 8601 with an offset, from 1970 to 2999, as in 2025-11-03T01:53:54Z')
 }
 
-function readJitter({ jitter_seconds = 0 }: Schedule): number {
+function readJitter({ jitter_seconds = 0 }: TaskSchedule): number {
   if (Number.isInteger(jitter_seconds) && jitter_seconds >= 0 && jitter_seconds <= jitterSecondsMax)
     return jitter_seconds
   throw wrong('jitter_seconds', `expected a whole number from 0 to ${jitterSecondsMax}`)

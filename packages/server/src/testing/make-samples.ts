@@ -10,6 +10,8 @@ export const nothing: Made = {
   category: 'custom',
   commandId: 'cmd-none',
   definition: 'none',
+  taskId: 'task-none',
+  runId: 'run-none',
   executionId: 'exe-none',
   leaseToken: 'lease-none',
 }
@@ -26,6 +28,7 @@ export async function make(
   const { key_id: keyId } = await client.auth.keys.create({ name: 'sample', scopes: ['task:read'] })
   const { device_id: deviceId } = await client.devices.put({ device_id: `device-of-${keyId}` })
   const base = { ...nothing, keyId, deviceId, category: categoryFor(held) }
+  if (/^(tasks|runs|workers)\./.test(operation)) return { ...base, ...(await makeRun(nexus, operation)) }
   if (!/^(commands|executions)\./.test(operation)) return base
   const definition = `sample-${made++}`.replace('-', '_')
   const needsApproval = operation === 'commands.approve' || operation === 'commands.reject'
@@ -55,4 +58,17 @@ export async function make(
 
 function categoryFor(held: readonly Scope[]): CommandCategory {
   return commandCategories.find((category) => held.includes(`command:execute:${category}`)) ?? 'custom'
+}
+
+/** A task with a run, which a worker has where the operation is one of its reports. */
+async function makeRun({ client }: TestNexus, operation: OperationId): Promise<Partial<Made>> {
+  const name = `sample-${made++}`
+  const schedule = { cron: '0 2 1 1 *' }
+  const { task_id: taskId } = await client.tasks.create({ name, type: 'scheduled', schedule })
+  if (operation === 'tasks.resume') await client.tasks.pause({ task_id: taskId })
+  const { run_id: runId } = await client.tasks.execute({ task_id: taskId })
+  if (operation === 'runs.retry') await client.runs.cancel({ run_id: runId })
+  if (!/^(runs\.(heartbeat|complete|fail|logs\.add)|workers)/.test(operation)) return { taskId, runId }
+  const [order] = (await client.workers.lease({ worker_id: 'w', names: [name] }))!.runs
+  return { taskId, runId, leaseToken: order!.lease_token }
 }

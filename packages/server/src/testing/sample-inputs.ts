@@ -13,6 +13,9 @@ export interface Made {
   commandId: string
   /** A command that is defined. */
   definition: string
+  taskId: string
+  /** A run that suits the operation, and the lease of the worker that has it. */
+  runId: string
   /** An execution that the device has. */
   executionId: string
   leaseToken: string
@@ -54,6 +57,31 @@ export const sampleInputs: { [Id in OperationId]: (made: Made) => Input<Id> } = 
   'executions.progress': (made) => ({ ...heldIn(made), seq: 1, percent: 50 }),
   'executions.logs': (made) => ({ ...heldIn(made), lines: [{ message: 'working' }] }),
   'executions.result': (made) => ({ ...heldIn(made), status: 'completed' }),
+  'tasks.create': () => ({ name: 'sample', type: 'one_time', schedule: { run_at: '2999-01-01T00:00:00Z' } }),
+  'tasks.list': () => ({}),
+  'tasks.get': ({ taskId }) => ({ task_id: taskId }),
+  'tasks.update': ({ taskId }) => ({ task_id: taskId, name: 'changed' }),
+  'tasks.delete': ({ taskId }) => ({ task_id: taskId, active: 'cancel' }),
+  'tasks.execute': ({ taskId }) => ({ task_id: taskId }),
+  'tasks.pause': ({ taskId }) => ({ task_id: taskId }),
+  'tasks.resume': ({ taskId }) => ({ task_id: taskId }),
+  'tasks.cancel': ({ taskId }) => ({ task_id: taskId }),
+  'tasks.backfill': ({ taskId }) => ({ task_id: taskId, start: '2025-11-03T00:00:00Z', end: '2025-11-03T01:00:00Z' }),
+  'tasks.schedule': ({ taskId }) => ({ task_id: taskId }),
+  'tasks.runs.list': ({ taskId }) => ({ task_id: taskId }),
+  'runs.get': ({ runId }) => ({ run_id: runId }),
+  'runs.logs.list': ({ runId }) => ({ run_id: runId }),
+  'runs.cancel': ({ runId }) => ({ run_id: runId }),
+  'runs.retry': ({ runId }) => ({ run_id: runId }),
+  'workers.lease': () => ({ worker_id: 'w', names: ['sample'] }),
+  'workers.heartbeat': ({ runId, leaseToken }) => ({
+    worker_id: 'w',
+    runs: [{ run_id: runId, lease_token: leaseToken }],
+  }),
+  'runs.heartbeat': (made) => ({ ...leasedIn(made), progress: { percent: 50 } }),
+  'runs.complete': (made) => leasedIn(made),
+  'runs.fail': (made) => ({ ...leasedIn(made), error: { code: 'broken', message: 'It broke' } }),
+  'runs.logs.add': (made) => ({ ...leasedIn(made), lines: [{ message: 'working' }] }),
   'events.list': () => ({}),
   'traces.get': () => ({ trace_id: '0af7651916cd43dd8448eb211c80319c' }),
   'webhooks.secret.get': () => ({}),
@@ -73,4 +101,8 @@ export const sampleInputs: { [Id in OperationId]: (made: Made) => Input<Id> } = 
 
 function heldIn({ executionId, leaseToken }: Made) {
   return { execution_id: executionId, lease_token: leaseToken }
+}
+
+function leasedIn({ runId, leaseToken }: Made) {
+  return { run_id: runId, lease_token: leaseToken }
 }

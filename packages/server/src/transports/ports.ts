@@ -4,6 +4,7 @@ import type { Principal } from '../core/context.ts'
 import type { Gate, RateStatus } from '../core/invoke.ts'
 import type { Devices } from '../devices/index.ts'
 import type { Events } from '../events/index.ts'
+import type { Tasks } from '../tasks/index.ts'
 import type { Telemetry } from '../telemetry/index.ts'
 import type { BatchReader } from './http/batch-reader.ts'
 
@@ -20,6 +21,7 @@ export interface TransportDeps {
   events: Pick<Events, 'stream'>
   devices: Pick<Devices, 'attach'>
   commands: Pick<Commands, 'receive' | 'end' | 'trail'>
+  tasks: Pick<Tasks, 'trail'>
   batchReader: BatchReader
   now(): number
   /** Open, recovered, and not stopping. */

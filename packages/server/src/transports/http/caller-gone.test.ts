@@ -30,6 +30,7 @@ async function serve(t: TestContext, verb: (ctx: Ctx) => Promise<unknown>) {
     events: undefined as never,
     devices: undefined as never,
     commands: undefined as never,
+    tasks: undefined as never,
     batchReader: undefined as never,
     now: () => 1,
     ready: () => true,

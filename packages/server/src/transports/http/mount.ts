@@ -44,7 +44,8 @@ async function serve(
   const principal = await admit(deps, operation, request, reply)
   const media = negotiate(request.headers.accept, operation)
   const body = await readBody(operation, request)
-  const input = gatherInput(operation, { method: request.method, params: request.params, query: request.query, body })
+  const given = gatherInput(operation, { method: request.method, params: request.params, query: request.query, body })
+  const input = withIfMatch(operation, given, request.headers['if-match'])
   const countGone = () => deps.observe(operation.id as OperationId, hungUp, reply.elapsedTime / 1000)
   const ctx = callCtx(principal, request.id, request.headers.traceparent, {
     now: deps.now,
@@ -84,6 +85,12 @@ function filled(template: string, output: unknown): string {
   )
 }
 
+/** `If-Match` goes before the field. */
+function withIfMatch(operation: Operation, input: Record<string, unknown>, header: string | undefined) {
+  const { properties = {} } = operation.input as { properties?: object }
+  return header !== undefined && Object.hasOwn(properties, 'if_match') ? { ...input, if_match: header } : input
+}
+
 export function isJson(contentType: string | undefined): boolean {
   const media = contentType?.split(';', 1)[0]?.trim().toLowerCase()
   return media === 'application/json' || media === 'application/merge-patch+json'
@@ -93,6 +100,7 @@ function send(reply: FastifyReply, operation: Operation, media: MediaType, outpu
   const status = successStatus(operation, output)
   reply.status(status)
   if (status === 204) return reply.send()
+  if (operation.etag !== undefined) reply.header('etag', `"${(output as Record<string, unknown>)[operation.etag]}"`)
   if (operation.location !== undefined) reply.header('location', filled(operation.location, output))
   if (media === 'application/json') return reply.type('application/json').send(JSON.stringify(output))
   const { data, next_cursor: next } = output as { data: Record<string, unknown>[]; next_cursor?: string | null }

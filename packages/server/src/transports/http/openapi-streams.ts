@@ -1,4 +1,4 @@
-import { commandEventsStream, eventsStream } from '@nexus/contract'
+import { commandEventsStream, eventsStream, runEventsStream } from '@nexus/contract'
 
 interface Schema {
   description?: string
@@ -24,7 +24,37 @@ function refused(statuses: readonly number[]) {
   return Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/Error${status}` }]))
 }
 
-const { command_id: commandId, ...commandEventsQuery } = commandEventsStream.input.properties
+/** The stream of one thing, which its path names. */
+function eventsOfOne(
+  { id, summary, scope, rate, path, input }: typeof commandEventsStream | typeof runEventsStream,
+  tag: string,
+  description: string,
+) {
+  const [, named = ''] = /\{(\w+)\}/.exec(path) ?? []
+  const properties = Object.entries(input.properties as unknown as Record<string, Schema>)
+  return {
+    get: {
+      operationId: id,
+      summary,
+      description,
+      tags: [tag],
+      'x-required-scope': scope,
+      'x-rate-limit-bucket': rate,
+      parameters: [
+        ...properties
+          .filter(([name]) => name === named)
+          .map(([name, schema]) => ({ name, in: 'path', required: true, schema })),
+        ...properties.filter(([name]) => name !== named).map(queryParameter),
+        lastEventId,
+      ],
+      responses: {
+        200: { description: 'Events as they happen: `event` is the type, `id` the cursor, `data` JSON', content },
+        204: { description: 'Nothing follows; no body' },
+        ...refused([...refusals, 404]),
+      },
+    },
+  }
+}
 
 /** Streams are no operations: their answer has no end. */
 export const streamPaths = {
@@ -50,25 +80,14 @@ export const streamPaths = {
       },
     },
   },
-  [commandEventsStream.path]: {
-    get: {
-      operationId: commandEventsStream.id,
-      summary: commandEventsStream.summary,
-      description:
-        "The command's own events as in `GET /v1/events/stream`; `seq` in their data counts them. After the one that tells of its end comes `stream.ended`. 204: the command has ended, and there is nothing after `last_event_id`.",
-      tags: ['commands'],
-      'x-required-scope': commandEventsStream.scope,
-      'x-rate-limit-bucket': commandEventsStream.rate,
-      parameters: [
-        { name: 'command_id', in: 'path', required: true, schema: commandId },
-        ...Object.entries(commandEventsQuery as unknown as Record<string, Schema>).map(queryParameter),
-        lastEventId,
-      ],
-      responses: {
-        200: { description: 'Events as they happen: `event` is the type, `id` the cursor, `data` JSON', content },
-        204: { description: 'Nothing follows; no body' },
-        ...refused([...refusals, 404]),
-      },
-    },
-  },
+  [commandEventsStream.path]: eventsOfOne(
+    commandEventsStream,
+    'commands',
+    "The command's own events as in `GET /v1/events/stream`; `seq` in their data counts them. After the one that tells of its end comes `stream.ended`. 204: the command has ended, and there is nothing after `last_event_id`.",
+  ),
+  [runEventsStream.path]: eventsOfOne(
+    runEventsStream,
+    'runs',
+    "The run's own events as in `GET /v1/events/stream`; `seq` in their data counts them. After the one that tells of its end comes `stream.ended`. 204: the run has ended, and there is nothing after `last_event_id`.",
+  ),
 }

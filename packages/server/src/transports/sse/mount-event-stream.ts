@@ -1,7 +1,15 @@
-import { commandEventsStream, type EventStreamInput, eventsStream, type Operation } from '@nexus/contract'
+import {
+  commandEventsStream,
+  type EventStreamInput,
+  eventsStream,
+  type Operation,
+  runEventsStream,
+  type Scope,
+} from '@nexus/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Static, TSchema } from 'typebox'
 import type { Principal } from '../../core/context.ts'
+import type { Trail } from '../../core/trail.ts'
 import { validator } from '../../core/validate.ts'
 import { idOf, type LoggedEvent, type Subscription } from '../../events/index.ts'
 import { admitConnection, type Presented } from '../admit.ts'
@@ -23,7 +31,7 @@ interface StreamRoute<Input extends TSchema> {
 }
 
 /**
- * `GET /v1/events/stream`, and the events of one command. An ordinary answer as long as anything can be refused; then a stream
+ * `GET /v1/events/stream`, and the events of one command or run. An ordinary answer as long as anything can be refused; then a stream
  * that ends when the client goes, the key is no longer valid, the reader is too slow, the server stops, or nothing follows any
  * more, and says which. A key has at most `streamsMax` at a time.
  */
@@ -41,15 +49,24 @@ export function mountEventStreams(app: FastifyInstance, deps: TransportDeps, str
     const admitted = await admitConnection(deps, commandEventsStream, request, presentedIn(request), reply)
     const { command_id, last_event_id } = readCommand(request)
     const trail = await deps.commands.trail(admitted.principal, command_id)
-    if (trail.last !== undefined && seqOf(last_event_id) >= seqOf(trail.last)) return nothingFollows(reply)
-    // Who may see a command may see its events, whatever else the key permits.
-    const principal = { ...admitted.principal, scopes: [commandEventsStream.scope] }
-    const filters = JSON.stringify({ command_id })
-    const resumed = last_event_id === undefined || last_event_id === 'earliest' ? trail.after : last_event_id
-    const stream = await lobby.enter(principal, { event_types: 'command.*', filters, last_event_id: resumed })
-    const lastSeq = trail.last === undefined ? undefined : seqOf(trail.last)
-    lobby.open({ request, reply, ...admitted, stream, isLast: lastOf(trail.last), lastSeq })
+    const of = { ...trail, types: 'command.*', filters: { command_id }, scope: commandEventsStream.scope }
+    return lobby.follow({ request, reply, ...admitted }, of, last_event_id)
   })
+  const readRun = inputReader(runEventsStream)
+  app.get(routeOf(runEventsStream.path), { exposeHeadRoute: false }, async (request, reply) => {
+    const admitted = await admitConnection(deps, runEventsStream, request, presentedIn(request), reply)
+    const { run_id, last_event_id } = readRun(request)
+    const trail = await deps.tasks.trail(admitted.principal, run_id)
+    const of = { ...trail, types: 'task.*', filters: { run_id }, scope: runEventsStream.scope }
+    return lobby.follow({ request, reply, ...admitted }, of, last_event_id)
+  })
+}
+
+/** The events of one thing, which whoever may see it may see, whatever else the key permits. */
+interface Followed extends Trail {
+  types: string
+  filters: Record<string, string>
+  scope: Scope
 }
 
 /** Less than any, where there is none. */
@@ -60,12 +77,14 @@ function seqOf(id: string | undefined): number {
 /** After which event there is nothing more: the one that is known to be the last, or the first that tells of an end. */
 function lastOf(known: string | undefined): (event: LoggedEvent) => boolean {
   if (known !== undefined) return ({ seq }) => idOf(seq) === known
-  // A timeout tells `command.failed` too, before `command.timeout`.
-  return ({ type, data }) =>
-    commandEnds.includes(type) && !(type === 'command.failed' && 'status' in data && data.status === 'timeout')
+  // A timeout tells of a failure too, before it tells of the timeout.
+  return ({ type, data }) => {
+    const [, what = ''] = type.split('.')
+    return ends.includes(what) && !(what === 'failed' && 'status' in data && data.status === 'timeout')
+  }
 }
 
-const commandEnds: readonly string[] = ['command.completed', 'command.failed', 'command.timeout', 'command.cancelled']
+const ends: readonly string[] = ['completed', 'failed', 'timeout', 'cancelled', 'skipped', 'missed']
 
 /** Tells a browser not to connect again (https://html.spec.whatwg.org/multipage/server-sent-events.html#concept-event-stream-fail-the-connection). */
 function nothingFollows(reply: FastifyReply): FastifyReply {
@@ -103,6 +122,20 @@ class Lobby implements EventStreamHost {
       this.#limit.leave(principal.keyId)
       throw cause
     }
+  }
+
+  /** Opens the stream of one thing, from its first event or where the client left off, until its last. */
+  async follow(
+    client: Omit<EventStreamOptions, 'stream' | 'isLast' | 'lastSeq'>,
+    { after, last, types, filters, scope }: Followed,
+    lastEventId: string | undefined,
+  ): Promise<FastifyReply | undefined> {
+    if (last !== undefined && seqOf(lastEventId) >= seqOf(last)) return nothingFollows(client.reply)
+    const resumed = lastEventId === undefined || lastEventId === 'earliest' ? after : lastEventId
+    const asked = { event_types: types, filters: JSON.stringify(filters), last_event_id: resumed }
+    const stream = await this.enter({ ...client.principal, scopes: [scope] }, asked)
+    this.open({ ...client, stream, isLast: lastOf(last), lastSeq: last === undefined ? undefined : seqOf(last) })
+    return undefined
   }
 
   open(options: EventStreamOptions): void {

@@ -9,6 +9,7 @@ import { work } from './0007-work.ts'
 import { commands } from './0008-commands.ts'
 import { webhooks } from './0009-webhooks.ts'
 import { rollouts } from './0010-rollouts.ts'
+import { tasks } from './0011-tasks.ts'
 
 export const migrations: Migrations = {
   '0001-keys': keys,
@@ -21,4 +22,5 @@ export const migrations: Migrations = {
   '0008-commands': commands,
   '0009-webhooks': webhooks,
   '0010-rollouts': rollouts,
+  '0011-tasks': tasks,
 }

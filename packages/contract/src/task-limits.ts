@@ -1,0 +1,37 @@
+export const taskLimits = {
+  nameLengthMax: 128,
+  descriptionLengthMax: 4096,
+  parametersBytesMax: 64 * 1024,
+  resultBytesMax: 192 * 1024,
+  checkpointBytesMax: 64 * 1024,
+  tagsMax: 50,
+  tagLengthMax: 256,
+  dependenciesMax: 100,
+  /** How many tasks may stand behind one another by their dependencies. */
+  chainMax: 100,
+  eventTypesMax: 50,
+  retriesMax: 100,
+  delaySecondsMax: 7 * 86_400,
+  timeoutSecondsMax: 7 * 86_400,
+  waitSecondsMax: 30 * 86_400,
+  backfillMax: 1000,
+  misfireMax: 1000,
+  /** Older ticks that were missed are told in one run. */
+  missedRunsMax: 100,
+  scheduleCountMax: 100,
+  /** Runs of one task that have not ended. */
+  activeRunsMax: 10_000,
+  /** How many runs one event may lead to, one after another. */
+  causalDepthMax: 8,
+  queuesMax: 16,
+  namesMax: 100,
+  leaseMax: 100,
+  leaseSeconds: 30,
+  pollSecondsMax: 60,
+  heldMax: 1000,
+  logLinesMax: 1000,
+  logLineLengthMax: 8192,
+  /** Of one run; what comes beyond is dropped, and counted. */
+  logBytesMax: 1024 * 1024,
+  messageLengthMax: 1024,
+} as const

@@ -1,0 +1,179 @@
+import type { RunRecord, TaskStore } from '../../tasks/index.ts'
+import type { StateEngine } from './engine.ts'
+import { KnownIn } from './known-in.ts'
+import { perParameter, preparedTable } from './prepared-table.ts'
+import type { TaskRows } from './task-rows.ts'
+import { within } from './transaction.ts'
+
+const trimmedAtOnce = 200
+const rowsMax = 500
+
+type RunStore = Pick<
+  TaskStore,
+  | 'insertRun'
+  | 'hasTick'
+  | 'findRuns'
+  | 'saveRuns'
+  | 'runs'
+  | 'activeRuns'
+  | 'hasQueued'
+  | 'ticksWithRuns'
+  | 'stalled'
+  | 'nextStall'
+  | 'addLog'
+  | 'log'
+  | 'trim'
+>
+
+export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
+  const { reads } = engine
+  const runs = preparedTable(engine, 'task_runs', 'run_id')
+  const tick = perParameter(engine, tickText)
+  const inTransactions = new KnownIn<RunRecord>(({ runId }) => runId)
+  return {
+    async insertRun(tx, run) {
+      await runs.insert(tx, [rows.ofRun(run)])
+      inTransactions.note(tx, [run])
+    },
+
+    async hasTick(tx, { taskId, scheduledFor, retryOf }) {
+      if (scheduledFor === null || retryOf !== null) return false
+      return (await engine.run(tx, tick, [taskId, scheduledFor])).length > 0
+    },
+
+    async findRuns(runIds, tx) {
+      const { known, unknown } = inTransactions.find(tx, runIds)
+      const found = unknown.length === 0 ? [] : (await runs.find(tx, unknown)).map(rows.toRun)
+      if (tx && engine.kind === 'sqlite') inTransactions.note(tx, found)
+      return [...known, ...found]
+    },
+
+    async saveRuns(tx, changed) {
+      for (const run of changed) await runs.change(tx, run.runId, rows.changesOfRun(run))
+      inTransactions.note(tx, changed)
+    },
+
+    async runs({ taskId, status, before, limit }) {
+      let query = reads.selectFrom('task_runs').selectAll().where('task_id', '=', taskId)
+      if (status !== undefined) query = query.where('status', '=', status)
+      if (before !== undefined)
+        query = query.where((where) =>
+          where(where.refTuple('created_at', 'run_id'), '<', where.tuple(before.createdAt, before.runId)),
+        )
+      const found = await query.orderBy('created_at', 'desc').orderBy('run_id', 'desc').limit(limit).execute()
+      return found.map(rows.toRun)
+    },
+
+    async activeRuns(tx, taskId, limit) {
+      const found = await within(tx)
+        .selectFrom('task_runs')
+        .selectAll()
+        .where('task_id', '=', taskId)
+        .where('completed_at', 'is', null)
+        .orderBy('created_at')
+        .orderBy('run_id')
+        .limit(limit)
+        .execute()
+      return found.map(rows.toRun)
+    },
+
+    async hasQueued(tx, taskId, dedupeKey) {
+      const row = await within(tx)
+        .selectFrom('task_runs')
+        .select('run_id')
+        .where('task_id', '=', taskId)
+        .where('completed_at', 'is', null)
+        .where('status', '=', 'queued')
+        .where('dedupe_key', '=', dedupeKey)
+        .limit(1)
+        .executeTakeFirst()
+      return row !== undefined
+    },
+
+    async ticksWithRuns(tx, taskId, ticks) {
+      const taken = new Set<number>()
+      for (let i = 0; i < ticks.length; i += rowsMax) {
+        const found = await within(tx)
+          .selectFrom('task_runs')
+          .select('scheduled_for')
+          .where('task_id', '=', taskId)
+          .where('scheduled_for', 'in', ticks.slice(i, i + rowsMax))
+          .where('status', 'not in', ['skipped', 'missed'])
+          .execute()
+        for (const row of found) taken.add(row.scheduled_for!)
+      }
+      return taken
+    },
+
+    async stalled(now, limit) {
+      const found = await reads
+        .selectFrom('task_runs')
+        .selectAll()
+        .where('stall_at', '<=', now)
+        .orderBy('stall_at')
+        .limit(limit)
+        .execute()
+      return found.map(rows.toRun)
+    },
+
+    async nextStall() {
+      const row = await reads
+        .selectFrom('task_runs')
+        .select('stall_at')
+        .where('stall_at', 'is not', null)
+        .orderBy('stall_at')
+        .limit(1)
+        .executeTakeFirst()
+      return row?.stall_at ?? undefined
+    },
+
+    async addLog(tx, run, lines) {
+      for (let i = 0; i < lines.length; i += rowsMax) {
+        const part = lines.slice(i, i + rowsMax).map((line, j) => rows.ofLine(run, line, i + j))
+        await within(tx).insertInto('task_run_log').values(part).execute()
+      }
+    },
+
+    async log(runId, { after, limit }) {
+      let query = reads.selectFrom('task_run_log').selectAll().where('run_id', '=', runId)
+      if (after !== undefined) query = query.where('seq', '>', after)
+      return (await query.orderBy('seq').limit(limit).execute()).map(rows.toLine)
+    },
+
+    trim: (before) => trim(engine, before),
+  }
+}
+
+const tickText = `select 1 from task_runs where task_id = ? and scheduled_for = ?
+  and retry_of is null and status not in ('skipped', 'missed') limit 1`
+
+async function trim(engine: StateEngine, before: number): Promise<boolean> {
+  const old = await engine.reads
+    .selectFrom('task_runs')
+    .select('run_id')
+    .where('completed_at', '<', before)
+    .orderBy('completed_at')
+    .limit(trimmedAtOnce)
+    .execute()
+  const ids = old.map((row) => row.run_id)
+  await engine.write(async (tx) => {
+    const db = within(tx)
+    if (ids.length > 0) {
+      await db.deleteFrom('work').where('id', 'in', ids).execute()
+      await db.deleteFrom('task_run_log').where('run_id', 'in', ids).execute()
+      await db.deleteFrom('task_runs').where('run_id', 'in', ids).execute()
+    }
+    await db
+      .deleteFrom('tasks')
+      .where('deleted_at', '<', before)
+      .where((where) =>
+        where.not(
+          where.exists(
+            where.selectFrom('task_runs').select('run_id').whereRef('task_runs.task_id', '=', 'tasks.task_id'),
+          ),
+        ),
+      )
+      .execute()
+  })
+  return ids.length === trimmedAtOnce
+}

@@ -1,0 +1,62 @@
+import type { Input, Task, TaskDefinition } from '@nexus/contract'
+import type { Ctx, WriteCtx } from '../core/context.ts'
+import { newIdAt } from '../core/ids.ts'
+import { advanceTask } from './advance.ts'
+import { changedTask } from './changed-task.ts'
+import { checkDefinition } from './definition.ts'
+import { assertNoCycle } from './dependencies.ts'
+import type { TaskDeps } from './deps.ts'
+import { nextTickOf } from './next-tick.ts'
+import { assertPermitted } from './permission.ts'
+import { publishTask } from './publish.ts'
+import type { TaskRecord } from './record.ts'
+
+/** Errors: VALIDATION_ERROR, FORBIDDEN (what its handler does needs a scope that the key lacks). */
+export async function prepareTask(deps: TaskDeps, ctx: Ctx, definition: TaskDefinition): Promise<void> {
+  checkDefinition(definition, ctx.now())
+  await assertPermitted(deps, ctx, definition)
+}
+
+/** A task that is due at once has its run when this resolves. Errors: VALIDATION_ERROR. */
+export async function createTask(deps: TaskDeps, ctx: WriteCtx, definition: Input<'tasks.create'>): Promise<Task> {
+  const { tx } = ctx
+  const now = ctx.now()
+  const draft = newTask(ctx, definition)
+  await assertNoCycle(draft.taskId, definition.dependencies ?? [], (ids) => deps.store.dependenciesOf(ids, tx))
+  const eventId = await publishTask(deps, { tx, traceId: ctx.traceId }, 'task.created', draft, null)
+  await deps.store.insert(tx, { ...draft, eventId })
+  await advanceTask(deps, tx, draft.taskId, now)
+  return changedTask(deps, tx, draft.taskId)
+}
+
+function newTask(ctx: WriteCtx, definition: TaskDefinition): TaskRecord {
+  const now = ctx.now()
+  const { keyId } = ctx.principal
+  return {
+    taskId: newIdAt('task', now),
+    createdBy: keyId,
+    createdAt: now,
+    traceId: ctx.traceId,
+    eventId: '',
+    definition,
+    runsAs: keyId,
+    updatedAt: now,
+    version: 1,
+    status: 'scheduled',
+    statusReason: null,
+    pausedAt: null,
+    endedAt: null,
+    deletedAt: null,
+    nextTick: nextTickOf(definition, now, now),
+    wakeAt: null,
+    activeRuns: 0,
+    runningRuns: 0,
+    runsMade: 0,
+    failuresInRow: 0,
+    firedAt: null,
+    lastRun: null,
+    lastCompleted: null,
+    lastEndedAt: null,
+    consumed: {},
+  }
+}

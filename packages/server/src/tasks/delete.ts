@@ -1,0 +1,46 @@
+import { type Input, taskLimits } from '@nexus/contract'
+import type { WriteCtx } from '../core/context.ts'
+import { fail } from '../core/failure.ts'
+import { lockedTask, type TaskDeps } from './deps.ts'
+import { endRun } from './end-run.ts'
+import { publishTask } from './publish.ts'
+
+const listedMax = 20
+
+/** Errors: NOT_FOUND, CONFLICT (`active_runs`, unless told what becomes of them; `has_dependents`, unless forced). */
+export async function deleteTask(
+  deps: TaskDeps,
+  ctx: WriteCtx,
+  { task_id, active, force = false }: Input<'tasks.delete'>,
+): Promise<null> {
+  const { tx } = ctx
+  const task = await lockedTask(deps, tx, task_id)
+  const dependents = force ? [] : await deps.store.dependents(task_id, tx)
+  if (dependents.length > 0)
+    throw fail('CONFLICT', {
+      reason: 'has_dependents',
+      issue: `${dependents.length} tasks depend on it: delete them first, or give force=true`,
+      task_ids: dependents.slice(0, listedMax),
+    })
+  if (task.activeRuns > 0 && active === undefined)
+    throw fail('CONFLICT', {
+      reason: 'active_runs',
+      active_runs: task.activeRuns,
+      issue: `${task.activeRuns} of its runs have not ended: give active=cancel to cancel them, or active=drain to let them end`,
+    })
+  Object.assign(task, { deletedAt: ctx.now(), nextTick: null, wakeAt: null })
+  if (active === 'cancel')
+    for (const run of await deps.store.activeRuns(tx, task_id, taskLimits.activeRunsMax))
+      await endRun(deps, tx, run, { reason: 'task_deleted' })
+  await deps.store.save(tx, task)
+  const triggers = await deps.store.triggers(tx, task_id, triggersMax)
+  await deps.store.clearTriggers(
+    tx,
+    triggers.map(({ triggerId }) => triggerId),
+  )
+  await publishTask(deps, { tx, traceId: ctx.traceId }, 'task.deleted', task, task.eventId)
+  deps.store.afterCommit(tx, () => deps.triggers.put(task))
+  return null
+}
+
+const triggersMax = 1000

@@ -1,0 +1,54 @@
+import { type TaskDefinition, taskLimits } from '@nexus/contract'
+import { type CompiledSchedule, nextAfter, previousAtOrBefore } from './schedule.ts'
+
+/** A tick that comes no later than this is on time. */
+const onTimeMs = 10_000
+const { missedRunsMax, misfireMax } = taskLimits
+
+/** What becomes of the ticks that are due; the oldest first. */
+export interface DueTicks {
+  /** On time. */
+  fire: number[]
+  /** Fired late: one after another, whatever `overlap` says. */
+  late: number[]
+  missed: number[]
+  /** The newest of the ticks that were missed before those; null: there is none. */
+  before: number | null
+  next: number | undefined
+}
+
+/**
+ * Sorts the ticks from `next` until now. On time is what is at most ten seconds late. What came while nobody was there is
+ * for the misfire policy: `run_once` runs the newest of it, unless there is one on time; `skip` none; `run_all` the newest
+ * `max`; older ones than `grace_seconds` are missed. No more than a thousand are looked at, from the newest back.
+ */
+export function dueTicks(
+  schedule: CompiledSchedule,
+  { misfire = {}, next, now }: { misfire: TaskDefinition['misfire'] | undefined; next: number; now: number },
+): DueTicks {
+  const { policy = 'run_once', grace_seconds = 3600, max = 10 } = misfire
+  const ticks = newestFirst(schedule, next, now)
+  const fire = ticks.filter((tick) => now - tick <= onTimeMs)
+  const past = ticks.slice(fire.length)
+  const wanted = { run_once: fire.length > 0 ? 0 : 1, skip: 0, run_all: max }[policy]
+  const late = past.filter((tick, i) => i < wanted && now - tick <= grace_seconds * 1000)
+  const missed = past.slice(late.length)
+  return {
+    fire: fire.reverse(),
+    late: late.reverse(),
+    missed: missed.slice(0, missedRunsMax).reverse(),
+    before: missed[missedRunsMax] ?? null,
+    next: nextAfter(schedule, now),
+  }
+}
+
+function newestFirst(schedule: CompiledSchedule, from: number, now: number): number[] {
+  const ticks: number[] = []
+  for (let at = now; ticks.length < misfireMax + missedRunsMax + 1; ) {
+    const tick = previousAtOrBefore(schedule, at)
+    if (tick === undefined || tick < from) break
+    ticks.push(tick)
+    at = tick - 1
+  }
+  return ticks
+}

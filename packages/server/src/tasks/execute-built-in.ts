@@ -1,0 +1,124 @@
+import type { Input } from '@nexus/contract'
+import { taskLimits } from '@nexus/contract'
+import type { Ctx } from '../core/context.ts'
+import { durationMs } from '../core/duration.ts'
+import { Failure } from '../core/failure.ts'
+import type { Outcome } from './executor.ts'
+import type { Acting, HttpSender } from './ports.ts'
+import type { RunPlan, RunRecord } from './record.ts'
+
+export interface BuiltInDeps {
+  acting: Acting
+  http: HttpSender
+  now(): number
+}
+
+type Handler<Type extends RunPlan['handler']['type']> = Extract<RunPlan['handler'], { type: Type }>
+
+/** Does the work of a run that no worker does, with the rights of its key. Rejects when `signal` is aborted. */
+export async function executeBuiltIn(deps: BuiltInDeps, run: RunRecord, signal: AbortSignal): Promise<Outcome> {
+  const principal = await deps.acting.principal(run.keyId)
+  if (!principal) return failed('key_revoked', 'The key in whose name it runs is no more', false)
+  const { handler } = run.plan
+  const ctx: Ctx = {
+    principal,
+    requestId: run.runId,
+    traceId: run.traceId,
+    ...(run.firstEventId !== null && { causeId: run.firstEventId }),
+    now: () => deps.now(),
+    signal,
+  }
+  try {
+    switch (handler.type) {
+      case 'http':
+        return await request(deps, run, handler, signal)
+      case 'command':
+        return await command(deps, ctx, run, handler)
+      case 'telemetry_query':
+        return await query(deps, ctx, handler)
+      case 'worker':
+        return failed('no_handler', 'It is for a worker', false)
+      default:
+        return handler satisfies never
+    }
+  } catch (cause) {
+    if (signal.aborted || !(cause instanceof Failure)) throw cause
+    return failed(cause.code.toLowerCase(), cause.details.issue ?? cause.message, isPassing(cause))
+  }
+}
+
+async function request(
+  { http }: BuiltInDeps,
+  run: RunRecord,
+  { url, method = 'POST', headers = {}, expect = '2xx' }: Handler<'http'>,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const body = method === 'GET' || method === 'DELETE' ? undefined : JSON.stringify(run.parameters ?? {})
+  const sent = { id: run.runId, method, url, headers, body, traceId: run.traceId }
+  const { error, statusCode, response, retryAfterMs } = await http.send(run.keyId, sent, signal)
+  if (statusCode === null) return failed(error ?? 'connection_lost', `${method} ${error}`, true)
+  const isExpected = expect.endsWith('xx') ? String(statusCode)[0] === expect[0] : String(statusCode) === expect
+  if (isExpected) return { result: { status: statusCode, body: parsed(response) } }
+  const isLasting = statusCode >= 400 && statusCode < 500 && ![408, 425, 429].includes(statusCode)
+  return { ...failed('unexpected_status', `answered ${statusCode}, expected ${expect}`, !isLasting), retryAfterMs }
+}
+
+function parsed(text: string | null): unknown {
+  try {
+    return JSON.parse(text ?? 'null')
+  } catch {
+    return text
+  }
+}
+
+/** After the same number of failures the same command is submitted: whoever takes the run over waits for the one that is there. */
+async function command(
+  { acting }: BuiltInDeps,
+  ctx: Ctx,
+  run: RunRecord,
+  { command: name, target, parameters }: Handler<'command'>,
+): Promise<Outcome> {
+  const input: Input<'commands.execute'> = { command: name, target, parameters: { ...(parameters ?? run.parameters) } }
+  const { failures = 0 } = (run.checkpoint ?? {}) as { failures?: number }
+  const idempotencyKey = `${run.runId}-${failures}`
+  const { command_id } = await acting.invoke('commands.execute', ctx, input, { idempotencyKey })
+  const ended = await acting.commandEnd(command_id, ctx.signal)
+  if (!ended) throw ctx.signal.reason
+  const { status, result, error, summary } = ended
+  if (status === 'completed')
+    return { result: { command_id, status, ...(result && { result }), ...(summary && { summary }) } }
+  const checkpoint = { failures: failures + 1 }
+  return {
+    ...failed(`command_${status}`, error?.message ?? `the command ${command_id} ended as ${status}`, true),
+    checkpoint,
+  }
+}
+
+async function query({ acting, now }: BuiltInDeps, ctx: Ctx, { query }: Handler<'telemetry_query'>): Promise<Outcome> {
+  const { last, ...asked } = query
+  const end = now()
+  const input = {
+    ...asked,
+    start_time: new Date(end - durationMs(last)).toISOString(),
+    end_time: new Date(end).toISOString(),
+  } as Input<'telemetry.query'>
+  const { data, total_points } = await acting.invoke('telemetry.query', ctx, input)
+  const result = { start_time: input.start_time, end_time: input.end_time, data, total_points }
+  const bytes = Buffer.byteLength(JSON.stringify(result))
+  if (bytes > taskLimits.resultBytesMax)
+    return failed(
+      'result_too_large',
+      `has ${bytes} bytes as JSON, at most ${taskLimits.resultBytesMax}: ask for a coarser interval`,
+      false,
+    )
+  return { result }
+}
+
+function failed(code: string, message: string, retryable: boolean) {
+  return { error: { code, message: message.slice(0, taskLimits.messageLengthMax) }, retryable }
+}
+
+/** What may be otherwise a moment later. */
+function isPassing({ code }: Failure): boolean {
+  return code === 'SERVICE_UNAVAILABLE' || code === 'TIMEOUT' || code === 'RATE_LIMIT_EXCEEDED' || code === 'CONFLICT'
+}

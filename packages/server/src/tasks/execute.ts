@@ -1,0 +1,45 @@
+import { type Input, type Output, taskLimits } from '@nexus/contract'
+import type { WriteCtx } from '../core/context.ts'
+import { fail, invalid } from '../core/failure.ts'
+import { advanceTask } from './advance.ts'
+import { lockedTask, type TaskDeps } from './deps.ts'
+import { makeRun } from './make-run.ts'
+import type { RunRecord, TaskRecord } from './record.ts'
+import { checkTemplates } from './templates.ts'
+
+/** A run now, beside others, whatever the task waits for. Errors: NOT_FOUND, VALIDATION_ERROR, CONFLICT (`too_many_active_runs`). */
+export async function executeTask(
+  deps: TaskDeps,
+  ctx: WriteCtx,
+  { task_id, parameters }: Input<'tasks.execute'>,
+): Promise<Output<'tasks.execute'>> {
+  const { tx } = ctx
+  const now = ctx.now()
+  const task = await lockedTask(deps, tx, task_id)
+  assertRoom(task)
+  if (parameters) checkParameters({ ...task.definition.parameters, ...parameters })
+  const occasion = { cause: 'manual' as const, parameters, traceId: ctx.traceId, causeId: task.eventId }
+  const run = (await makeRun(deps, tx, task, occasion, { now })) as RunRecord
+  await advanceTask(deps, tx, task_id, now)
+  return { run_id: run.runId, task_id, status: run.status }
+}
+
+/** Errors: CONFLICT. */
+export function assertRoom({ activeRuns }: TaskRecord): void {
+  const limit = taskLimits.activeRunsMax
+  if (activeRuns < limit) return
+  const issue = `${activeRuns} of its runs have not ended: at most ${limit}`
+  throw fail('CONFLICT', { reason: 'too_many_active_runs', limit, issue })
+}
+
+function checkParameters(parameters: object): void {
+  const bytes = Buffer.byteLength(JSON.stringify(parameters))
+  const limit = taskLimits.parametersBytesMax
+  if (bytes > limit)
+    throw invalid(
+      'parameters',
+      `have ${bytes} bytes as JSON with those of the task: at most ${limit}`,
+      'VALIDATION_ERROR',
+    )
+  checkTemplates(parameters, 'parameters')
+}

@@ -1,0 +1,161 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Tx } from '../core/context.ts'
+import { Failure } from '../core/failure.ts'
+import { newId } from '../core/ids.ts'
+import { createLoop, type Loop } from '../core/loop.ts'
+import type { Work, WorkItem } from '../work/index.ts'
+import type { TaskStore } from './ports.ts'
+import type { RunRecord } from './record.ts'
+import type { RunWatch } from './run-watch.ts'
+import { type BuiltIn, builtInQueue, builtIns } from './run-work.ts'
+
+/** How an attempt of one of Nexus's own handlers ended. */
+export type Outcome =
+  | { result: unknown }
+  | { error: { code: string; message: string }; retryable: boolean; retryAfterMs?: number; checkpoint?: unknown }
+
+export interface ExecutorDeps {
+  store: Pick<TaskStore, 'write' | 'findRuns'>
+  work: Pick<Work, 'lease' | 'report' | 'find'>
+  watch: RunWatch
+  /** Does the work of a run; rejects when the signal is aborted. */
+  execute(run: RunRecord, signal: AbortSignal): Promise<Outcome>
+  /** Reports how it ended. */
+  settle(tx: Tx, held: { run_id: string; lease_token: string }, outcome: Outcome): Promise<unknown>
+  onError(cause: unknown): void
+}
+
+const concurrency = 64
+const renewMs = 10_000
+const failedRestMs = 1000
+
+interface UnderWay {
+  item: WorkItem
+  cut: AbortController
+  done: Promise<void>
+}
+
+/** The worker inside of Nexus: it leases runs of its own handlers as any other worker does, a bounded number at once. */
+export class Executor implements Loop {
+  readonly #deps: ExecutorDeps
+  readonly #workerId = newId('nexus')
+  readonly #underWay = new Map<string, UnderWay>()
+  readonly #stopping = new AbortController()
+  readonly #renewals: Loop
+  #running: Promise<void> = Promise.resolve()
+  #onRoom: (() => void) | undefined
+
+  constructor(deps: ExecutorDeps) {
+    this.#deps = deps
+    this.#renewals = createLoop({ restMs: renewMs, run: () => this.#renew(), onError: deps.onError })
+  }
+
+  start(): void {
+    this.#renewals.start()
+    this.#running = this.#lease()
+  }
+  /** Begins no more attempts; those under way have the grace to end, and are then left to whoever comes next. */
+  async stop(graceMs = 0): Promise<void> {
+    this.#stopping.abort()
+    this.#onRoom?.()
+    await this.#running
+    const cutAll = () => {
+      for (const { cut } of this.#underWay.values()) cut.abort()
+    }
+    const grace = setTimeout(cutAll, graceMs)
+    await Promise.all([...this.#underWay.values()].map(({ done }) => done))
+    clearTimeout(grace)
+    await this.#renewals.stop()
+  }
+
+  async #lease(): Promise<void> {
+    const { signal } = this.#stopping
+    const queues = builtIns.map((type: BuiltIn) => ({ kind: 'task' as const, queue: builtInQueue(type) }))
+    while (!signal.aborted) {
+      try {
+        await this.#room()
+        if (signal.aborted) return
+        const max = concurrency - this.#underWay.size
+        const items = await this.#deps.work.lease({ queues, worker: this.#workerId, max }, signal)
+        for (const item of items) this.#begin(item)
+      } catch (cause) {
+        this.#deps.onError(cause)
+        await pause(failedRestMs, undefined, { signal }).catch(() => {})
+      }
+    }
+  }
+
+  async #room(): Promise<void> {
+    if (this.#underWay.size < concurrency) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#onRoom = resolve
+    await promise
+    this.#onRoom = undefined
+  }
+
+  #begin(item: WorkItem): void {
+    const cut = new AbortController()
+    const done = this.#attempt(item, cut)
+      .catch(this.#deps.onError)
+      .finally(() => {
+        this.#underWay.delete(item.id)
+        this.#onRoom?.()
+      })
+    this.#underWay.set(item.id, { item, cut, done })
+  }
+
+  async #attempt(item: WorkItem, cut: AbortController): Promise<void> {
+    const { store, execute, settle } = this.#deps
+    const [run] = await store.findRuns([item.id])
+    if (!run) return
+    const stopWatching = this.#cutWhenCancelled(item, cut)
+    try {
+      const outcome = await this.#outcomeOf(execute(run, cut.signal), cut.signal)
+      if (outcome === undefined) return
+      const held = { run_id: item.id, lease_token: item.leaseToken! }
+      await store.write((tx) => settle(tx, held, outcome))
+    } catch (cause) {
+      // It is in other hands, or has ended.
+      if (!(cause instanceof Failure && cause.details.reason === 'lease_lost')) throw cause
+    } finally {
+      stopWatching()
+    }
+  }
+
+  #cutWhenCancelled({ id, leaseToken }: WorkItem, cut: AbortController): () => void {
+    const { watch, work } = this.#deps
+    const watched = watch.open([id])
+    void watched
+      .next(cut.signal)
+      .then(() => work.find([id]))
+      .then(([item]) => {
+        if (item?.leaseToken !== leaseToken || item.cancelRequestedAt !== null) cut.abort()
+      })
+      .catch(this.#deps.onError)
+    return () => {
+      watched.end()
+      cut.abort()
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const held = [...this.#underWay.values()]
+    if (held.length === 0) return
+    const reports = held.map(({ item }) => ({ id: item.id, leaseToken: item.leaseToken!, kind: 'alive' as const }))
+    const reported = await this.#deps.store.write((tx) => this.#deps.work.report(tx, reports))
+    for (const [i, { cut }] of held.entries()) {
+      const heard = reported[i]!
+      if ('lost' in heard || heard.cancelRequestedAt !== null) cut.abort()
+    }
+  }
+  /** Undefined: Nexus stops, and leaves it to whoever comes next. */
+  async #outcomeOf(executing: Promise<Outcome>, signal: AbortSignal): Promise<Outcome | undefined> {
+    try {
+      return await executing
+    } catch (cause) {
+      if (!signal.aborted) throw cause
+      if (this.#stopping.signal.aborted) return undefined
+      return { error: { code: 'cancelled', message: 'It was asked to stop' }, retryable: false }
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import { taskLimits } from '@nexus/contract'
+import type { Tx } from '../core/context.ts'
+import type { TaskDeps } from './deps.ts'
+import type { Look } from './gates.ts'
+import { makeRun, noteEnded, type Occasion } from './make-run.ts'
+import type { TaskRecord, TriggerRecord } from './record.ts'
+
+const triggersAtOnce = 200
+
+/**
+ * Makes the runs of the events that triggered a task, and forgets those in the same transaction: of each event one run comes,
+ * whatever is killed when. Returns when there is more to do; null: when something happens.
+ */
+export async function fireTriggers(deps: TaskDeps, tx: Tx, task: TaskRecord, look: Look): Promise<number | null> {
+  const found = await deps.store.triggers(tx, task.taskId, triggersAtOnce)
+  if (found.length === 0) return null
+  const debounceMs = (task.definition.trigger!.debounce_seconds ?? 0) * 1000
+  const taken: TriggerRecord[] = []
+  let wakeAt = found.length === triggersAtOnce ? look.now : null
+  if (debounceMs === 0) {
+    for (const trigger of found) await fire(deps, tx, task, trigger, look)
+    taken.push(...found)
+  } else
+    for (const group of Map.groupBy(found, ({ dedupeKey }) => dedupeKey).values()) {
+      const newest = group.at(-1)!
+      const quietAt = newest.at + debounceMs
+      if (quietAt <= look.now) await fire(deps, tx, task, newest, look)
+      else wakeAt = Math.min(wakeAt ?? quietAt, quietAt)
+      // Of those that wait only the newest counts.
+      taken.push(...group.filter((one) => one !== newest || quietAt <= look.now))
+    }
+  await deps.store.clearTriggers(
+    tx,
+    taken.map(({ triggerId }) => triggerId),
+  )
+  return wakeAt
+}
+
+async function fire(deps: TaskDeps, tx: Tx, task: TaskRecord, trigger: TriggerRecord, look: Look): Promise<void> {
+  const { eventId, type, data, dedupeKey, traceId } = trigger
+  const event = { id: eventId, type, data }
+  const occasion: Occasion = {
+    cause: 'event',
+    event,
+    dedupeKey,
+    dependenciesSince: task.firedAt ?? 0,
+    traceId,
+    causeId: eventId,
+  }
+  if (dedupeKey !== null && (await deps.store.hasQueued(tx, task.taskId, dedupeKey))) return
+  if ((await depthOf(deps, eventId)) >= taskLimits.causalDepthMax)
+    await noteEnded(deps, tx, task, occasion, { status: 'skipped', reason: 'causal_depth' }, look.now)
+  else await makeRun(deps, tx, task, occasion, look)
+}
+
+const chainMax = 100
+
+/** How many runs led to an event, one after another. */
+async function depthOf({ events }: TaskDeps, eventId: string): Promise<number> {
+  const chain = await events.chain(eventId, chainMax)
+  return chain.filter(({ type }) => type === 'task.queued').length
+}

@@ -1,0 +1,59 @@
+import { type Handlers, prepared } from '../core/invoke.ts'
+import { backfillTask } from './backfill.ts'
+import { cancelTask, pauseTask, resumeTask } from './control.ts'
+import { createTask, prepareTask } from './create.ts'
+import { deleteTask } from './delete.ts'
+import type { TaskDeps } from './deps.ts'
+import { executeTask } from './execute.ts'
+import { getTask, previewSchedule } from './get.ts'
+import { heartbeatWorker } from './heartbeats.ts'
+import { leaseRuns } from './lease.ts'
+import { listTasks } from './list.ts'
+import { logRun } from './log.ts'
+import { checkSize, completeRun, failRun, heartbeatRun } from './report.ts'
+import { cancelRun, getRun, listRunLog, listRuns, retryRun } from './runs.ts'
+import { prepareUpdate, updateTask } from './update.ts'
+
+export type TaskHandlers = Pick<
+  Handlers,
+  Extract<keyof Handlers, `tasks.${string}` | `runs.${string}` | `workers.${string}`>
+>
+
+export function taskHandlers(deps: TaskDeps): TaskHandlers {
+  return {
+    'tasks.create': prepared({
+      prepare: (ctx, input) => prepareTask(deps, ctx, input),
+      run: (ctx, input) => createTask(deps, ctx, input),
+    }),
+    'tasks.list': (ctx, input) => listTasks(deps, ctx, input),
+    'tasks.get': (ctx, input) => getTask(deps, ctx, input),
+    'tasks.update': prepared({
+      prepare: (ctx, input) => prepareUpdate(deps, ctx, input),
+      run: (ctx, input) => updateTask(deps, ctx, input),
+    }),
+    'tasks.delete': (ctx, input) => deleteTask(deps, ctx, input),
+    'tasks.execute': (ctx, input) => executeTask(deps, ctx, input),
+    'tasks.pause': (ctx, input) => pauseTask(deps, ctx, input),
+    'tasks.resume': (ctx, input) => resumeTask(deps, ctx, input),
+    'tasks.cancel': (ctx, input) => cancelTask(deps, ctx, input),
+    'tasks.backfill': (ctx, input) => backfillTask(deps, ctx, input),
+    'tasks.schedule': (ctx, input) => previewSchedule(deps, ctx, input),
+    'tasks.runs.list': (ctx, input) => listRuns(deps, ctx, input),
+    'runs.get': (ctx, input) => getRun(deps, ctx, input),
+    'runs.logs.list': (ctx, input) => listRunLog(deps, ctx, input),
+    'runs.cancel': (ctx, input) => cancelRun(deps, ctx, input),
+    'runs.retry': (ctx, input) => retryRun(deps, ctx, input),
+    'workers.lease': (ctx, input) => leaseRuns(deps, ctx, input),
+    'workers.heartbeat': (ctx, input) => heartbeatWorker(deps, ctx, input),
+    'runs.heartbeat': prepared({
+      prepare: async (_ctx, { checkpoint }) => checkSize('checkpoint', checkpoint),
+      run: (ctx, input) => heartbeatRun(deps, ctx, input),
+    }),
+    'runs.complete': prepared({
+      prepare: async (_ctx, { result }) => checkSize('result', result),
+      run: (ctx, input) => completeRun(deps, ctx, input),
+    }),
+    'runs.fail': (ctx, input) => failRun(deps, ctx, input),
+    'runs.logs.add': (ctx, input) => logRun(deps, ctx, input),
+  }
+}

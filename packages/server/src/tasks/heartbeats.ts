@@ -1,0 +1,40 @@
+import type { Input, Output } from '@nexus/contract'
+import type { Ctx } from '../core/context.ts'
+import type { TaskDeps } from './deps.ts'
+import { runStanding } from './report.ts'
+import { workQueueOf } from './run-work.ts'
+
+/** Renews all leases of a worker at once, and may wait for one to be cancelled or lost. */
+export async function heartbeatWorker(
+  deps: TaskDeps,
+  ctx: Ctx,
+  input: Input<'workers.heartbeat'>,
+): Promise<Output<'workers.heartbeat'>> {
+  const { runs, wait_seconds = 0 } = input
+  const watched = deps.watch.open(runs.map(({ run_id }) => run_id))
+  try {
+    const standing = await renewAll(deps, runs)
+    const isNews = standing.some(({ lost, cancel_requested }) => lost || cancel_requested)
+    if (wait_seconds === 0 || isNews) return { runs: standing }
+    await watched.next(AbortSignal.any([ctx.signal, AbortSignal.timeout(wait_seconds * 1000)]))
+    return { runs: await renewAll(deps, runs) }
+  } finally {
+    watched.end()
+  }
+}
+
+async function renewAll(
+  { store, work, workers }: TaskDeps,
+  held: Input<'workers.heartbeat'>['runs'],
+): Promise<Output<'workers.heartbeat'>['runs']> {
+  const reports = held.map(({ run_id: id, lease_token: leaseToken }) => ({ id, leaseToken, kind: 'alive' as const }))
+  const reported = await store.write((tx) => work.report(tx, reports))
+  const found = await store.findRuns(held.map(({ run_id }) => run_id))
+  workers.note([...new Set(found.map(({ plan }) => workQueueOf(plan)))])
+  const known = new Map(found.map((run) => [run.runId, run]))
+  return reported.flatMap((item) => {
+    const run = known.get(item.id)
+    if (!run) return []
+    return [{ ...runStanding(run, 'state' in item ? item : undefined), lost: !('state' in item) }]
+  })
+}

@@ -1,0 +1,134 @@
+import type { Principal } from '../core/context.ts'
+import { createLoop, type Loop } from '../core/loop.ts'
+import { Told } from '../core/told.ts'
+import type { Trail } from '../core/trail.ts'
+import type { Events } from '../events/index.ts'
+import type { OnChange, Work } from '../work/index.ts'
+import { advanceTask } from './advance.ts'
+import { foundRun, type RunObserver, type TaskDeps } from './deps.ts'
+import { executeBuiltIn } from './execute-built-in.ts'
+import { Executor, type Outcome } from './executor.ts'
+import { guardHolds } from './guard-holds.ts'
+import { type TaskHandlers, taskHandlers } from './handlers.ts'
+import { onRunWork } from './on-run-work.ts'
+import type { Acting, HttpSender, TaskStore } from './ports.ts'
+import { completeRun, failRun } from './report.ts'
+import { runTrail } from './run-trail.ts'
+import { RunWatch } from './run-watch.ts'
+import { Scheduler } from './scheduler.ts'
+import { tellStalled } from './stalled.ts'
+import { Triggers } from './triggers.ts'
+import { Workers } from './workers.ts'
+
+export type { RunObserver } from './deps.ts'
+export type {
+  Acting,
+  HttpOutcome,
+  HttpRequest,
+  HttpSender,
+  RunFilter,
+  TaskFilter,
+  TaskPage,
+  TaskStore,
+} from './ports.ts'
+export type { RunLogRecord, RunRecord, TaskRecord, TriggerRecord } from './record.ts'
+
+export interface TasksOptions {
+  store: TaskStore
+  work: Work
+  events: Pick<Events, 'publish' | 'chain' | 'attend'>
+  http: HttpSender
+  acting: Acting
+  now(): number
+  /** How long runs are kept after their end. */
+  keepMs: number
+  observe: RunObserver
+  onError(cause: unknown): void
+}
+
+export interface Tasks extends Loop {
+  /** Runs of Nexus's own handlers have the grace to end. */
+  stop(graceMs?: number): Promise<void>
+  handlers: TaskHandlers
+  /** What the engine tells of the work behind runs. */
+  onWork: OnChange
+  /** Where the events of a run are. Errors: FORBIDDEN, NOT_FOUND. */
+  trail(principal: Principal, runId: string): Promise<Trail>
+  /** Does what is due; the loops do so by themselves. */
+  sweep(): Promise<void>
+}
+
+const trimRestMs = 60_000
+
+/** Tasks: what is to be done and when; their runs are leased work, done by workers or by Nexus itself. */
+export function createTasks({ store, work, events, http, acting, now, keepMs, observe, onError }: TasksOptions): Tasks {
+  const watch = new RunWatch()
+  const scheduler = new Scheduler({
+    store,
+    advance: (tx, taskId, at, guard) => advanceTask(deps, tx, taskId, at, guard),
+    stalled: (tx, runId, at) => tellStalled(deps, tx, runId, at),
+    holds: (task, guard) => guardHolds({ acting, now }, task, guard),
+    now,
+    onError,
+  })
+  const triggers = new Triggers({ store, now, wake: () => scheduler.expect(now()), onError })
+  const deps: TaskDeps = {
+    store,
+    work,
+    events,
+    http,
+    acting,
+    told: new Told(),
+    triggers,
+    workers: new Workers(now),
+    watch,
+    expect: (at) => scheduler.expect(at),
+    now,
+    observe,
+  }
+  const executor = new Executor({
+    store,
+    work,
+    watch,
+    execute: (run, signal) => executeBuiltIn({ acting, http, now }, run, signal),
+    settle: (tx, held, outcome) => settle(deps, tx, held, outcome),
+    onError,
+  })
+  const trimming = createLoop({
+    restMs: trimRestMs,
+    onError,
+    async run(signal) {
+      while (!signal.aborted && (await store.trim(now() - keepMs)));
+    },
+  })
+  events.attend((tx, event) => triggers.published(tx, event))
+  const loops = [triggers, scheduler, executor, trimming]
+  return {
+    handlers: taskHandlers(deps),
+    onWork: onRunWork(deps),
+    trail: (principal, runId) => runTrail(deps, principal, runId),
+    sweep: () => scheduler.sweep(),
+    start: () => {
+      for (const loop of loops) loop.start()
+    },
+    async stop(graceMs = 0) {
+      await Promise.all([triggers.stop(), scheduler.stop(), trimming.stop(), executor.stop(graceMs)])
+    },
+  }
+}
+
+/** One of Nexus's own handlers says how an attempt ended. */
+async function settle(
+  deps: TaskDeps,
+  tx: Parameters<OnChange>[0],
+  held: { run_id: string; lease_token: string },
+  outcome: Outcome,
+): Promise<unknown> {
+  if ('result' in outcome) return completeRun(deps, { tx }, { ...held, result: outcome.result })
+  const { error, retryable, retryAfterMs = 0, checkpoint } = outcome
+  if (checkpoint !== undefined) {
+    const run = await foundRun(deps, held.run_id, tx)
+    await deps.store.saveRuns(tx, [{ ...run, checkpoint }])
+  }
+  return failRun(deps, { tx }, { ...held, error: { ...error, retryable, retry_after_seconds: retryAfterMs / 1000 } })
+}

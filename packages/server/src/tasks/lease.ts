@@ -1,0 +1,52 @@
+import type { Input, Output, RunOrder } from '@nexus/contract'
+import { toIso } from '../core/clock.ts'
+import type { Ctx } from '../core/context.ts'
+import type { WorkItem } from '../work/index.ts'
+import type { TaskDeps } from './deps.ts'
+import type { RunRecord } from './record.ts'
+import { workerQueue, workNameOf } from './run-work.ts'
+
+/** The long poll of a worker. */
+export async function leaseRuns(
+  deps: TaskDeps,
+  ctx: Ctx,
+  { worker_id, queues = ['default'], names, max = 1, wait_seconds = 0 }: Input<'workers.lease'>,
+): Promise<Output<'workers.lease'>> {
+  const at = [...new Set(queues)].flatMap((queue) => [...new Set(names)].map((name) => workerQueue(queue, name)))
+  deps.workers.note(at)
+  const wanted = { queues: at.map((queue) => ({ kind: 'task' as const, queue })), worker: worker_id, max }
+  const items =
+    wait_seconds === 0
+      ? await deps.store.write((tx) => deps.work.claim(tx, wanted))
+      : await deps.work.lease(wanted, AbortSignal.any([ctx.signal, AbortSignal.timeout(wait_seconds * 1000)]))
+  deps.workers.note(at)
+  return items.length === 0 ? null : { runs: await runOrders(deps, items) }
+}
+
+/** What workers are told of runs that they were given. */
+export async function runOrders({ store }: Pick<TaskDeps, 'store'>, items: readonly WorkItem[]): Promise<RunOrder[]> {
+  const found = await store.findRuns(items.map(({ id }) => id))
+  const runs = new Map(found.map((run) => [run.runId, run]))
+  return items.flatMap((item) => {
+    const run = runs.get(item.id)
+    return run ? [orderOf(item, run)] : []
+  })
+}
+
+function orderOf(item: WorkItem, run: RunRecord): RunOrder {
+  return {
+    run_id: run.runId,
+    task_id: run.taskId,
+    name: workNameOf(run.plan),
+    attempt: item.attempt,
+    lease_token: item.leaseToken!,
+    lease_expires_at: toIso(item.leaseExpiresAt!),
+    deadline: item.deadline === null ? null : toIso(item.deadline),
+    // What is given has just been leased.
+    time_left_ms: item.deadline === null ? null : Math.max(0, item.deadline - item.leaseExpiresAt! + item.leaseMs),
+    scheduled_for: run.scheduledFor === null ? null : toIso(run.scheduledFor),
+    parameters: { ...run.parameters },
+    checkpoint: run.checkpoint,
+    trace_id: run.traceId,
+  }
+}

@@ -1,0 +1,55 @@
+import { isDeepStrictEqual } from 'node:util'
+import { taskLimits } from '@nexus/contract'
+import type { Tx } from '../core/context.ts'
+import type { TaskDeps } from './deps.ts'
+import { endRun } from './end-run.ts'
+import { type Look, passGates } from './gates.ts'
+import type { RunRecord, TaskRecord } from './record.ts'
+import { stallMs } from './run-work.ts'
+
+/** How often a guard is asked about again. */
+const guardMs = 15_000
+
+/**
+ * Lets the runs of a task that wait through the gates that have opened, the oldest first. Returns when it has to be looked
+ * at again; null: when something happens.
+ */
+export async function lookAtRuns(deps: TaskDeps, tx: Tx, task: TaskRecord, look: Look): Promise<number | null> {
+  const active = await deps.store.activeRuns(tx, task.taskId, taskLimits.activeRunsMax)
+  const found = await deps.work.find(
+    active.map(({ runId }) => runId),
+    tx,
+  )
+  const items = new Map(found.map((item) => [item.id, item]))
+  const isHeld = ({ runId }: RunRecord) => items.get(runId)?.waitingFor != null
+  let isBusy = active.some((run) => run.plan.inTurn && !isHeld(run))
+  let wakeAt: number | null = null
+  for (const run of active.filter(isHeld)) {
+    const item = items.get(run.runId)!
+    const passed = await passGates(deps, tx, task, run, { ...look, isBusy })
+    if ('end' in passed) {
+      await endRun(deps, tx, run, { ...passed, status: passed.end })
+      continue
+    }
+    const { waitingFor } = passed
+    if (waitingFor === null) {
+      await release(deps, tx, run, passed.parameters, look.now)
+      isBusy ||= run.plan.inTurn
+    } else if (!isDeepStrictEqual(waitingFor, item.waitingFor))
+      await deps.work.hold(tx, [item.id], waitingFor, passed.startBy)
+    if (waitingFor?.reason === 'guard') wakeAt = look.guard ? look.now + guardMs : look.now
+  }
+  return wakeAt
+}
+
+async function release(
+  { store, work }: TaskDeps,
+  tx: Tx,
+  run: RunRecord,
+  parameters: RunRecord['parameters'],
+  now: number,
+): Promise<void> {
+  const stallAt = run.plan.handler.type === 'worker' ? now + stallMs : null
+  await store.saveRuns(tx, [{ ...run, parameters, stallAt }])
+  await work.hold(tx, [run.runId], null, null)
+}

@@ -1,0 +1,216 @@
+import { type RunCause, taskLimits } from '@nexus/contract'
+import type { Tx } from '../core/context.ts'
+import { newIdAt } from '../core/ids.ts'
+import type { NewWork } from '../work/index.ts'
+import { attemptsFor, dependencyPolicyOf, handlerOf, overlapOf } from './definition.ts'
+import type { TaskDeps } from './deps.ts'
+import { endRun } from './end-run.ts'
+import { type Look, passGates } from './gates.ts'
+import { jitterMs } from './jitter.ts'
+import { publishEnd, publishRun } from './publish.ts'
+import type { RunPlan, RunRecord, TaskRecord } from './record.ts'
+import { stallMs, workQueueOf } from './run-work.ts'
+
+/** What a run is made for. */
+export interface Occasion {
+  cause: RunCause
+  scheduledFor?: number | null
+  event?: RunPlan['event']
+  /** Laid over those of the task. */
+  parameters?: Readonly<Record<string, unknown>> | undefined
+  /** An end of a dependency counts if it came after this. */
+  dependenciesSince?: number
+  dedupeKey?: string | null
+  /** Waits for those before it, whatever `overlap` says, unless that allows them beside one another. */
+  inTurn?: boolean
+  traceId: string
+  causeId: string | null
+}
+
+/** Of one that a client asked for. */
+export const byHand: readonly RunCause[] = ['manual', 'retry']
+
+/**
+ * Makes a run of a task that is locked. One that `overlap` leaves out, or for which there is no room, is `skipped`. Undefined: its
+ * tick has a run.
+ */
+export async function makeRun(
+  deps: TaskDeps,
+  tx: Tx,
+  task: TaskRecord,
+  occasion: Occasion,
+  look: Look,
+): Promise<RunRecord | undefined> {
+  const refusal = await overlapRefusal(deps, tx, task, occasion)
+  if (refusal !== undefined)
+    return noteEnded(deps, tx, task, occasion, { status: 'skipped', reason: refusal }, look.now)
+  return startRun(deps, tx, task, newRun(task, occasion, look.now), look)
+}
+
+/** Queues a run, as far as its gates let it. */
+export async function startRun(
+  deps: TaskDeps,
+  tx: Tx,
+  task: TaskRecord,
+  run: RunRecord,
+  look: Look,
+): Promise<RunRecord | undefined> {
+  const { now } = look
+  if (await deps.store.hasTick(tx, run)) return undefined
+  const notBefore = notBeforeOf(task, run)
+  const passed = await passGates(deps, tx, task, run, { ...look, isBusy: task.activeRuns > 0 })
+  if ('end' in passed) {
+    Object.assign(run, {
+      status: passed.end,
+      statusReason: passed.reason,
+      error: passed.error ?? null,
+      completedAt: now,
+    })
+    await publishEnd(deps, tx, run)
+    await deps.store.insertRun(tx, run)
+    return run
+  }
+  run.parameters = passed.parameters
+  await publishRun(deps, tx, 'task.queued', run)
+  if (passed.waitingFor === null) run.stallAt = stallAtOf(run, Math.max(now, notBefore ?? now))
+  await deps.store.insertRun(tx, run)
+  task.activeRuns++
+  if (!byHand.includes(run.cause)) task.firedAt = now
+  if (run.cause !== 'retry') task.runsMade++
+  await deps.work.enqueue(tx, [workOf(task, run, { ...passed, notBefore })])
+  return run
+}
+
+/** A run that never was: its tick was missed, or it was left out. */
+export async function noteEnded(
+  deps: TaskDeps,
+  tx: Tx,
+  task: TaskRecord,
+  occasion: Occasion,
+  {
+    status,
+    reason,
+    missedTicks = null,
+  }: { status: 'skipped' | 'missed' | 'failed'; reason: string; missedTicks?: number | null },
+  now: number,
+): Promise<RunRecord> {
+  const run = { ...newRun(task, occasion, now), status, statusReason: reason, missedTicks, completedAt: now }
+  await publishEnd(deps, tx, run)
+  await deps.store.insertRun(tx, run)
+  return run
+}
+
+async function overlapRefusal(
+  deps: TaskDeps,
+  tx: Tx,
+  task: TaskRecord,
+  { cause, inTurn }: Occasion,
+): Promise<string | undefined> {
+  if (task.activeRuns >= taskLimits.activeRunsMax) return 'too_many_active_runs'
+  if (task.activeRuns === 0 || byHand.includes(cause) || inTurn) return undefined
+  const overlap = overlapOf(task.definition)
+  switch (overlap) {
+    case 'skip':
+      return 'overlap'
+    case 'queue_one':
+      // One runs, or is about to, and one waits.
+      return task.activeRuns > 1 ? 'overlap' : undefined
+    case 'cancel_running': {
+      const active = await deps.store.activeRuns(tx, task.taskId, taskLimits.activeRunsMax)
+      for (const run of active) await endRun(deps, tx, run, { reason: 'replaced' })
+      return undefined
+    }
+    case 'queue_all':
+    case 'allow':
+      return undefined
+    default:
+      return overlap satisfies never
+  }
+}
+
+export function newRun(task: TaskRecord, occasion: Occasion, now: number): RunRecord {
+  return {
+    runId: newIdAt('run', now),
+    taskId: task.taskId,
+    keyId: task.runsAs,
+    cause: occasion.cause,
+    scheduledFor: occasion.scheduledFor ?? null,
+    plan: planOf(task, occasion),
+    missedTicks: null,
+    retryOf: null,
+    dedupeKey: occasion.dedupeKey ?? null,
+    createdAt: now,
+    traceId: occasion.traceId,
+    causeId: occasion.causeId,
+    status: 'queued',
+    statusReason: null,
+    parameters: null,
+    attempt: 0,
+    leaseToken: null,
+    workerId: null,
+    checkpoint: null,
+    progress: null,
+    toldAt: null,
+    result: null,
+    error: null,
+    log: { lines: 0, bytes: 0, dropped: 0 },
+    stallAt: null,
+    startedAt: null,
+    completedAt: null,
+    seq: 0,
+    firstEventId: null,
+    lastEventId: null,
+  }
+}
+
+function planOf(
+  { definition }: TaskRecord,
+  { cause, event = null, parameters, dependenciesSince = 0 }: Occasion,
+): RunPlan {
+  const { name, guard = null, dependencies = [] } = definition
+  const isFree = byHand.includes(cause) || cause === 'backfill'
+  return {
+    name,
+    handler: handlerOf(definition),
+    parameters: { ...definition.parameters, ...parameters },
+    dependencies: isFree || cause === 'dependency' ? [] : dependencies,
+    dependencyPolicy: { ...definition.dependency_policy, ...dependencyPolicyOf(definition) },
+    dependenciesSince,
+    guard: isFree ? null : guard,
+    inTurn: !byHand.includes(cause) && overlapOf(definition) !== 'allow',
+    event,
+  }
+}
+
+function notBeforeOf({ taskId, definition }: TaskRecord, { cause, scheduledFor }: RunRecord): number | null {
+  const jitter = definition.schedule?.jitter_seconds ?? 0
+  if (cause !== 'schedule' || scheduledFor === null || jitter === 0) return null
+  return scheduledFor + jitterMs(taskId, scheduledFor, jitter)
+}
+
+function stallAtOf({ plan }: RunRecord, readyAt: number): number | null {
+  return plan.handler.type === 'worker' ? readyAt + stallMs : null
+}
+
+function workOf(
+  { definition }: TaskRecord,
+  run: RunRecord,
+  { waitingFor, startBy, notBefore }: Pick<NewWork, 'waitingFor' | 'startBy' | 'notBefore'>,
+): NewWork {
+  return {
+    id: run.runId,
+    kind: 'task',
+    queue: workQueueOf(run.plan),
+    priority: definition.priority ?? 'normal',
+    fairKey: run.keyId,
+    orderingKey: null,
+    retry: attemptsFor(definition),
+    leaseMs: taskLimits.leaseSeconds * 1000,
+    attemptMs: definition.timeout_seconds === undefined ? null : definition.timeout_seconds * 1000,
+    startBy,
+    notBefore,
+    waitingFor,
+    traceId: run.traceId,
+    causeId: run.causeId,
+  }
+}

@@ -1,0 +1,323 @@
+import { deepEqual, equal, rejects } from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Input } from '@nexus/contract'
+import type { Failure } from '../core/failure.ts'
+import { newTraceId } from '../core/ids.ts'
+import { openTasksRoom, type TasksRoom } from '../testing/tasks-room.ts'
+import { until } from '../testing/until.ts'
+
+/** As in a parameter. */
+const template = (path: string) => `\${${path}}`
+const because = (reason: string) => (error: Failure) => error.details.reason === reason
+
+async function finish(room: TasksRoom, name: string, outcome: 'complete' | 'fail', result?: unknown) {
+  const [order] = await room.lease({ names: [name] })
+  if (outcome === 'complete') await room.complete(order!, result)
+  else await room.fail(order!, { retryable: false })
+}
+
+test('a dependent task runs once for each new end of all that it depends on', async (t) => {
+  const room = await openTasksRoom(t)
+  const schedule = { cron: '0 0 1 1 *' }
+  const a = await room.create({ name: 'a', type: 'scheduled', schedule })
+  const b = await room.create({ name: 'b', type: 'scheduled', schedule })
+  const parameters = { rows: `\${deps.${a.task_id}.result.rows}`, note: `\${deps.${b.task_id}.result.rows} of b` }
+  const { task_id } = await room.create({ type: 'dependent', dependencies: [a.task_id, b.task_id], parameters })
+  const both = async () => {
+    await room.execute(a.task_id)
+    await room.execute(b.task_id)
+    await finish(room, 'a', 'complete', { rows: 7 })
+    await finish(room, 'b', 'complete', { rows: 8 })
+  }
+  room.clock.at += 1
+  await room.execute(a.task_id)
+  await finish(room, 'a', 'complete', { rows: 6 })
+  equal((await room.runs(task_id)).length, 0)
+  room.clock.at += 1
+  await both()
+  const [run] = await room.runs(task_id)
+  deepEqual(run!.parameters, { rows: 7, note: '8 of b' })
+  equal(run!.cause, 'dependency')
+  room.clock.at += 1
+  await both()
+  deepEqual(await room.stands(task_id), ['queued/no_worker', 'queued/concurrency'])
+})
+
+for (const [on_failure, stands] of [
+  ['wait', []],
+  ['skip', ['skipped/dependency_failed']],
+  ['fail', ['failed/dependency_failed']],
+] as const)
+  test(`a dependency that fails: ${on_failure}`, async (t) => {
+    const room = await openTasksRoom(t)
+    const a = await room.create({ name: 'a' })
+    const { task_id } = await room.create({
+      type: 'dependent',
+      dependencies: [a.task_id],
+      dependency_policy: { on_failure },
+    })
+    room.clock.at += 1
+    await finish(room, 'a', 'fail')
+    deepEqual(await room.stands(task_id), stands)
+  })
+
+for (const condition of ['all_done', 'any_success'] as const)
+  test(`one of two succeeds: ${condition}`, async (t) => {
+    const room = await openTasksRoom(t)
+    const a = await room.create({ name: 'a' })
+    const b = await room.create({ name: 'b' })
+    const { task_id } = await room.create({
+      type: 'dependent',
+      dependencies: [a.task_id, b.task_id],
+      dependency_policy: { condition },
+    })
+    room.clock.at += 1
+    await finish(room, 'a', 'fail')
+    equal((await room.runs(task_id)).length, 0)
+    await finish(room, 'b', 'complete')
+    equal((await room.runs(task_id)).length, 1)
+  })
+
+test('a tick waits for its dependency, is skipped when the next one comes, and by its policy after a time', async (t) => {
+  const room = await openTasksRoom(t)
+  room.clock.at = Math.ceil(room.clock.at / 60_000) * 60_000
+  const a = await room.create({ name: 'a', type: 'scheduled', schedule: { cron: '0 0 1 1 *' } })
+  const of = {
+    type: 'scheduled' as const,
+    schedule: { cron: '* * * * *' },
+    dependencies: [a.task_id],
+  } satisfies Partial<Input<'tasks.create'>>
+  const waits = await room.create(of)
+  const fails = await room.create({ ...of, dependency_policy: { timeout_seconds: 30, on_failure: 'fail' } })
+  await room.pass(60_000)
+  await room.pass(30_000)
+  deepEqual(await room.stands(fails.task_id), ['failed/dependency_timeout'])
+  await room.pass(30_000)
+  deepEqual(await room.stands(waits.task_id), ['skipped/dependency_not_met', 'queued/dependency'])
+  await room.execute(a.task_id)
+  await finish(room, 'a', 'complete')
+  deepEqual(await room.stands(waits.task_id), ['skipped/dependency_not_met', 'queued/no_worker'])
+})
+
+test('a cycle is refused with its way, and a task that is not there is waited for', async (t) => {
+  const room = await openTasksRoom(t)
+  const schedule = { cron: '0 0 1 1 *' }
+  const a = await room.create({ type: 'scheduled', schedule })
+  const b = await room.create({ type: 'scheduled', schedule, dependencies: [a.task_id] })
+  const c = await room.create({ type: 'scheduled', schedule, dependencies: [b.task_id, 'task-none'] })
+  deepEqual(
+    c.warnings?.map(({ field }) => field),
+    ['dependencies.1'],
+  )
+  for (const dependencies of [[c.task_id], [a.task_id]])
+    await rejects(
+      room.call('tasks.update', { task_id: a.task_id, dependencies }),
+      (error: Failure) => error.code === 'VALIDATION_ERROR' && /cycle: .*->/.test(error.details.issue!),
+    )
+})
+
+test('an event makes a task run, with what it says, in its chain', async (t) => {
+  const room = await openTasksRoom(t)
+  const { task_id } = await room.create({
+    type: 'event_driven',
+    trigger: { event_types: ['device.registered'], filters: { device_id: { $prefix: 'pump-' } } },
+    parameters: { device: template('event.data.device_id'), whole: template('event.data') },
+  })
+  const trace = newTraceId()
+  for (const device_id of ['fan-1', 'pump-1', 'pump-2']) {
+    await room.call('devices.put', { device_id })
+    await room.tasks.sweep()
+  }
+  const runs = await room.runs(task_id)
+  deepEqual(
+    runs.map(({ parameters }) => parameters.device),
+    ['pump-1', 'pump-2'],
+  )
+  equal((runs[0]!.parameters.whole as { device_id: string }).device_id, 'pump-1')
+  equal(runs[0]!.trace_id.length, trace.length)
+  const events = (await room.call('events.list', { limit: 100 })).events
+  const registered = events.find(({ data }) => data.device_id === 'pump-1')
+  equal(
+    events.find(({ type, data }) => type === 'task.queued' && data.run_id === runs[0]!.run_id)!.cause_id,
+    registered!.id,
+  )
+})
+
+test('of events that follow one another closely the last one of each key counts', async (t) => {
+  const room = await openTasksRoom(t)
+  const { task_id } = await room.create({
+    type: 'event_driven',
+    trigger: {
+      event_types: ['device.registered'],
+      debounce_seconds: 10,
+      dedupe_key: template('event.data.tags.site'),
+    },
+    parameters: { device: template('event.data.device_id') },
+  })
+  for (const [device_id, site] of [
+    ['a', 'north'],
+    ['b', 'south'],
+    ['c', 'north'],
+  ]) {
+    await room.call('devices.put', { device_id: device_id!, tags: { site: site! } })
+    await room.pass(4000)
+  }
+  deepEqual(await room.runs(task_id), [])
+  await room.pass(2000)
+  deepEqual(
+    (await room.runs(task_id)).map(({ parameters }) => parameters.device),
+    ['b'],
+  )
+  await room.pass(4000)
+  deepEqual(
+    (await room.runs(task_id)).map(({ parameters }) => parameters.device),
+    ['b', 'c'],
+  )
+})
+
+test('tasks that trigger one another stop after eight runs', async (t) => {
+  const room = await openTasksRoom(t)
+  const { task_id } = await room.create({ type: 'event_driven', trigger: { event_types: ['task.completed'] } })
+  const first = await room.create({ name: 'first' })
+  await finish(room, 'first', 'complete')
+  equal((await room.runs(first.task_id)).length, 1)
+  for (let i = 0; i < 20; i++) for (const order of await room.lease()) await room.complete(order)
+  const stands = await room.stands(task_id)
+  equal(stands.at(-1), 'skipped/causal_depth')
+  equal(stands.filter((one) => one === 'completed').length, 7)
+})
+
+test('a guard holds a run back until it holds, or leaves it out', async (t) => {
+  const room = await openTasksRoom(t)
+  room.readings.set('cpu_usage', 90)
+  const query = 'avg(cpu_usage) < 70 over 5m'
+  const waits = await room.create({ guard: { query } })
+  const skips = await room.create({ guard: { query, else: 'skip' } })
+  deepEqual(await room.stands(waits.task_id), ['queued/guard'])
+  deepEqual(await room.stands(skips.task_id), ['skipped/guard'])
+  room.readings.set('cpu_usage', 50)
+  await room.pass(15_000)
+  deepEqual(await room.stands(waits.task_id), ['queued/no_worker'])
+})
+
+test('a template that names nothing fails its run, and one that could name nothing is refused', async (t) => {
+  const room = await openTasksRoom(t)
+  const { task_id } = await room.create({ parameters: { x: template('parameters.y') } })
+  deepEqual(await room.stands(task_id), ['failed/template_unresolved'])
+  for (const text of [template(''), template('nothing.x'), template('run'), template('event..x')])
+    await rejects(room.create({ parameters: { x: [text] } }), { code: 'VALIDATION_ERROR' })
+})
+
+test('what Nexus does itself: a request, with its answer for a result and its status for an error', async (t) => {
+  const room = await openTasksRoom(t)
+  room.tasks.start()
+  const handler = { type: 'http', url: 'https://example.com/hook', headers: { 'X-A': 'b' } } as const
+  const good = await room.create({ handler, parameters: { a: 1 } })
+  await ended(room, good.task_id)
+  deepEqual(
+    room.requests.map(({ method, body }) => [method, body]),
+    [['POST', '{"a":1}']],
+  )
+  deepEqual((await room.runs(good.task_id))[0]!.result, { status: 200, body: { ok: true } })
+  room.answers.push({ error: 'http_error', statusCode: 404, response: null, retryAfterMs: 0 })
+  const bad = await room.create({ handler })
+  await ended(room, bad.task_id)
+  deepEqual(await room.stands(bad.task_id), ['failed/unexpected_status'])
+})
+
+test('a key that is no more does nothing', async (t) => {
+  const room = await openTasksRoom(t)
+  room.principals.clear()
+  room.tasks.start()
+  const handler = { type: 'telemetry_query', query: { metrics: 'cpu', last: '1h' } } as const
+  const { task_id } = await room.create({ handler })
+  await ended(room, task_id)
+  deepEqual(await room.stands(task_id), ['failed/key_revoked'])
+})
+
+async function ended(room: TasksRoom, task_id: string): Promise<void> {
+  await until('the end of a run', async () => (await room.get(task_id)).active_runs === 0)
+}
+
+test('a change holds for runs from then on, needs the version that it names, and cannot change the type', async (t) => {
+  const room = await openTasksRoom(t)
+  const { task_id } = await room.create({
+    type: 'scheduled',
+    schedule: { cron: '0 2 * * *', timezone: 'UTC' },
+    parameters: { a: 1, b: { c: 2 } },
+  })
+  const first = await room.execute(task_id)
+  const changed = await room.call('tasks.update', {
+    task_id,
+    if_match: '"1"',
+    parameters: { a: null, b: { d: 3 } },
+    schedule: { timezone: 'Europe/Berlin' },
+  })
+  deepEqual(changed.parameters, { b: { c: 2, d: 3 } })
+  deepEqual(changed.schedule, { cron: '0 2 * * *', timezone: 'Europe/Berlin' })
+  equal(changed.version, 2)
+  deepEqual((await room.run(first)).parameters, { a: 1, b: { c: 2 } })
+  await rejects(room.call('tasks.update', { task_id, if_match: '"1"', name: 'y' }), because('version_mismatch'))
+  await rejects(room.call('tasks.update', { task_id, type: 'one_time' }), { code: 'VALIDATION_ERROR' })
+  await rejects(room.call('tasks.update', { task_id, schedule: null }), { code: 'VALIDATION_ERROR' })
+  await rejects(room.call('tasks.update', { task_id, name: null }), { code: 'INVALID_REQUEST' })
+})
+
+test('a task with runs or dependents is deleted only as told, and its runs can still be read', async (t) => {
+  const room = await openTasksRoom(t)
+  const a = await room.create({ type: 'scheduled', schedule: { cron: '0 0 1 1 *' } })
+  await room.create({ type: 'dependent', dependencies: [a.task_id] })
+  const run_id = await room.execute(a.task_id)
+  const { task_id } = a
+  await rejects(room.call('tasks.delete', { task_id }), because('has_dependents'))
+  await rejects(room.call('tasks.delete', { task_id, force: true }), because('active_runs'))
+  await room.call('tasks.delete', { task_id, force: true, active: 'drain' })
+  await rejects(room.get(task_id), { code: 'NOT_FOUND' })
+  const [order] = await room.lease()
+  await room.complete(order!)
+  equal((await room.run(run_id)).status, 'completed')
+  equal((await room.runs(task_id)).length, 1)
+})
+
+test('a list has all of the tags, the newest first, and counts', async (t) => {
+  const room = await openTasksRoom(t)
+  const schedule = { run_at: '2999-01-01T00:00:00Z' }
+  for (let i = 0; i < 5; i++) {
+    await room.create({ name: `t${i}`, schedule, tags: { team: i % 2 ? 'a' : 'b', nr: String(i) } })
+    room.clock.at += 1
+  }
+  const page = await room.call('tasks.list', { tags: 'team:b', limit: 2 })
+  deepEqual(
+    page.tasks.map(({ name }) => name),
+    ['t4', 't2'],
+  )
+  equal(page.total, 3)
+  const rest = await room.call('tasks.list', { tags: 'team:b', limit: 2, cursor: page.next_cursor! })
+  deepEqual(
+    rest.tasks.map(({ name }) => name),
+    ['t0'],
+  )
+  deepEqual(
+    (await room.call('tasks.list', { offset: 4 })).tasks.map(({ name }) => name),
+    ['t0'],
+  )
+  deepEqual(
+    (await room.call('tasks.list', { tags: 'team:b,nr:2' })).tasks.map(({ name }) => name),
+    ['t2'],
+  )
+  equal((await room.call('tasks.list', { status: 'running' })).total, 0)
+  await rejects(room.call('tasks.list', { tags: 'team' }), { code: 'INVALID_REQUEST' })
+})
+
+test('a retry runs again what a run was about', async (t) => {
+  const room = await openTasksRoom(t)
+  const { task_id } = await room.create({ parameters: { a: 1 }, retry_policy: { max_retries: 0 } })
+  const [order] = await room.lease()
+  await room.fail(order!)
+  const again = await room.call('runs.retry', { run_id: order!.run_id })
+  deepEqual([again.retry_of, again.cause, again.parameters], [order!.run_id, 'retry', { a: 1 }])
+  await rejects(room.call('runs.retry', { run_id: again.run_id }), because('run_active'))
+  const [second] = await room.lease()
+  await room.complete(second!)
+  equal((await room.get(task_id)).status, 'completed')
+})

@@ -1,0 +1,32 @@
+import type { TaskDefinition } from '@nexus/contract'
+import { type Ctx, holds } from '../core/context.ts'
+import { fail } from '../core/failure.ts'
+import { scopeOfEvent } from '../events/index.ts'
+import { handlerOf } from './definition.ts'
+import type { TaskDeps } from './deps.ts'
+
+/**
+ * Whether the caller may do what the task will do in its name. Errors: FORBIDDEN, naming the scope; VALIDATION_ERROR (an
+ * address that may not be called).
+ */
+export async function assertPermitted(
+  { http }: Pick<TaskDeps, 'http'>,
+  { principal }: Ctx,
+  definition: TaskDefinition,
+): Promise<void> {
+  const handler = handlerOf(definition)
+  const isCommand = principal.scopes.some((scope) => scope.startsWith('command:execute'))
+  if (handler.type === 'command' && !isCommand && !holds(principal, 'admin')) throw lacks('handler', 'command:execute')
+  if (handler.type === 'telemetry_query' && !holds(principal, 'telemetry:read'))
+    throw lacks('handler', 'telemetry:read')
+  if (definition.guard && !holds(principal, 'telemetry:read')) throw lacks('guard', 'telemetry:read')
+  for (const type of definition.trigger?.event_types ?? []) {
+    const scope = scopeOfEvent(type)
+    if (!holds(principal, scope)) throw lacks('trigger.event_types', scope)
+  }
+  if (handler.type === 'http') await http.check(handler.url, 'handler.url')
+}
+
+function lacks(field: string, scope: string) {
+  return fail('FORBIDDEN', { field, required_scope: scope, issue: `needs the scope ${scope}` })
+}

@@ -1,0 +1,125 @@
+import type { Input, OperationId, Output, RunStatus, TaskStatus, TaskType } from '@nexus/contract'
+import type { Ctx, Principal, Tx } from '../core/context.ts'
+import type { RunLogRecord, RunRecord, TaskRecord, TriggerRecord } from './record.ts'
+
+export interface TaskFilter {
+  status: TaskStatus | undefined
+  type: TaskType | undefined
+  /** All of which a task must have. */
+  tags: readonly (readonly [key: string, value: string])[]
+}
+
+export interface TaskPage {
+  before: { createdAt: number; taskId: string } | undefined
+  offset: number
+  limit: number
+}
+
+export interface RunFilter {
+  taskId: string
+  status: RunStatus | undefined
+  before: { createdAt: number; runId: string } | undefined
+  limit: number
+}
+
+export interface TaskStore {
+  write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>
+  /** Runs once the transaction is durable, before its caller hears of it. */
+  afterCommit(tx: Tx, fn: () => void): void
+
+  insert(tx: Tx, task: TaskRecord): Promise<void>
+  /** Those that were not deleted. Without `tx`: as committed. */
+  find(taskIds: readonly string[], tx?: Tx): Promise<TaskRecord[]>
+  /** A task, deleted or not; nobody else changes it until the transaction ends. Undefined: there is none. */
+  lock(tx: Tx, taskId: string): Promise<TaskRecord | undefined>
+  /** Writes what may change of a task. */
+  save(tx: Tx, task: TaskRecord): Promise<void>
+  /** The same, with its definition, and what follows from that. */
+  saveDefinition(tx: Tx, task: TaskRecord): Promise<void>
+  list(filter: TaskFilter, page: TaskPage): Promise<TaskRecord[]>
+  count(filter: TaskFilter): Promise<number>
+  /** The tasks that have to be looked at, the longest due first. */
+  due(now: number, limit: number): Promise<string[]>
+  nextWake(): Promise<number | undefined>
+  /** Says that something happened to a task that others depend on, or that it has to be looked at. */
+  signal(tx: Tx, taskId: string): Promise<void>
+  /** The oldest signals. */
+  signals(limit: number): Promise<{ signalId: number; taskId: string }[]>
+  clearSignals(tx: Tx, signalIds: readonly number[]): Promise<void>
+  /** The tasks that depend on one. */
+  dependents(taskId: string, tx?: Tx): Promise<string[]>
+  hasDependents(tx: Tx, taskId: string): Promise<boolean>
+  /** The dependencies of each of these. */
+  dependenciesOf(taskIds: readonly string[], tx?: Tx): Promise<Map<string, string[]>>
+  /** Every task that events trigger, that is not paused and has not ended. */
+  triggered(limit: number): Promise<TaskRecord[]>
+
+  addTrigger(tx: Tx, trigger: Omit<TriggerRecord, 'triggerId'>): Promise<void>
+  /** The oldest of a task. */
+  triggers(tx: Tx, taskId: string, limit: number): Promise<TriggerRecord[]>
+  clearTriggers(tx: Tx, triggerIds: readonly number[]): Promise<void>
+
+  insertRun(tx: Tx, run: RunRecord): Promise<void>
+  /** Whether a run of the same tick is there, but for skipped and missed ones. */
+  hasTick(tx: Tx, run: RunRecord): Promise<boolean>
+  findRuns(runIds: readonly string[], tx?: Tx): Promise<RunRecord[]>
+  /** Writes what may change of runs. */
+  saveRuns(tx: Tx, runs: readonly RunRecord[]): Promise<void>
+  /** Newest first. */
+  runs(filter: RunFilter): Promise<RunRecord[]>
+  /** Runs of a task that have not ended, the oldest first. */
+  activeRuns(tx: Tx, taskId: string, limit: number): Promise<RunRecord[]>
+  /** Whether one with the key is queued. */
+  hasQueued(tx: Tx, taskId: string, dedupeKey: string): Promise<boolean>
+  /** Which of these ticks have a run. */
+  ticksWithRuns(tx: Tx, taskId: string, ticks: readonly number[]): Promise<ReadonlySet<number>>
+  /** Runs that nobody has taken although it is time. */
+  stalled(now: number, limit: number): Promise<RunRecord[]>
+  nextStall(): Promise<number | undefined>
+
+  addLog(tx: Tx, run: RunRecord, lines: readonly Omit<RunLogRecord, 'seq'>[]): Promise<void>
+  log(runId: string, page: { after: number | undefined; limit: number }): Promise<RunLogRecord[]>
+
+  /** Forgets some runs that ended before, and deleted tasks without any; true: there may be more. */
+  trim(before: number): Promise<boolean>
+}
+
+/** Requests to addresses that clients name. */
+export interface HttpSender {
+  /** Errors: VALIDATION_ERROR, for an address that may not be called. */
+  check(url: string, field: string): Promise<void>
+  /** Rejects only when `signal` aborts. */
+  send(keyId: string, request: HttpRequest, signal: AbortSignal): Promise<HttpOutcome>
+}
+
+export interface HttpRequest {
+  id: string
+  method: string
+  url: string
+  headers: Readonly<Record<string, string>>
+  body: string | undefined
+  traceId: string
+}
+
+export interface HttpOutcome {
+  /** What went wrong before there was a status; null: nothing. */
+  error: string | null
+  statusCode: number | null
+  /** The beginning of the answer. */
+  response: string | null
+  retryAfterMs: number
+}
+
+/** What built-in handlers do in the name of a key. */
+export interface Acting {
+  /** Undefined: the key is no more. */
+  principal(keyId: string): Promise<Principal | undefined>
+  invoke<Id extends OperationId>(
+    id: Id,
+    ctx: Ctx,
+    input: Input<Id>,
+    options?: { idempotencyKey?: string },
+  ): Promise<Output<Id>>
+  /** Undefined: the signal was aborted before. */
+  commandEnd(commandId: string, signal: AbortSignal): Promise<Output<'commands.execute'> | undefined>
+}

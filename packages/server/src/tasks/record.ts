@@ -1,0 +1,141 @@
+import type {
+  DependencyPolicy,
+  RunCause,
+  RunError,
+  RunLogLine,
+  RunProgress,
+  RunStatus,
+  TaskDefinition,
+  TaskGuard,
+  TaskHandler,
+  TaskStatus,
+} from '@nexus/contract'
+
+/** A task; instants in milliseconds since the epoch. */
+export interface TaskRecord {
+  readonly taskId: string
+  /** The key that created it. */
+  readonly createdBy: string
+  readonly createdAt: number
+  readonly traceId: string
+  /** Of `task.created`. */
+  readonly eventId: string
+  definition: TaskDefinition
+  /** The key whose rights its handler has. */
+  runsAs: string
+  updatedAt: number
+  /** Counts the changes of the definition. */
+  version: number
+  status: TaskStatus
+  statusReason: string | null
+  pausedAt: number | null
+  /** It makes no more runs by itself. */
+  endedAt: number | null
+  deletedAt: number | null
+  /** Its next tick. */
+  nextTick: number | null
+  /** When it has to be looked at; null: when something happens. */
+  wakeAt: number | null
+  /** Runs that have not ended, and those of them that have begun. */
+  activeRuns: number
+  runningRuns: number
+  runsMade: number
+  failuresInRow: number
+  /** When a run was last made by itself. */
+  firedAt: number | null
+  lastRun: LastRun | null
+  /** The last run that completed, for those that depend on it. */
+  lastCompleted: { runId: string; at: number } | null
+  lastEndedAt: number | null
+  /** Of a `dependent` task: up to which end of each dependency it has run. */
+  consumed: Readonly<Record<string, number>>
+}
+
+export interface LastRun {
+  runId: string
+  status: RunStatus
+  cause: RunCause
+  scheduledFor: number | null
+  startedAt: number | null
+  completedAt: number
+}
+
+/** What a run took from its task when it was made: later changes of the task do not change it. */
+export interface RunPlan {
+  name: string
+  handler: TaskHandler
+  /** With the templates as they were written. */
+  parameters: Readonly<Record<string, unknown>>
+  dependencies: readonly string[]
+  dependencyPolicy: DependencyPolicy
+  /** An end of a dependency counts if it came after this. */
+  dependenciesSince: number
+  guard: TaskGuard | null
+  /** It begins once those before it have ended. */
+  inTurn: boolean
+  /** The event that triggered it. */
+  event: { id: string; type: string; data: object } | null
+}
+
+export interface RunRecord {
+  readonly runId: string
+  readonly taskId: string
+  /** The key whose rights it has. */
+  readonly keyId: string
+  readonly cause: RunCause
+  readonly scheduledFor: number | null
+  readonly plan: RunPlan
+  readonly missedTicks: number | null
+  readonly retryOf: string | null
+  readonly dedupeKey: string | null
+  readonly createdAt: number
+  readonly traceId: string
+  /** The event that led to it. */
+  readonly causeId: string | null
+  status: RunStatus
+  statusReason: string | null
+  /** As workers get them; null: it has not come that far. */
+  parameters: Readonly<Record<string, unknown>> | null
+  attempt: number
+  /** Of the last attempt. */
+  leaseToken: string | null
+  workerId: string | null
+  checkpoint: unknown
+  progress: RunProgress | null
+  /** When its progress was last told of. */
+  toldAt: number | null
+  result: unknown
+  error: RunError | null
+  log: { lines: number; bytes: number; dropped: number }
+  /** When it is told that nobody takes it. */
+  stallAt: number | null
+  startedAt: number | null
+  completedAt: number | null
+  seq: number
+  /** The first and last of its events. */
+  firstEventId: string | null
+  lastEventId: string | null
+}
+
+export type RunLogRecord = RunLogLine
+
+/** An event that makes a task run. */
+export interface TriggerRecord {
+  readonly triggerId: number
+  readonly taskId: string
+  readonly eventId: string
+  readonly type: string
+  readonly data: object
+  readonly dedupeKey: string | null
+  readonly at: number
+  readonly traceId: string
+}
+
+export function hasRunEnded(status: RunStatus): boolean {
+  return status !== 'queued' && status !== 'running'
+}
+
+/** Whether it makes runs by itself. */
+export function isLive({ deletedAt, pausedAt, endedAt }: TaskRecord): boolean {
+  return deletedAt === null && pausedAt === null && endedAt === null
+}

@@ -1,0 +1,85 @@
+import type { Input, Output, Run } from '@nexus/contract'
+import type { Ctx, WriteCtx } from '../core/context.ts'
+import { fail } from '../core/failure.ts'
+import { decodeCursor, page } from '../core/paging.ts'
+import { foundRun, foundTask, lockedTask, type TaskDeps } from './deps.ts'
+import { endRun } from './end-run.ts'
+import { assertRoom } from './execute.ts'
+import { newRun, startRun } from './make-run.ts'
+import { hasRunEnded, type RunRecord } from './record.ts'
+import { shownRuns } from './shown.ts'
+
+const limitDefault = 50
+
+/** Newest first; also of a task that was deleted. Errors: NOT_FOUND. */
+export async function listRuns(
+  deps: TaskDeps,
+  _ctx: Ctx,
+  { task_id, status, cursor, limit = limitDefault }: Input<'tasks.runs.list'>,
+): Promise<Output<'tasks.runs.list'>> {
+  const before = cursor === undefined ? undefined : positionOf(cursor)
+  const found = await deps.store.runs({ taskId: task_id, status, before, limit: limit + 1 })
+  if (found.length === 0) await foundTask(deps, task_id)
+  const { rows, next } = page(found, limit, ({ createdAt, runId }) => [createdAt, runId])
+  return { runs: await shownRuns(deps, rows), next_cursor: next }
+}
+
+function positionOf(cursor: string): { createdAt: number; runId: string } {
+  const [createdAt, runId] = decodeCursor(cursor, ['number', 'string']) as [number, string]
+  return { createdAt, runId }
+}
+
+/** Errors: NOT_FOUND. */
+export async function getRun(deps: TaskDeps, _ctx: Ctx, { run_id }: Input<'runs.get'>): Promise<Run> {
+  return shownOne(deps, await foundRun(deps, run_id))
+}
+
+/** In the order in which lines came. Errors: NOT_FOUND. */
+export async function listRunLog(
+  deps: TaskDeps,
+  _ctx: Ctx,
+  { run_id, cursor, limit = limitDefault }: Input<'runs.logs.list'>,
+): Promise<Output<'runs.logs.list'>> {
+  const { log } = await foundRun(deps, run_id)
+  const after = cursor === undefined ? undefined : (decodeCursor(cursor, ['number'])[0] as number)
+  const found = await deps.store.log(run_id, { after, limit: limit + 1 })
+  const { rows, next } = page(found, limit, ({ seq }) => [seq])
+  return { lines: rows, dropped: log.dropped, next_cursor: next }
+}
+
+/** Errors: NOT_FOUND, CONFLICT (`run_ended`). */
+export async function cancelRun(deps: TaskDeps, ctx: WriteCtx, { run_id }: Input<'runs.cancel'>): Promise<Run> {
+  const { tx } = ctx
+  const run = await foundRun(deps, run_id, tx)
+  await deps.store.lock(tx, run.taskId)
+  const current = await foundRun(deps, run_id, tx)
+  if (hasRunEnded(current.status)) throw runEnded(current)
+  await endRun(deps, tx, current, { reason: 'cancelled' })
+  return shownOne(deps, await foundRun(deps, run_id, tx), ctx)
+}
+
+/** With what it had, as a run of its own. Errors: NOT_FOUND, CONFLICT (`run_active`, `too_many_active_runs`). */
+export async function retryRun(deps: TaskDeps, ctx: WriteCtx, { run_id }: Input<'runs.retry'>): Promise<Run> {
+  const { tx } = ctx
+  const now = ctx.now()
+  const before = await foundRun(deps, run_id, tx)
+  if (!hasRunEnded(before.status))
+    throw fail('CONFLICT', { reason: 'run_active', status: before.status, issue: `the run is ${before.status}` })
+  const task = await lockedTask(deps, tx, before.taskId)
+  assertRoom(task)
+  const occasion = { cause: 'retry' as const, scheduledFor: before.scheduledFor, traceId: before.traceId }
+  const fresh = newRun(task, { ...occasion, causeId: before.lastEventId }, now)
+  const plan = { ...before.plan, dependencies: [], guard: null, inTurn: false }
+  const run = (await startRun(deps, tx, task, { ...fresh, plan, retryOf: run_id }, { now })) as RunRecord
+  await deps.store.save(tx, task)
+  return shownOne(deps, run, ctx)
+}
+
+function runEnded({ status }: RunRecord) {
+  return fail('CONFLICT', { reason: 'run_ended', status, issue: `the run has ended: it is ${status}` })
+}
+
+async function shownOne(deps: TaskDeps, run: RunRecord, ctx?: Pick<WriteCtx, 'tx'>): Promise<Run> {
+  const [shown] = await shownRuns(deps, [run], ctx?.tx)
+  return shown!
+}

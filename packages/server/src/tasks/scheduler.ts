@@ -1,0 +1,132 @@
+import type { TaskGuard } from '@nexus/contract'
+import { type Alarm, createAlarm } from '../core/alarm.ts'
+import type { Tx } from '../core/context.ts'
+import type { Loop } from '../core/loop.ts'
+import type { Look } from './gates.ts'
+import type { TaskStore } from './ports.ts'
+import type { TaskRecord } from './record.ts'
+
+export interface SchedulerDeps {
+  store: TaskStore
+  /** See `advanceTask`. */
+  advance(tx: Tx, taskId: string, now: number, guard: Look['guard']): Promise<void>
+  /** Tells that nobody takes a run. */
+  stalled(tx: Tx, runId: string, now: number): Promise<void>
+  /** Asks telemetry, in the name of a key. */
+  holds(task: TaskRecord, guard: TaskGuard): Promise<boolean>
+  now(): number
+  onError(cause: unknown): void
+}
+
+/** How long it rests at most: an instant that another node has set is not told here. */
+const restMsMax = 5000
+const failedRestMs = 1000
+const dueAtOnce = 500
+/** So many share a commit. */
+const besides = 50
+
+/**
+ * Sleeps until the next task is due, and begins with what became due while nobody was there. Whoever looks at a task does so
+ * under its lock: several nodes never fire a tick twice, and what one leaves behind the others find.
+ */
+export class Scheduler implements Loop {
+  readonly #deps: SchedulerDeps
+  readonly #alarm: Alarm
+  #isStopped = false
+
+  constructor(deps: SchedulerDeps) {
+    this.#deps = deps
+    this.#alarm = createAlarm({ now: deps.now, restMsMax, run: () => this.#run(), onError: deps.onError })
+  }
+
+  start(): void {
+    this.#alarm.start()
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    await this.#alarm.stop()
+  }
+
+  /** A task has to be looked at then. */
+  expect(at: number): void {
+    this.#alarm.expect(at)
+  }
+
+  /** Does everything that is due; the loop does so by itself. */
+  async sweep(): Promise<void> {
+    await this.#run()
+  }
+
+  async #run(): Promise<number | undefined> {
+    const { store, now } = this.#deps
+    let isOk = true
+    for (let isMore = true; isMore && isOk && !this.#isStopped; ) {
+      const heard = await this.#hearSignals()
+      const due = await store.due(now(), dueAtOnce)
+      const done = await this.#each(due, (taskId) => this.#advance(taskId))
+      const told = await this.#tellStalled()
+      isOk = heard.isOk && done && told.isOk
+      isMore = heard.isMore || due.length === dueAtOnce || told.isMore
+    }
+    if (!isOk) return now() + failedRestMs
+    const next = [await store.nextWake(), await store.nextStall()].filter((at) => at !== undefined)
+    return next.length === 0 ? undefined : Math.min(...next)
+  }
+
+  /** Looks at tasks to which something happened, and at those that depend on them, before the signal is forgotten. */
+  async #hearSignals(): Promise<{ isOk: boolean; isMore: boolean }> {
+    const { store } = this.#deps
+    const signals = await store.signals(dueAtOnce)
+    if (signals.length === 0) return { isOk: true, isMore: false }
+    const taskIds = [...new Set(signals.map(({ taskId }) => taskId))]
+    const dependents = (await Promise.all(taskIds.map((taskId) => store.dependents(taskId)))).flat()
+    const isOk = await this.#each([...new Set([...taskIds, ...dependents])], (taskId) => this.#advance(taskId))
+    if (isOk)
+      await store.write((tx) =>
+        store.clearSignals(
+          tx,
+          signals.map(({ signalId }) => signalId),
+        ),
+      )
+    return { isOk, isMore: signals.length === dueAtOnce }
+  }
+
+  async #tellStalled(): Promise<{ isOk: boolean; isMore: boolean }> {
+    const { store, now, stalled } = this.#deps
+    const found = await store.stalled(now(), dueAtOnce)
+    const isOk = await this.#each(
+      found.map(({ runId }) => runId),
+      (runId) => store.write((tx) => stalled(tx, runId, now())),
+    )
+    return { isOk, isMore: found.length === dueAtOnce }
+  }
+
+  /** One that cannot be done does not hold up the others. */
+  async #each(ids: readonly string[], act: (id: string) => Promise<void>): Promise<boolean> {
+    let isOk = true
+    for (let i = 0; i < ids.length && !this.#isStopped; i += besides) {
+      const done = await Promise.allSettled(ids.slice(i, i + besides).map(act))
+      for (const one of done) {
+        if (one.status === 'fulfilled') continue
+        isOk = false
+        this.#deps.onError(one.reason)
+      }
+    }
+    return isOk
+  }
+
+  async #advance(taskId: string): Promise<void> {
+    const { store, now, advance } = this.#deps
+    const guard = await this.#guardOf(taskId)
+    await store.write((tx) => advance(tx, taskId, now(), guard))
+  }
+
+  /** Telemetry is asked before the transaction opens, for others wait for that. */
+  async #guardOf(taskId: string): Promise<Look['guard']> {
+    const [task] = await this.#deps.store.find([taskId])
+    const guard = task?.definition.guard
+    if (!task || !guard) return undefined
+    return { guard, holds: await this.#deps.holds(task, guard) }
+  }
+}

@@ -1,0 +1,115 @@
+import type { Run, RunSubStatus, Task } from '@nexus/contract'
+import { toIso } from '../core/clock.ts'
+import type { Tx } from '../core/context.ts'
+import type { WorkItem } from '../work/index.ts'
+import type { TaskDeps } from './deps.ts'
+import type { LastRun, RunRecord, TaskRecord } from './record.ts'
+import { workNameOf, workQueueOf } from './run-work.ts'
+
+/** Tasks as clients see them, with what looks odd of them. */
+export async function shownTasks(
+  { store }: Pick<TaskDeps, 'store'>,
+  tasks: readonly TaskRecord[],
+  tx?: Tx,
+): Promise<Task[]> {
+  const named = [...new Set(tasks.flatMap(({ definition }) => definition.dependencies ?? []))]
+  const known = new Set((named.length === 0 ? [] : await store.find(named, tx)).map(({ taskId }) => taskId))
+  return tasks.map((task) => shownTask(task, known))
+}
+
+function shownTask(task: TaskRecord, known: ReadonlySet<string>): Task {
+  const warnings = (task.definition.dependencies ?? [])
+    .map((id, i) => ({ id, field: `dependencies.${i}` }))
+    .filter(({ id }) => !known.has(id))
+    .map(({ id, field }) => ({
+      reason: 'unknown_dependency',
+      field,
+      issue: `${id} is not there yet; runs wait for it`,
+    }))
+  return {
+    task_id: task.taskId,
+    ...task.definition,
+    status: task.status,
+    status_reason: task.statusReason,
+    created_at: toIso(task.createdAt),
+    updated_at: toIso(task.updatedAt),
+    version: task.version,
+    created_by: task.createdBy,
+    runs_as: task.runsAs,
+    next_run: iso(task.nextTick),
+    last_run: task.lastRun && shownLast(task.lastRun),
+    active_runs: task.activeRuns,
+    runs_made: task.runsMade,
+    ...(warnings.length > 0 && { warnings }),
+  }
+}
+
+function shownLast({ runId, status, cause, scheduledFor, startedAt, completedAt }: LastRun): Task['last_run'] {
+  return {
+    run_id: runId,
+    status,
+    cause,
+    scheduled_for: iso(scheduledFor),
+    started_at: iso(startedAt),
+    completed_at: toIso(completedAt),
+  }
+}
+
+/** Runs as clients see them, with why they wait. */
+export async function shownRuns(
+  { work, workers, now }: Pick<TaskDeps, 'work' | 'workers' | 'now'>,
+  runs: readonly RunRecord[],
+  tx?: Tx,
+): Promise<Run[]> {
+  const live = runs.filter(({ completedAt }) => completedAt === null).map(({ runId }) => runId)
+  const found = live.length === 0 ? [] : await work.find(live, tx)
+  const items = new Map(found.map((item) => [item.id, item]))
+  return runs.map((run) => shownRun(run, standingOf(run, items.get(run.runId), workers, now())))
+}
+
+type Standing = Pick<Run, 'sub_status' | 'waiting_for' | 'next_attempt_at'>
+
+function shownRun(run: RunRecord, standing: Standing): Run {
+  return {
+    run_id: run.runId,
+    task_id: run.taskId,
+    name: run.plan.name,
+    status: run.status,
+    ...standing,
+    status_reason: run.statusReason,
+    cause: run.cause,
+    scheduled_for: iso(run.scheduledFor),
+    ...(run.missedTicks !== null && { missed_ticks: run.missedTicks }),
+    attempt: run.attempt,
+    parameters: { ...(run.parameters ?? run.plan.parameters) },
+    progress: run.progress,
+    result: run.result,
+    error: run.error,
+    worker_id: run.workerId,
+    ...(run.retryOf !== null && { retry_of: run.retryOf }),
+    created_at: toIso(run.createdAt),
+    started_at: iso(run.startedAt),
+    completed_at: iso(run.completedAt),
+    trace_id: run.traceId,
+  }
+}
+
+function standingOf(run: RunRecord, item: WorkItem | undefined, workers: TaskDeps['workers'], now: number): Standing {
+  const none = { sub_status: null, waiting_for: null, next_attempt_at: null }
+  if (!item) return none
+  if (run.status === 'running')
+    return { ...none, sub_status: item.cancelRequestedAt === null ? 'executing' : 'cancelling' }
+  const { waitingFor, notBefore } = item
+  if (waitingFor) return { ...none, sub_status: waitingFor.reason as RunSubStatus, waiting_for: waitingFor }
+  if (notBefore !== null && notBefore > now)
+    return { ...none, sub_status: run.attempt > 0 ? 'retry_wait' : null, next_attempt_at: toIso(notBefore) }
+  const { handler } = run.plan
+  if (handler.type !== 'worker') return none
+  const reason = workers.isKnown(workQueueOf(run.plan)) ? 'workers_busy' : 'no_worker'
+  const waiting_for = { reason, queue: handler.queue ?? 'default', name: workNameOf(run.plan) }
+  return { ...none, sub_status: reason === 'no_worker' ? 'no_worker' : null, waiting_for }
+}
+
+export function iso(at: number | null): string | null {
+  return at === null ? null : toIso(at)
+}

@@ -1,0 +1,20 @@
+import type { TaskStatus } from '@nexus/contract'
+import type { TaskRecord } from './record.ts'
+
+/**
+ * How a task stands: `running` while a run is under way; else paused; ended as its last run did (one that runs once), or
+ * completed (one that makes no more runs); else `scheduled`.
+ */
+export function standAs(task: TaskRecord, now: number): void {
+  if (task.definition.type === 'one_time' && task.nextTick === null && task.activeRuns === 0 && task.lastRun)
+    task.endedAt ??= now
+  task.status = statusOf(task)
+}
+
+function statusOf({ definition, runningRuns, activeRuns, pausedAt, endedAt, lastRun }: TaskRecord): TaskStatus {
+  if (runningRuns > 0) return 'running'
+  if (pausedAt !== null) return 'paused'
+  if (endedAt === null || activeRuns > 0) return 'scheduled'
+  if (definition.type === 'one_time' && lastRun?.status !== 'completed') return 'failed'
+  return 'completed'
+}

@@ -1,0 +1,72 @@
+import { isDeepStrictEqual } from 'node:util'
+import { type Input, type Task, TaskDefinition } from '@nexus/contract'
+import type { Ctx, WriteCtx } from '../core/context.ts'
+import { fail, invalid } from '../core/failure.ts'
+import { mergePatch } from '../core/merge-patch.ts'
+import { validator } from '../core/validate.ts'
+import { advanceTask } from './advance.ts'
+import { changedTask } from './changed-task.ts'
+import { prepareTask } from './create.ts'
+import { assertNoCycle } from './dependencies.ts'
+import { foundTask, lockedTask, type TaskDeps } from './deps.ts'
+import { nextTickOf } from './next-tick.ts'
+import { publishTask } from './publish.ts'
+import type { TaskRecord } from './record.ts'
+
+type Patch = Input<'tasks.update'>
+
+const checked = validator(TaskDefinition, 'a changed task')
+
+/** Errors: NOT_FOUND, INVALID_REQUEST, VALIDATION_ERROR (what would come of it is no task), FORBIDDEN. */
+export async function prepareUpdate(deps: TaskDeps, ctx: Ctx, input: Patch): Promise<void> {
+  await prepareTask(deps, ctx, patched(await foundTask(deps, input.task_id), input))
+}
+
+/**
+ * Changes a task; a run that has not ended goes on as it began. Its handler has the rights of the caller from now on. Errors: NOT_FOUND,
+ * CONFLICT (`version_mismatch`), INVALID_REQUEST, VALIDATION_ERROR.
+ */
+export async function updateTask(deps: TaskDeps, ctx: WriteCtx, input: Patch): Promise<Task> {
+  const { tx } = ctx
+  const task = await lockedTask(deps, tx, input.task_id)
+  assertVersion(task, input.if_match)
+  const before = task.definition
+  const definition = patched(task, input)
+  const now = ctx.now()
+  if (isDeepStrictEqual(before, definition)) return changedTask(deps, tx, task.taskId)
+  if (!isDeepStrictEqual(before.dependencies, definition.dependencies))
+    await assertNoCycle(task.taskId, definition.dependencies ?? [], (ids) => deps.store.dependenciesOf(ids, tx))
+  Object.assign(task, { definition, runsAs: ctx.principal.keyId, updatedAt: now, version: task.version + 1 })
+  if (!isDeepStrictEqual(before.schedule, definition.schedule)) reschedule(task, now)
+  if (
+    task.endedAt !== null &&
+    definition.type !== 'one_time' &&
+    !isDeepStrictEqual(before.max_runs, definition.max_runs)
+  )
+    reschedule(task, now)
+  await deps.store.saveDefinition(tx, task)
+  await advanceTask(deps, tx, task.taskId, now)
+  await publishTask(deps, { tx, traceId: ctx.traceId }, 'task.updated', task, task.eventId)
+  return changedTask(deps, tx, task.taskId)
+}
+
+function patched({ definition }: TaskRecord, { task_id: _, if_match: __, ...patch }: Patch): TaskDefinition {
+  if (patch.type !== undefined && patch.type !== definition.type)
+    throw invalid('type', `cannot be changed: it is ${definition.type}`, 'VALIDATION_ERROR')
+  return checked(mergePatch(definition, patch)) as TaskDefinition
+}
+
+function assertVersion({ version }: TaskRecord, expected: string | undefined): void {
+  if (expected === undefined || expected === '*') return
+  const tags = expected.split(',').map((tag) => tag.trim().replace(/^"(.*)"$/, '$1'))
+  if (tags.includes(String(version))) return
+  const issue = `the task has changed: it is version ${version}`
+  throw fail('CONFLICT', { reason: 'version_mismatch', field: 'if_match', version, issue }, { http: 412 })
+}
+
+/** A schedule that was changed begins anew, also that of a task that had ended. */
+function reschedule(task: TaskRecord, now: number): void {
+  task.endedAt = null
+  if (task.pausedAt === null) task.statusReason = null
+  task.nextTick = task.pausedAt === null ? nextTickOf(task.definition, task.createdAt, now) : null
+}
