@@ -1,13 +1,12 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Event } from '@nexus/contract'
 import { createClient, type NexusClient } from '@nexus/sdk'
-import { spawnNexus } from './testing/child-nexus.ts'
+import { freePort, spawnNexus } from './testing/child-nexus.ts'
 import { testFolder } from './testing/nexus.ts'
 import { SimulatedDevice } from './testing/simulated-device.ts'
 import { until } from './testing/until.ts'
@@ -15,14 +14,6 @@ import { until } from './testing/until.ts'
 const kills = 6
 const commands = 1000
 const devices = 10
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-  const { port } = server.address() as { port: number }
-  await new Promise((closed) => server.close(closed))
-  return port
-}
 
 /** Submits until it is acknowledged, however often the server dies meanwhile. */
 async function submit(client: NexusClient, n: number): Promise<string> {

@@ -50,7 +50,6 @@ function newTask(ctx: WriteCtx, definition: TaskDefinition): TaskRecord {
     nextTick: nextTickOf(definition, now, now),
     wakeAt: null,
     activeRuns: 0,
-    runningRuns: 0,
     runsMade: 0,
     failuresInRow: 0,
     firedAt: null,

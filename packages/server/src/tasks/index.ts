@@ -5,14 +5,14 @@ import type { Trail } from '../core/trail.ts'
 import type { Events } from '../events/index.ts'
 import type { OnChange, Work } from '../work/index.ts'
 import { advanceTask } from './advance.ts'
-import { foundRun, type RunObserver, type TaskDeps } from './deps.ts'
+import type { RunObserver, TaskDeps } from './deps.ts'
 import { executeBuiltIn } from './execute-built-in.ts'
 import { Executor, type Outcome } from './executor.ts'
 import { guardHolds } from './guard-holds.ts'
 import { type TaskHandlers, taskHandlers } from './handlers.ts'
 import { onRunWork } from './on-run-work.ts'
 import type { Acting, HttpSender, TaskStore } from './ports.ts'
-import { completeRun, failRun } from './report.ts'
+import { completeRun, failRun, renewRun } from './report.ts'
 import { runTrail } from './run-trail.ts'
 import { RunWatch } from './run-watch.ts'
 import { Scheduler } from './scheduler.ts'
@@ -127,7 +127,7 @@ async function settle(
   if ('result' in outcome) return completeRun(deps, { tx }, { ...held, result: outcome.result })
   const { error, retryable, retryAfterMs = 0, checkpoint } = outcome
   if (checkpoint !== undefined) {
-    const run = await foundRun(deps, held.run_id, tx)
+    const { run } = await renewRun(deps, { tx }, held)
     await deps.store.saveRuns(tx, [{ ...run, checkpoint }])
   }
   return failRun(deps, { tx }, { ...held, error: { ...error, retryable, retry_after_seconds: retryAfterMs / 1000 } })

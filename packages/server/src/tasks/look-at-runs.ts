@@ -50,6 +50,7 @@ async function release(
   now: number,
 ): Promise<void> {
   const stallAt = run.plan.handler.type === 'worker' ? now + stallMs : null
-  await store.saveRuns(tx, [{ ...run, parameters, stallAt }])
   await work.hold(tx, [run.runId], null, null)
+  const [locked] = await store.lockRuns(tx, [run.runId])
+  if (locked) await store.saveRuns(tx, [{ ...locked, parameters, stallAt }])
 }

@@ -5,27 +5,19 @@ import { publishTask } from './publish.ts'
 import { hasRunEnded, type RunRecord, type TaskRecord } from './record.ts'
 import { standAs } from './standing.ts'
 
-/** Brings tasks up to date with their runs, and says so to those that wait for that. */
+/** Brings tasks up to date with their runs that have ended, and says so to those that wait for that. */
 export async function noteEnds(deps: TaskDeps, tx: Tx, changes: readonly RunChange[], now: number): Promise<void> {
-  const byTask = Map.groupBy(changes, ({ after }) => after.taskId)
+  const ended = changes.filter(({ before, after }) => hasRunEnded(after.status) && !hasRunEnded(before.status))
+  const byTask = Map.groupBy(ended, ({ after }) => after.taskId)
   for (const taskId of [...byTask.keys()].sort()) {
     const task = await deps.store.lock(tx, taskId)
     if (!task) continue
-    const ended = byTask
-      .get(taskId)!
-      .filter(({ before, after }) => hasRunEnded(after.status) && !hasRunEnded(before.status))
-    for (const change of byTask.get(taskId)!)
-      task.runningRuns += Number(isRunning(change.after)) - Number(isRunning(change.before))
-    for (const { after } of ended) noteEnd(task, after, now)
+    for (const { after } of byTask.get(taskId)!) noteEnd(task, after, now)
     await pauseIfFailing(deps, tx, task, now)
     standAs(task, now)
     await deps.store.save(tx, task)
-    if (ended.length > 0) await signalEnd(deps, tx, task)
+    await signalEnd(deps, tx, task)
   }
-}
-
-function isRunning({ status }: RunRecord): boolean {
-  return status === 'running'
 }
 
 function noteEnd(task: TaskRecord, run: RunRecord, now: number): void {

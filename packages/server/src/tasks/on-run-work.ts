@@ -16,9 +16,9 @@ export function onRunWork(deps: TaskDeps): OnChange {
   return async (tx, changes, now) => {
     const news = changes.filter(isNews)
     if (news.length === 0) return
-    const found = await store.findRuns(
-      news.map(({ after }) => after.id),
+    const found = await store.lockRuns(
       tx,
+      news.map(({ after }) => after.id),
     )
     const runs = new Map(found.map((run) => [run.runId, run]))
     const changed = news.flatMap(({ before: was, after: item }): RunChange[] => {

@@ -63,7 +63,11 @@ export interface TaskStore {
   /** Whether a run of the same tick is there, but for skipped and missed ones. */
   hasTick(tx: Tx, run: RunRecord): Promise<boolean>
   findRuns(runIds: readonly string[], tx?: Tx): Promise<RunRecord[]>
-  /** Writes what may change of runs. */
+  /** Runs that nobody else changes until the transaction ends. */
+  lockRuns(tx: Tx, runIds: readonly string[]): Promise<RunRecord[]>
+  /** Those of these tasks of which a run is under way. */
+  running(taskIds: readonly string[], tx?: Tx): Promise<ReadonlySet<string>>
+  /** Writes what may change of runs that are locked. */
   saveRuns(tx: Tx, runs: readonly RunRecord[]): Promise<void>
   /** Newest first. */
   runs(filter: RunFilter): Promise<RunRecord[]>

@@ -26,7 +26,8 @@ export interface TaskRecord {
   updatedAt: number
   /** Counts the changes of the definition. */
   version: number
-  status: TaskStatus
+  /** While a run is under way it is shown as `running`, whatever stands here. */
+  status: Exclude<TaskStatus, 'running'>
   statusReason: string | null
   pausedAt: number | null
   /** It makes no more runs by itself. */
@@ -36,9 +37,8 @@ export interface TaskRecord {
   nextTick: number | null
   /** When it has to be looked at; null: when something happens. */
   wakeAt: number | null
-  /** Runs that have not ended, and those of them that have begun. */
+  /** Runs that have not ended. */
   activeRuns: number
-  runningRuns: number
   runsMade: number
   failuresInRow: number
   /** When a run was last made by itself. */

@@ -35,7 +35,8 @@ export async function renewRun(
 ): Promise<{ run: RunRecord; item: WorkItem }> {
   const item = await reportWork(deps, tx, { id, leaseToken, kind: 'alive' })
   if (!item) throw leaseLost(id)
-  return { run: await foundRun(deps, id, tx), item }
+  const [run] = await deps.store.lockRuns(tx, [id])
+  return { run: run!, item }
 }
 
 /** Errors: INVALID_REQUEST (a checkpoint, or a result, that is larger than may be kept). */

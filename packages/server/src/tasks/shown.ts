@@ -14,10 +14,14 @@ export async function shownTasks(
 ): Promise<Task[]> {
   const named = [...new Set(tasks.flatMap(({ definition }) => definition.dependencies ?? []))]
   const known = new Set((named.length === 0 ? [] : await store.find(named, tx)).map(({ taskId }) => taskId))
-  return tasks.map((task) => shownTask(task, known))
+  const running = await store.running(
+    tasks.map(({ taskId }) => taskId),
+    tx,
+  )
+  return tasks.map((task) => shownTask(task, known, running.has(task.taskId)))
 }
 
-function shownTask(task: TaskRecord, known: ReadonlySet<string>): Task {
+function shownTask(task: TaskRecord, known: ReadonlySet<string>, isRunning: boolean): Task {
   const warnings = (task.definition.dependencies ?? [])
     .map((id, i) => ({ id, field: `dependencies.${i}` }))
     .filter(({ id }) => !known.has(id))
@@ -29,7 +33,7 @@ function shownTask(task: TaskRecord, known: ReadonlySet<string>): Task {
   return {
     task_id: task.taskId,
     ...task.definition,
-    status: task.status,
+    status: isRunning ? 'running' : task.status,
     status_reason: task.statusReason,
     created_at: toIso(task.createdAt),
     updated_at: toIso(task.updatedAt),

@@ -4,7 +4,7 @@ import { publishRun } from './publish.ts'
 
 /** Tells once that nobody has taken a run for a minute. */
 export async function tellStalled(deps: TaskDeps, tx: Tx, runId: string, now: number): Promise<void> {
-  const [run] = await deps.store.findRuns([runId], tx)
+  const [run] = await deps.store.lockRuns(tx, [runId])
   if (run?.stallAt == null || run.stallAt > now) return
   const after = { ...run, stallAt: null }
   await publishRun(deps, tx, 'task.stalled', after)

@@ -1,9 +1,8 @@
-import type { TaskStatus } from '@nexus/contract'
 import type { TaskRecord } from './record.ts'
 
 /**
- * How a task stands: `running` while a run is under way; else paused; ended as its last run did (one that runs once), or
- * completed (one that makes no more runs); else `scheduled`.
+ * How a task stands but for the runs that are under way: paused; ended as its last run did (one that runs once), or completed
+ * (one that makes no more runs); else `scheduled`.
  */
 export function standAs(task: TaskRecord, now: number): void {
   if (task.definition.type === 'one_time' && task.nextTick === null && task.activeRuns === 0 && task.lastRun)
@@ -11,8 +10,7 @@ export function standAs(task: TaskRecord, now: number): void {
   task.status = statusOf(task)
 }
 
-function statusOf({ definition, runningRuns, activeRuns, pausedAt, endedAt, lastRun }: TaskRecord): TaskStatus {
-  if (runningRuns > 0) return 'running'
+function statusOf({ definition, activeRuns, pausedAt, endedAt, lastRun }: TaskRecord): TaskRecord['status'] {
   if (pausedAt !== null) return 'paused'
   if (endedAt === null || activeRuns > 0) return 'scheduled'
   if (definition.type === 'one_time' && lastRun?.status !== 'completed') return 'failed'

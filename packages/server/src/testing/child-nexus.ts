@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createServer } from 'node:net'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
@@ -61,4 +62,13 @@ export function startProcess(t: TestContext, script: string, args: string[], env
       look()
     })
   return { process: process_, ended, wrote, output: () => text }
+}
+
+/** Nobody listens there now. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  const { port } = server.address() as { port: number }
+  await new Promise((closed) => server.close(closed))
+  return port
 }

@@ -226,7 +226,6 @@ export interface TasksTable {
   next_tick: number | null
   wake_at: number | null
   active_runs: number
-  running_runs: number
   runs_made: number
   failures_in_row: number
   fired_at: number | null

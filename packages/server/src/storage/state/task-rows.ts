@@ -1,4 +1,4 @@
-import type { RunStatus, TaskStatus } from '@nexus/contract'
+import type { RunStatus } from '@nexus/contract'
 import type { Insertable, Selectable, Updateable } from 'kysely'
 import type { RunLogRecord, RunRecord, TaskRecord, TriggerRecord } from '../../tasks/index.ts'
 import type { Sealer } from './sealer.ts'
@@ -23,7 +23,6 @@ export function taskRows(sealer: Sealer) {
       next_tick: task.nextTick,
       wake_at: task.wakeAt,
       active_runs: task.activeRuns,
-      running_runs: task.runningRuns,
       runs_made: task.runsMade,
       failures_in_row: task.failuresInRow,
       fired_at: task.firedAt,
@@ -98,7 +97,7 @@ export function taskRows(sealer: Sealer) {
         runsAs: row.runs_as,
         updatedAt: row.updated_at,
         version: row.version,
-        status: row.status as TaskStatus,
+        status: row.status as TaskRecord['status'],
         statusReason: row.status_reason,
         pausedAt: row.paused_at,
         endedAt: row.ended_at,
@@ -106,7 +105,6 @@ export function taskRows(sealer: Sealer) {
         nextTick: row.next_tick,
         wakeAt: row.wake_at,
         activeRuns: row.active_runs,
-        runningRuns: row.running_runs,
         runsMade: row.runs_made,
         failuresInRow: row.failures_in_row,
         firedAt: row.fired_at,

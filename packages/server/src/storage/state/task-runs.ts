@@ -1,7 +1,9 @@
+import type { Selectable } from 'kysely'
 import type { RunRecord, TaskStore } from '../../tasks/index.ts'
 import type { StateEngine } from './engine.ts'
 import { KnownIn } from './known-in.ts'
 import { perParameter, preparedTable } from './prepared-table.ts'
+import type { TaskRunsTable } from './tables.ts'
 import type { TaskRows } from './task-rows.ts'
 import { within } from './transaction.ts'
 
@@ -13,6 +15,8 @@ type RunStore = Pick<
   | 'insertRun'
   | 'hasTick'
   | 'findRuns'
+  | 'lockRuns'
+  | 'running'
   | 'saveRuns'
   | 'runs'
   | 'activeRuns'
@@ -30,7 +34,15 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
   const runs = preparedTable(engine, 'task_runs', 'run_id')
   const tick = perParameter(engine, tickText)
   const inTransactions = new KnownIn<RunRecord>(({ runId }) => runId)
+  const findRuns: RunStore['findRuns'] = async (runIds, tx) => {
+    const { known, unknown } = inTransactions.find(tx, runIds)
+    const found = unknown.length === 0 ? [] : (await runs.find(tx, unknown)).map(rows.toRun)
+    if (tx && engine.kind === 'sqlite') inTransactions.note(tx, found)
+    return [...known, ...found]
+  }
   return {
+    findRuns,
+
     async insertRun(tx, run) {
       await runs.insert(tx, [rows.ofRun(run)])
       inTransactions.note(tx, [run])
@@ -41,11 +53,22 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
       return (await engine.run(tx, tick, [taskId, scheduledFor])).length > 0
     },
 
-    async findRuns(runIds, tx) {
-      const { known, unknown } = inTransactions.find(tx, runIds)
-      const found = unknown.length === 0 ? [] : (await runs.find(tx, unknown)).map(rows.toRun)
-      if (tx && engine.kind === 'sqlite') inTransactions.note(tx, found)
-      return [...known, ...found]
+    async lockRuns(tx, runIds) {
+      if (engine.kind === 'sqlite') return findRuns(runIds, tx)
+      const found = await engine.run<Selectable<TaskRunsTable>>(tx, lockText, [JSON.stringify(runIds)])
+      return found.map(rows.toRun)
+    },
+
+    async running(taskIds, tx) {
+      if (taskIds.length === 0) return new Set()
+      const found = await (tx ? within(tx) : reads)
+        .selectFrom('task_runs')
+        .select('task_id')
+        .distinct()
+        .where('task_id', 'in', taskIds)
+        .where('status', '=', 'running')
+        .execute()
+      return new Set(found.map((row) => row.task_id))
     },
 
     async saveRuns(tx, changed) {
@@ -143,6 +166,9 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
     trim: (before) => trim(engine, before),
   }
 }
+
+const lockText = `select * from task_runs where run_id in (select json_array_elements_text($1))
+  order by run_id for update`
 
 const tickText = `select 1 from task_runs where task_id = ? and scheduled_for = ?
   and retry_of is null and status not in ('skipped', 'missed') limit 1`

@@ -1,3 +1,4 @@
+import type { TaskStatus } from '@nexus/contract'
 import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { Tx } from '../../core/context.ts'
 import type { TaskFilter, TaskRecord, TaskStore } from '../../tasks/index.ts'
@@ -154,7 +155,7 @@ function wanted({ status, type, tags }: TaskFilter) {
   return (where: ExpressionBuilder<StateTables, 'tasks'>) =>
     where.and([
       where('deleted_at', 'is', null),
-      ...(status === undefined ? [] : [where('status', '=', status)]),
+      ...(status === undefined ? [] : [standing(where, status)]),
       ...(type === undefined ? [] : [where('type', '=', type)]),
       ...tags.map(([key, value]) =>
         where(
@@ -164,6 +165,18 @@ function wanted({ status, type, tags }: TaskFilter) {
         ),
       ),
     ])
+}
+
+/** A task of which a run is under way is running, whatever stands in its row. */
+function standing(where: ExpressionBuilder<StateTables, 'tasks'>, status: TaskStatus) {
+  const running = where.exists(
+    where
+      .selectFrom('task_runs')
+      .select('run_id')
+      .whereRef('task_runs.task_id', '=', 'tasks.task_id')
+      .where('task_runs.status', '=', 'running'),
+  )
+  return status === 'running' ? running : where.and([where('tasks.status', '=', status), where.not(running)])
 }
 
 function queueStore(

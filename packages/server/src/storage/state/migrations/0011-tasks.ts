@@ -31,7 +31,6 @@ async function createTasks(db: Kysely<unknown>): Promise<void> {
     .addColumn('next_tick', 'bigint')
     .addColumn('wake_at', 'bigint')
     .addColumn('active_runs', 'integer', (column) => column.notNull())
-    .addColumn('running_runs', 'integer', (column) => column.notNull())
     .addColumn('runs_made', 'bigint', (column) => column.notNull())
     .addColumn('failures_in_row', 'integer', (column) => column.notNull())
     .addColumn('fired_at', 'bigint')
@@ -105,6 +104,7 @@ async function createRuns(db: Kysely<unknown>): Promise<void> {
   await sql`create index task_runs_active on task_runs (task_id, created_at, run_id) where completed_at is null`.execute(
     db,
   )
+  await sql`create index task_runs_running on task_runs (task_id) where status = 'running'`.execute(db)
   await sql`create index task_runs_stalling on task_runs (stall_at) where stall_at is not null`.execute(db)
   await sql`create index task_runs_ended on task_runs (completed_at) where completed_at is not null`.execute(db)
   await db.schema
