@@ -33,13 +33,54 @@ test('no file tells what commands, devices and their answers said; only whom and
   const { events } = await client.events.list({ types: 'command.*' })
   ok(JSON.stringify(events).includes(said('result')))
   await nexus.stop()
+  assertHides(nexus.folder, marker, 'visible-device')
+})
 
-  const files = readdirSync(nexus.folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+test('no file tells what tasks, workers and their runs said', async (t) => {
+  const nexus = await startTestNexus(t)
+  const { client } = nexus
+  const marker = 'S3kr1t-5f0d'
+  const said = (where: string) => `${marker}-${where}`
+  const task = await client.tasks.create({
+    name: 'visible-name',
+    description: said('description'),
+    type: 'scheduled',
+    schedule: { cron: '0 0 1 1 *' },
+    parameters: { password: said('parameter') },
+    retry_policy: { max_retries: 1, initial_delay_seconds: 0 },
+  })
+  await client.tasks.create({
+    name: 'triggered',
+    type: 'event_driven',
+    trigger: { event_types: ['task.completed'], debounce_seconds: 60, dedupe_key: `\${event.data.result.answer}` },
+  })
+  const { task_id } = task
+  await client.tasks.execute({ task_id, parameters: { more: said('execute') } }, { idempotencyKey: 'once' })
+  const lease = async () => {
+    const leased = await client.workers.lease({ worker_id: 'w', names: ['visible-name'], wait_seconds: 10 })
+    const { run_id, lease_token, parameters } = leased!.runs[0]!
+    equal(parameters.more, said('execute'))
+    return { run_id, lease_token }
+  }
+  const first = await lease()
+  await client.runs.heartbeat({ ...first, progress: { message: said('progress') }, checkpoint: said('checkpoint') })
+  await client.runs.logs.add({ ...first, lines: [{ message: said('log') }] })
+  await client.runs.fail({ ...first, error: { code: 'broken', message: said('error') } })
+  await client.runs.complete({ ...(await lease()), result: { answer: said('result') } })
+  const { events } = await client.events.list({ types: 'task.*' })
+  ok(JSON.stringify(events).includes(said('result')))
+  await nexus.stop()
+  assertHides(nexus.folder, marker, 'visible-name')
+})
+
+/** Asserts that files have the one and not the other. */
+function assertHides(folder: string, marker: string, visible: string): void {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
   const bytes = files.map(({ parentPath, name }) => readFileSync(join(parentPath, name)))
-  ok(bytes.some((content) => content.includes('visible-device')))
+  ok(bytes.some((content) => content.includes(visible)))
   for (const form of [marker, Buffer.from(marker).toString('base64').slice(0, -4)])
     equal(
       bytes.findIndex((content) => content.includes(form)),
       -1,
     )
-})
+}

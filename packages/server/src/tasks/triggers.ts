@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { EventType } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
 import { compileFilter, type Matches } from '../core/filter.ts'
@@ -96,13 +97,11 @@ function triggerOf({ taskId, definition }: TaskRecord): Trigger {
   return { taskId, matches: compileFilter(filters, 'trigger.filters'), dedupeKey }
 }
 
-const keyLengthMax = 256
-
-/** What an event does not say leaves it out. */
+/** Keys are but compared, and what an event says is kept sealed: a digest is enough. What it does not say is the same for all. */
 function keyOf(template: string, event: { id: string; type: string; data: object }): string {
   try {
     const key = resolveTemplates(template, ([root, ...path]) => (root === 'event' ? valueAt(event, path) : undefined))
-    return (typeof key === 'string' ? key : JSON.stringify(key)).slice(0, keyLengthMax).replaceAll('\0', '')
+    return createHash('sha256').update(JSON.stringify(key)).digest('base64url')
   } catch (cause) {
     if (cause instanceof Unresolved) return ''
     throw cause

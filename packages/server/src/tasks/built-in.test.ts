@@ -1,0 +1,130 @@
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import type { Input, Run } from '@nexus/contract'
+import { startTestNexus, type TestNexus } from '../testing/nexus.ts'
+import { until } from '../testing/until.ts'
+
+/** Makes a task that runs at once; resolves with its run once that has ended. */
+async function runOf({ client }: TestNexus, definition: Partial<Input<'tasks.create'>>): Promise<Run> {
+  const { task_id } = await client.tasks.create({ name: 'built in', type: 'one_time', ...definition })
+  return until('the end of the run', async () => {
+    const [run] = (await client.tasks.runs.list({ task_id })).runs
+    return run?.completed_at != null && run
+  })
+}
+
+async function peer(t: TestContext) {
+  const heard: { method: string; url: string; headers: Record<string, unknown>; body: string }[] = []
+  const server = createServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request) body += chunk
+    heard.push({ method: request.method!, url: request.url!, headers: request.headers, body })
+    response.statusCode = heard.length === 1 ? 503 : 201
+    response.end('{"made":true}')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  return { heard, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/jobs` }
+}
+
+test('a run is a request, is made again after a status that may pass, and has its trace', async (t) => {
+  const nexus = await startTestNexus(t, { webhookAllowCidrs: ['127.0.0.0/8'] })
+  const { heard, url } = await peer(t)
+  const run = await runOf(nexus, {
+    handler: { type: 'http', method: 'PUT', url, headers: { 'X-Job': 'nightly' }, expect: '201' },
+    parameters: { rows: 3 },
+    retry_policy: { max_retries: 1, initial_delay_seconds: 0 },
+  })
+  deepEqual([run.status, run.result], ['completed', { status: 201, body: { made: true } }])
+  deepEqual(
+    heard.map(({ method, url, body }) => [method, url, body]),
+    [
+      ['PUT', '/jobs', '{"rows":3}'],
+      ['PUT', '/jobs', '{"rows":3}'],
+    ],
+  )
+  equal(heard[0]!.headers['x-job'], 'nightly')
+  ok(String(heard[0]!.headers.traceparent).includes(run.trace_id))
+})
+
+test('an address inside of the network is refused when the task is made', async (t) => {
+  const nexus = await startTestNexus(t)
+  const handler = { type: 'http', url: 'https://127.0.0.1/x' } as const
+  await rejects(nexus.client.tasks.create({ name: 'x', type: 'one_time', handler }), { code: 'VALIDATION_ERROR' })
+})
+
+test('a run is a command: it ends as that does, and both are in one chain', async (t) => {
+  const nexus = await startTestNexus(t)
+  const { client } = nexus
+  const ended = runOf(nexus, {
+    handler: { type: 'command', command: 'backup', target: { device_id: 'db-1' } },
+    parameters: { full: true },
+  })
+  const leased = await client.commands.lease({ device_id: 'db-1', wait_seconds: 10 })
+  const { execution_id, lease_token, parameters } = leased!.executions[0]!
+  deepEqual(parameters, { full: true })
+  await client.executions.result({ execution_id, lease_token, status: 'completed', result: { bytes: 7 } })
+  const run = await ended
+  equal(run.status, 'completed')
+  equal((run.result as { result: { bytes: number } }).result.bytes, 7)
+  const { events } = await client.traces.get({ trace_id: run.trace_id })
+  const queued = events.find(({ type }) => type === 'task.queued')!
+  equal(events.find(({ type }) => type === 'command.submitted')!.cause_id, queued.id)
+})
+
+test('a run is a query: its rows are the result, and another task may use them', async (t) => {
+  const nexus = await startTestNexus(t)
+  const { client } = nexus
+  await client.telemetry.frames.send({ device_id: 'd', metrics: { cpu_usage: 60 } })
+  const query = { metrics: 'cpu_usage', last: '1h', aggregation: 'avg' } as const
+  const run = await runOf(nexus, { handler: { type: 'telemetry_query', query } })
+  equal((run.result as { data: { cpu_usage: number }[] }).data[0]!.cpu_usage, 60)
+  const next = await client.tasks.create({
+    name: 'next',
+    type: 'one_time',
+    dependencies: [run.task_id],
+    parameters: { cpu: `\${deps.${run.task_id}.result.data.0.cpu_usage}` },
+  })
+  const leased = await client.workers.lease({ worker_id: 'w', names: ['next'], wait_seconds: 10 })
+  deepEqual(leased!.runs[0]!.parameters, { cpu: 60 })
+  equal(leased!.runs[0]!.task_id, next.task_id)
+})
+
+test('a guard asks live telemetry', async (t) => {
+  const nexus = await startTestNexus(t)
+  const { client } = nexus
+  await client.telemetry.frames.send({ device_id: 'd', metrics: { cpu_usage: 90 } })
+  const of = { name: 'guarded', type: 'one_time' } as const
+  const guard = (query: string) => ({ ...of, guard: { query, else: 'skip' as const, device_id: 'd' } })
+  equal((await runOf(nexus, guard('avg(cpu_usage) < 70 over 5m'))).status, 'skipped')
+  equal((await runOf(nexus, guard('avg(nothing) < 70 over 5m'))).status, 'skipped')
+  const { task_id } = await client.tasks.create(guard('avg(cpu_usage) >= 70 over 5m'))
+  const leased = await client.workers.lease({ worker_id: 'w', names: ['guarded'], wait_seconds: 10 })
+  equal(leased!.runs[0]!.task_id, task_id)
+})
+
+test('what a task does needs the scopes of the key that makes it, and still has them when it runs', async (t) => {
+  const nexus = await startTestNexus(t)
+  const of = { name: 'x', type: 'one_time' } as const
+  const command = { type: 'command', command: 'x', target: { device_id: 'd' } } as const
+  const query = { type: 'telemetry_query', query: { metrics: 'm', last: '1h' } } as const
+  const narrow = await nexus.as({ scopes: ['task:write', 'task:read'] })
+  for (const handler of [command, query])
+    await rejects(narrow.client.tasks.create({ ...of, handler }), { code: 'FORBIDDEN' })
+  const guard = { query: 'avg(m) > 1 over 5m' }
+  await rejects(narrow.client.tasks.create({ ...of, guard }), { code: 'FORBIDDEN' })
+  const trigger = { event_types: ['command.completed' as const] }
+  await rejects(narrow.client.tasks.create({ ...of, type: 'event_driven', trigger }), { code: 'FORBIDDEN' })
+
+  const diagnostic = await nexus.as({ scopes: ['task:write', 'task:read', 'command:execute:diagnostic'] })
+  const { task_id } = await diagnostic.client.tasks.create({ ...of, handler: { ...command, command: 'restart' } })
+  const run = await until('the end of the run', async () => {
+    const [run] = (await nexus.client.tasks.runs.list({ task_id })).runs
+    return run?.completed_at != null && run
+  })
+  deepEqual([run.status, run.error!.code], ['failed', 'forbidden'])
+})
