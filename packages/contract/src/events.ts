@@ -176,7 +176,7 @@ export const runEventsStream = {
   summary: 'Follow a run, as Server-Sent Events, from its first event until it has ended',
   path: '/v1/runs/{run_id}/events',
   scope: 'task:read',
-  rate: 'task',
+  rate: 'other',
   input: Type.Object(
     {
       run_id: Id,

@@ -147,6 +147,7 @@ export const runsList = operation({
 
 export const runsGet = operation({
   ...reading,
+  rate: 'other',
   id: 'runs.get',
   summary: 'Get a run',
   http: 'GET /v1/runs/{run_id}',
@@ -156,6 +157,7 @@ export const runsGet = operation({
 
 export const runLogsList = operation({
   ...reading,
+  rate: 'other',
   id: 'runs.logs.list',
   summary: 'List what a run logged, in the order in which it came',
   http: 'GET /v1/runs/{run_id}/logs',

@@ -124,7 +124,7 @@ export const TaskHandler = Type.Union([
       target: CommandTarget,
       parameters: Type.Optional(CommandParameters),
     },
-    { ...closed, description: "A command to devices; its parameters are the task's unless given" },
+    { ...closed, description: 'A command to devices; the parameters of the task are laid over these' },
   ),
   Type.Object(
     {

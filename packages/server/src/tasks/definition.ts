@@ -74,6 +74,11 @@ export function scheduleOf({ schedule }: TaskDefinition, anchor: number): Compil
   return schedule && parseSchedule(schedule, anchor)
 }
 
+/** What runs are given, as it was written; those of the task are laid over those of its handler. */
+export function parametersOf({ handler, parameters }: TaskDefinition): Record<string, unknown> {
+  return { ...(handler?.type === 'command' && handler.parameters), ...parameters }
+}
+
 export function handlerOf({ handler = { type: 'worker' } }: TaskDefinition): TaskHandler {
   return handler
 }

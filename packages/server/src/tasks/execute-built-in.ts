@@ -76,9 +76,9 @@ async function command(
   { acting }: BuiltInDeps,
   ctx: Ctx,
   run: RunRecord,
-  { command: name, target, parameters }: Handler<'command'>,
+  { command: name, target }: Handler<'command'>,
 ): Promise<Outcome> {
-  const input: Input<'commands.execute'> = { command: name, target, parameters: { ...(parameters ?? run.parameters) } }
+  const input: Input<'commands.execute'> = { command: name, target, parameters: { ...run.parameters } }
   const { failures = 0 } = (run.checkpoint ?? {}) as { failures?: number }
   const idempotencyKey = `${run.runId}-${failures}`
   const { command_id } = await acting.invoke('commands.execute', ctx, input, { idempotencyKey })

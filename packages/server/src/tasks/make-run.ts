@@ -2,7 +2,7 @@ import { type RunCause, taskLimits } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
 import { newIdAt } from '../core/ids.ts'
 import type { NewWork } from '../work/index.ts'
-import { attemptsFor, dependencyPolicyOf, handlerOf, overlapOf } from './definition.ts'
+import { attemptsFor, dependencyPolicyOf, handlerOf, overlapOf, parametersOf } from './definition.ts'
 import type { TaskDeps } from './deps.ts'
 import { endRun } from './end-run.ts'
 import { type Look, passGates } from './gates.ts'
@@ -172,7 +172,7 @@ function planOf(
   return {
     name,
     handler: handlerOf(definition),
-    parameters: { ...definition.parameters, ...parameters },
+    parameters: { ...parametersOf(definition), ...parameters },
     dependencies: isFree || cause === 'dependency' ? [] : dependencies,
     dependencyPolicy: { ...definition.dependency_policy, ...dependencyPolicyOf(definition) },
     dependenciesSince,
