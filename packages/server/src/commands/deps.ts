@@ -16,7 +16,7 @@ import type { Verifications } from './verifications.ts'
 export interface CommandDeps {
   store: CommandStore
   work: Work
-  events: Pick<Events, 'publish'>
+  events: Pick<Events, 'publishAll'>
   devices: Pick<Devices, 'standing' | 'select' | 'attach'>
   callbacks: Callbacks
   ends: Ends

@@ -6,7 +6,7 @@ import { createLoop, type Loop } from '../core/loop.ts'
 import { Told } from '../core/told.ts'
 import type { Trail } from '../core/trail.ts'
 import type { Events } from '../events/index.ts'
-import type { OnChange, Work } from '../work/index.ts'
+import type { LockRecords, OnChange, Work } from '../work/index.ts'
 import { abortRollout, advanceRollout } from './advance-rollout.ts'
 import type { CommandDeps, CommandObserver } from './deps.ts'
 import { Ends } from './ends.ts'
@@ -31,7 +31,7 @@ export type { CommandOrder, CommandRecord, Counts, DefinitionRecord, ExecutionRe
 export interface CommandsOptions {
   store: CommandStore
   work: Work
-  events: Pick<Events, 'publish' | 'follow'>
+  events: Pick<Events, 'publishAll' | 'follow'>
   devices: CommandDeps['devices']
   callbacks: Callbacks
   /** The newest reading of a metric, with its timestamp in ms, as far as memory has it. */
@@ -45,6 +45,8 @@ export interface CommandsOptions {
 
 export interface Commands extends Loop {
   handlers: CommandHandlers
+  /** What the engine locks before it changes the work behind commands. */
+  lockRecords: LockRecords
   /** What the engine tells of the work behind commands. */
   onWork: OnChange
   /**
@@ -120,6 +122,7 @@ export function createCommands(options: CommandsOptions): Commands {
   })
   return {
     handlers: commandHandlers(deps),
+    lockRecords: (tx, executionIds) => store.lockOf(tx, executionIds),
     onWork: onWorkChange(deps),
     receive(ctx, deviceId, sink, receiver) {
       authorise(operations['commands.lease'], ctx.principal)

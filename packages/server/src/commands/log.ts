@@ -12,7 +12,7 @@ export async function logExecution(
   ctx: WriteCtx,
   input: Input<'executions.logs'>,
 ): Promise<ExecutionStanding> {
-  const { execution: before, item } = await renewLease(deps, ctx, input)
+  const { execution: before, item } = await renewLease(deps, ctx, input, 'command')
   const now = ctx.now()
   const { kept, log } = keepable(before.log, input.lines, commandLimits.logBytesMax)
   const after = { ...begun(before, now), log }

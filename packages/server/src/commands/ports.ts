@@ -60,6 +60,10 @@ export interface CommandStore extends RolloutStore {
   list(filter: CommandFilter): Promise<CommandRecord[]>
   /** A command; nobody else changes it until the transaction ends. */
   lock(tx: Tx, commandId: string): Promise<CommandRecord>
+  /**
+   * The same for the commands of executions, taken in one order; nothing where there is one writer at a time.
+   */
+  lockOf(tx: Tx, executionIds: readonly string[]): Promise<void>
   /** Adds to the counts of a command, and returns it; nobody else changes it until the transaction ends. */
   count(tx: Tx, commandId: string, change: Partial<Counts>): Promise<CommandRecord>
   /** The id of a retry of a command that has not ended. */

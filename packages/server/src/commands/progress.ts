@@ -15,7 +15,7 @@ export async function reportProgress(
   ctx: WriteCtx,
   input: Input<'executions.progress'>,
 ): Promise<ExecutionStanding> {
-  const { execution: before, item } = await renewLease(deps, ctx, input)
+  const { execution: before, item } = await renewLease(deps, ctx, input, 'command')
   const { seq, percent = null, message = null } = input
   const isNew = before.progress === null || seq > before.progress.seq
   if (!isNew && before.startedAt !== null) return executionStanding(before, item)
@@ -29,6 +29,6 @@ export async function reportProgress(
 async function tell(deps: CommandDeps, ctx: WriteCtx, execution: ExecutionRecord): Promise<void> {
   const command = await deps.store.lock(ctx.tx, execution.commandId)
   const data = progressDataOf(command, execution)
-  await publishCommand(deps, ctx.tx, command, { type: 'command.progress', data }, ctx.now())
+  await publishCommand(deps, ctx.tx, command, [{ type: 'command.progress', data }], ctx.now())
   await deps.store.save(ctx.tx, command)
 }

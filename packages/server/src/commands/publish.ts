@@ -8,6 +8,16 @@ import { endEventOf } from './status.ts'
 
 type CommandData = EventData<'command.completed'>
 
+/** What an event tells of a command, but for its `seq`. */
+export interface CommandNews {
+  type: CommandEventType
+  data: CommandData | EventData<'command.progress'>
+  /** What led to it; unless told, that the command was submitted. */
+  causeId?: string | null
+}
+
+const newsAtOnce = 500
+
 export interface CommandChange {
   before: CommandRecord
   /** Its `seq` goes up with each event. */
@@ -26,54 +36,52 @@ export async function publishChanges(
   now: number,
 ): Promise<void> {
   const only = after.targetCount === 1 ? changes[0]!.after : undefined
-  const tell = (type: CommandEventType, data: CommandData | EventData<'command.progress'>) =>
-    publishCommand(deps, tx, after, { type, data }, now)
+  const news: CommandNews[] = []
+  const tell = (type: CommandEventType, data: CommandNews['data']) => void news.push({ type, data })
   if (before.startedAt === null && after.startedAt !== null && !isOver(before.status))
-    await tell('command.started', {
+    tell('command.started', {
       ...dataOf({ ...after, status: 'running', statusReason: null }, undefined),
       ...deviceOf(only),
     })
   if (!only) {
     for (const change of changes.filter(({ before, after }) => before.status !== after.status))
-      await tell('command.progress', progressDataOf(after, change.after))
+      tell('command.progress', progressDataOf(after, change.after))
   }
   const end = endEventOf(after.status)
   const isLate = changes.some(({ before, after }) => after.late && !before.late)
   const isNews = !isOver(before.status) || before.status !== after.status || (isLate && only !== undefined)
   const isSlow = end === 'command.timeout' && isNews
   // For who knows the types of the specification alone.
-  if (isSlow) await tell('command.failed', dataOf(after, only))
-  if (end && isNews) await tell(end, { ...dataOf(after, only), ...(isLate && { late: true as const }) })
+  if (isSlow) tell('command.failed', dataOf(after, only))
+  if (end && isNews) tell(end, { ...dataOf(after, only), ...(isLate && { late: true as const }) })
+  for (let i = 0; i < news.length; i += newsAtOnce)
+    await publishCommand(deps, tx, after, news.slice(i, i + newsAtOnce), now)
 }
 
-interface CommandEvent {
-  type: CommandEventType
-  data: CommandData | EventData<'command.progress'>
-  /** What led to it; unless told, that the command was submitted. */
-  causeId?: string | null
-}
-
-/** Publishes an event of a command, and calls back whoever asked for it. Returns the event's id. */
+/** Publishes events of a command, and calls back whoever asked for them. Returns the id of the last. */
 export async function publishCommand(
   { store, events, callbacks, observe }: Pick<CommandDeps, 'store' | 'events' | 'callbacks' | 'observe'>,
   tx: Tx,
   command: CommandRecord,
-  { type, data, causeId = command.eventId }: CommandEvent,
+  news: readonly CommandNews[],
   now: number,
 ): Promise<string> {
-  command.seq++
-  const told = { ...data, seq: command.seq }
   const ctx = { tx, traceId: command.traceId }
-  const eventId = await events.publish(ctx, { type, subject: command.commandId, data: told, causeId } as NewEvent)
-  command.lastEventId = eventId
-  const { callbackUrl: url, callbackEvents: wanted, keyId } = command
-  if (url !== null && isWanted(wanted ?? [], type, data.status))
-    await callbacks.enqueue(ctx, { keyId, url, eventId, type, payload: told, at: now })
-  store.afterCommit(tx, () => {
-    if (type !== 'command.failed' || data.status !== 'timeout')
-      observe(type, command.category, now - command.submittedAt)
+  const told = news.map(({ type, data, causeId = command.eventId }) => {
+    return { type, subject: command.commandId, data: { ...data, seq: ++command.seq }, causeId }
   })
-  return eventId
+  const ids = await events.publishAll(ctx, told as NewEvent[])
+  command.lastEventId = ids.at(-1)!
+  const { callbackUrl: url, callbackEvents: wanted, keyId } = command
+  for (const [i, { type, data: payload }] of told.entries())
+    if (url !== null && isWanted(wanted ?? [], type, payload.status))
+      await callbacks.enqueue(ctx, { keyId, url, eventId: ids[i]!, type, payload, at: now })
+  store.afterCommit(tx, () => {
+    for (const { type, data } of news)
+      if (type !== 'command.failed' || data.status !== 'timeout')
+        observe(type, command.category, now - command.submittedAt)
+  })
+  return command.lastEventId
 }
 
 /** Of a timeout, `command.failed` calls back only who does not want `command.timeout`. */

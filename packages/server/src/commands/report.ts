@@ -21,15 +21,18 @@ export async function reportWork(deps: CommandDeps, ctx: WriteCtx, said: Report)
 }
 
 /**
- * The device is at work on it: extends the lease. Returns the execution as it is then, for nobody else changes it from then
+ * The device is at work on it: extends the lease. `mayChange`: whether the caller goes on to change its command, which is then
+ * locked before. Returns the execution as it is then, for nobody else changes it from then
  * on until the transaction ends. Errors: NOT_FOUND, CONFLICT (`lease_lost`).
  */
 export async function renewLease(
   deps: CommandDeps,
   ctx: WriteCtx,
   { execution_id, lease_token }: { execution_id: string; lease_token: string },
+  mayChange: 'execution' | 'command',
 ): Promise<{ execution: ExecutionRecord; item: WorkItem }> {
   await ownExecution(deps, ctx, execution_id)
+  if (mayChange === 'command') await deps.store.lockOf(ctx.tx, [execution_id])
   const item = await reportWork(deps, ctx, { id: execution_id, leaseToken: lease_token, kind: 'alive' })
   if (!item) throw leaseLost(execution_id)
   return { execution: await ownExecution(deps, ctx, execution_id), item }

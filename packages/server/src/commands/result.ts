@@ -38,6 +38,8 @@ export async function reportResult(deps: CommandDeps, ctx: WriteCtx, given: Resu
   const said = { ...saidOf(before, input, now), ...(verify && verifyingFrom(before, verify, now)) }
   deps.told.note(ctx.tx, id, said)
   const item = await reportWork(deps, ctx, reportOf(id, leaseToken, input))
+  // What comes too late is about the command too: nobody else changes either from here on.
+  if (!item) await deps.store.lockOf(ctx.tx, [id])
   const execution = await ownExecution(deps, ctx, id)
   if (item && verify && isVerifying(execution)) beginVerifying(deps, ctx, execution, verify)
   if (item) return executionStanding(execution, item)

@@ -30,7 +30,7 @@ export async function submitCommand(
     deps,
     ctx.tx,
     draft,
-    { type: 'command.submitted', data: dataOf(draft, undefined), causeId: ctx.causeId ?? null },
+    [{ type: 'command.submitted', data: dataOf(draft, undefined), causeId: ctx.causeId ?? null }],
     now,
   )
   const command = { ...draft, eventId }

@@ -61,19 +61,31 @@ export class EventLog {
   }
 
   /** Commits with the transaction of `ctx`, or not at all; heard by others once it is durable. Returns its id. */
-  async publish(ctx: PublishCtx, { type, subject, data, causeId = null }: NewEvent): Promise<string> {
+  async publish(ctx: PublishCtx, event: NewEvent): Promise<string> {
+    return (await this.publishAll(ctx, [event]))[0]!
+  }
+
+  /** The same for several, in their order. */
+  async publishAll(ctx: PublishCtx, events: readonly NewEvent[]): Promise<string[]> {
     const { store, sequence, now } = this.#deps
-    const event: LoggedEvent = { seq: sequence.next(), type, at: now(), subject, data, traceId: ctx.traceId, causeId }
-    const slot: Slot = { event, state: 'open' }
+    const at = now()
+    const slots = events.map(({ type, subject, data, causeId = null }): Slot => {
+      const event = { seq: sequence.next(), type, at, subject, data, traceId: ctx.traceId, causeId }
+      return { event, state: 'open' }
+    })
     // Throws if the transaction is over: then nothing waits for it.
     store.afterEnd(ctx.tx, (committed) => {
-      slot.state = committed ? 'committed' : 'gone'
+      for (const slot of slots) slot.state = committed ? 'committed' : 'gone'
       this.#release()
     })
-    this.#waiting.push(slot)
-    await store.append(ctx.tx, event)
-    for (const attend of this.#attendants) await attend(ctx.tx, event)
-    return idOf(event.seq)
+    this.#waiting.push(...slots)
+    await store.append(ctx.tx, ...slots.map(({ event }) => event))
+    for (const { event } of slots)
+      for (const attend of this.#attendants) {
+        const attended = attend(ctx.tx, event)
+        if (attended) await attended
+      }
+    return slots.map(({ event }) => idOf(event.seq))
   }
 
   /** Passes an event on through memory; one for which there is no number is lost, as if it had been dropped. */

@@ -34,6 +34,8 @@ export interface Events extends Loop {
   handlers: EventHandlers
   /** Commits with the transaction of `ctx`, or not at all. Returns the event's id. */
   publish(ctx: PublishCtx, event: NewEvent): Promise<string>
+  /** The same for several, in their order. */
+  publishAll(ctx: PublishCtx, events: readonly NewEvent[]): Promise<string[]>
   /** Passes an event on through memory alone. */
   emit(event: TransientEvent): void
   /**
@@ -71,6 +73,7 @@ export async function createEvents(options: EventsOptions): Promise<Events> {
   return {
     handlers: eventHandlers({ log, history }),
     publish: (ctx, event) => log.publish(ctx, event),
+    publishAll: (ctx, some) => log.publishAll(ctx, some),
     emit: (event) => log.emit(event),
     follow(deviceId, heard) {
       const listener: Listener = { types: ['telemetry.frame'], devices: [deviceId], heard }

@@ -39,7 +39,7 @@ export interface EventRange {
 export interface EventStore {
   /** Takes the next `count` numbers for this process alone, over restarts; returns the first. */
   reserve(count: number): Promise<number>
-  append(tx: Tx, event: LoggedEvent): Promise<void>
+  append(tx: Tx, ...events: readonly LoggedEvent[]): Promise<void>
   read(range: EventRange): Promise<LoggedEvent[]>
   readTrace(traceId: string, types: readonly EventType[], limit: number): Promise<LoggedEvent[]>
   /** The number of the first event at this time or later. */

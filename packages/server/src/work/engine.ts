@@ -16,6 +16,12 @@ export interface Change {
 /** What a room does about changes of its kind, such as events and records of its own; it shares their transaction. */
 export type OnChange = (tx: Tx, changes: readonly Change[], now: number) => Promise<void>
 
+/**
+ * Locks what a room will change of its own when these items change state; before the engine locks the items, so that who comes
+ * from the record to its items and who comes the other way take them in one order: records, lines, items.
+ */
+export type LockRecords = (tx: Tx, ids: readonly string[]) => Promise<void>
+
 export interface EngineDeps {
   store: WorkStore
   now(): number
@@ -27,6 +33,7 @@ export interface EngineDeps {
   /** What workers of this process hold, as it was committed. */
   held: HeldItems
   looks: Looks
+  lockRecords: Readonly<Partial<Record<WorkKind, LockRecords>>>
   onChange: Readonly<Partial<Record<WorkKind, OnChange>>>
   /** Something is due at this instant, maybe earlier than anything before. */
   onDue(at: number): void

@@ -3,6 +3,7 @@ import { tell } from './commit.ts'
 import type { EngineDeps } from './engine.ts'
 import type { WaitingFor, WorkItem } from './item.ts'
 import { standInLine } from './line.ts'
+import type { Turns } from './ports.ts'
 
 /** New work, as a room asks for it. */
 export type NewWork = Pick<
@@ -42,13 +43,10 @@ export async function enqueue(deps: EngineDeps, tx: Tx, asked: readonly NewWork[
 
 /** The next turn of each key in each queue. */
 async function turnsOf(deps: EngineDeps, tx: Tx, asked: readonly NewWork[]): Promise<Map<string, { next: number }>> {
-  const turns = new Map<string, { next: number }>()
-  for (const work of asked) {
-    if (turns.has(keyOf(work))) continue
-    const { lowest = 0, last = lowest - 1 } = await deps.store.turns(tx, work, work.fairKey)
-    turns.set(keyOf(work), { next: Math.max(lowest, last + 1) })
-  }
-  return turns
+  const keys = new Map(asked.map((work) => [keyOf(work), work]))
+  const turns = await deps.store.turns(tx, [...keys.values()])
+  const nextOf = ({ lowest = 0, last = lowest - 1 }: Turns) => ({ next: Math.max(lowest, last + 1) })
+  return new Map([...keys.keys()].map((key, i) => [key, nextOf(turns[i]!)]))
 }
 
 function keyOf({ kind, queue, fairKey }: NewWork): string {

@@ -1,5 +1,5 @@
 import type { Tx } from '../core/context.ts'
-import { commitChanges } from './commit.ts'
+import { writeChanges } from './commit.ts'
 import type { EngineDeps } from './engine.ts'
 import type { WaitingFor, WorkItem } from './item.ts'
 import { standInLine } from './line.ts'
@@ -27,7 +27,7 @@ export async function hold(
     tx,
     moved.map(({ after }) => after),
   )
-  const written = await commitChanges(deps, tx, changes)
+  const written = await writeChanges(deps, tx, changes)
   const done = new Set(written.map(({ id }) => id))
   const lost = pending.filter(({ id }) => !done.has(id)).map(({ id }) => id)
   // Whoever was faster has given it to a worker, ended it, or let it go ahead of another: look again.

@@ -2,7 +2,7 @@ import type { Tx } from '../core/context.ts'
 import type { Loop } from '../core/loop.ts'
 import { cancel } from './cancel.ts'
 import { type Claim, claim } from './claim.ts'
-import type { EngineDeps, OnChange } from './engine.ts'
+import type { EngineDeps, LockRecords, OnChange } from './engine.ts'
 import { enqueue, type NewWork } from './enqueue.ts'
 import { HeldItems } from './held-items.ts'
 import { hold } from './hold.ts'
@@ -15,7 +15,7 @@ import { createSweeper } from './sweeper.ts'
 import { Waiters } from './waiters.ts'
 
 export type { Claim } from './claim.ts'
-export type { Change, OnChange } from './engine.ts'
+export type { Change, LockRecords, OnChange } from './engine.ts'
 export type { NewWork } from './enqueue.ts'
 export type {
   AttemptFault,
@@ -28,7 +28,7 @@ export type {
   WorkState,
 } from './item.ts'
 export { dueAt, hasEnded, isReady, priorities } from './item.ts'
-export type { Head, QueueName, Taken, WorkStore } from './ports.ts'
+export type { Head, Line, QueueName, Taken, Turns, WorkStore } from './ports.ts'
 export { leaseLost, type Report, type Reported } from './report.ts'
 export type { AttemptError } from './transitions.ts'
 
@@ -37,6 +37,8 @@ export interface WorkOptions {
   now(): number
   /** In [0, 1). */
   random?(): number
+  /** Of each kind whose room has records of its own that several workers change. */
+  lockRecords?: Readonly<Partial<Record<WorkKind, LockRecords>>>
   /** Of each kind that there is work of. */
   onChange: Readonly<Partial<Record<WorkKind, OnChange>>>
   onError(cause: unknown): void
@@ -62,11 +64,13 @@ export interface Work extends Loop {
   sweep(): Promise<void>
 }
 
-export function createWork({ store, now, random = Math.random, onChange, onError }: WorkOptions): Work {
+export function createWork(options: WorkOptions): Work {
+  const { store, now, random = Math.random, lockRecords = {}, onChange, onError } = options
   const shared = {
     store,
     now,
     random,
+    lockRecords,
     onChange,
     waiters: new Waiters(),
     ready: new WeakMap(),

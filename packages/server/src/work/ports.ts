@@ -13,8 +13,16 @@ export interface Taken {
   after: WorkItem
 }
 
+/** Where items of one ordering key of a queue stand behind one another. */
+export type Line = Pick<WorkItem, 'kind' | 'queue' | 'orderingKey'>
+
 /** What decides when an item has its turn. */
 export type Head = Pick<WorkItem, 'id' | 'priority' | 'createdAt' | 'turn' | 'seq'>
+
+export interface Turns {
+  lowest: number | undefined
+  last: number | undefined
+}
 
 export interface WorkStore {
   write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>
@@ -22,8 +30,11 @@ export interface WorkStore {
   beforeCommit(tx: Tx, fn: () => Promise<void>): void
   /** Runs `fn` once the transaction is over, before its caller hears of it. */
   afterEnd(tx: Tx, fn: (committed: boolean) => void): void
-  /** Lets one transaction at a time change what runs under an ordering key. */
-  lockOrder(tx: Tx, item: Pick<WorkItem, 'kind' | 'queue' | 'orderingKey'>): Promise<void>
+  /**
+   * Lets one transaction at a time change who stands where in these lines. Taken before items are written, so that nobody waits in a
+   * circle.
+   */
+  lockLines(tx: Tx, lines: readonly Line[]): Promise<void>
   insert(tx: Tx, items: readonly WorkItem[]): Promise<void>
   /** Without `tx`: as committed. */
   find(ids: readonly string[], tx?: Tx): Promise<WorkItem[]>
@@ -42,14 +53,14 @@ export interface WorkStore {
    */
   lockReady(tx: Tx, ids: readonly string[], max: number): Promise<WorkItem[]>
   /**
-   * The lowest place among those of a queue that a worker may take, and the highest of a key that waits in it; undefined:
-   * there is none.
+   * Of each, in their order: the lowest place among those of the queue that a worker may take, and the highest of the key that
+   * waits in it; undefined: there is none.
    */
-  turns(tx: Tx, queue: QueueName, fairKey: string): Promise<{ lowest: number | undefined; last: number | undefined }>
-  /** The first that waits behind others of its ordering key. */
-  firstBlocked(tx: Tx, item: Pick<WorkItem, 'kind' | 'queue' | 'orderingKey'>): Promise<WorkItem | undefined>
-  /** Whether an item of the ordering key is pending and not held, or running. */
-  hasLive(tx: Tx, item: Pick<WorkItem, 'kind' | 'queue' | 'orderingKey'>): Promise<boolean>
+  turns(tx: Tx, asked: readonly (QueueName & { fairKey: string })[]): Promise<Turns[]>
+  /** Of each line the first that waits behind others, if there is one. */
+  firstBlocked(tx: Tx, lines: readonly Line[]): Promise<WorkItem[]>
+  /** Of each line, in their order, whether an item of it is pending and not held, or running. */
+  haveLive(tx: Tx, lines: readonly Line[]): Promise<boolean[]>
   /** Items that the sweeper has to look at, the longest due first. */
   due(now: number, limit: number): Promise<WorkItem[]>
   /** When the next item is due; undefined: none is. */

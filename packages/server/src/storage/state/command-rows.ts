@@ -125,6 +125,10 @@ export function commandRows(sealer: Sealer) {
       return { ...changesOfExecution(execution), execution_id, command_id, device_id, position }
     },
 
+    ofExecutionChange(execution: ExecutionRecord) {
+      return { ...changesOfExecution(execution), execution_id: execution.executionId }
+    },
+
     toExecution(row: Selectable<ExecutionsTable>): ExecutionRecord {
       const opened = <T>(column: 'progress' | 'result' | 'error') =>
         open<T>('executions', column, row.execution_id, row[column])

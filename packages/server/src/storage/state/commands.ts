@@ -96,12 +96,20 @@ export function createCommandStore(engine: StateEngine, sealer: Sealer): Command
     count: add,
     lock: (tx, commandId) => add(tx, commandId, {}),
 
+    async lockOf(tx, executionIds) {
+      if (engine.kind === 'postgres') await engine.run(tx, lockOfExecutions, [JSON.stringify(executionIds)])
+    },
+
     save: (tx, command) => commands.change(tx, command.commandId, rows.changesOfCommand(command)),
   }
 }
 
 const countText = `update commands set ${commandStatuses.map((status) => `${status} = ${status} + ?`).join(', ')}
   where command_id = ? returning *`
+
+const lockOfExecutions = `select from commands where command_id in (
+    select command_id from executions where execution_id in (select json_array_elements_text($1))
+  ) order by command_id for no key update`
 
 type Db = (tx: Tx | undefined) => Kysely<StateTables>
 
@@ -137,8 +145,7 @@ function executionStore(
     },
 
     async saveExecutions(tx, executions) {
-      for (const execution of executions)
-        await prepared.change(tx, execution.executionId, rows.changesOfExecution(execution))
+      for (const part of inParts(executions)) await prepared.changeEach(tx, part.map(rows.ofExecutionChange))
       inTransactions.note(tx, executions)
     },
 

@@ -8,7 +8,8 @@ export interface StateEngine {
   /**
    * Runs `fn` in a transaction, and resolves once it is durable; a throw undoes everything that `fn` wrote. `fn` may run
    * more than once (after a deadlock), so it awaits nothing but state queries. A `write` inside a `write` never ends.
-   * Errors: SERVICE_UNAVAILABLE (`state_queue_full`, `state_contention`, `state_unreachable`, `state_closed`).
+   * Errors: SERVICE_UNAVAILABLE (`state_queue_full`, `state_contention`, `state_exhausted`, `state_unreachable`,
+   * `state_closed`).
    */
   write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>
   /**
@@ -17,6 +18,11 @@ export interface StateEngine {
    * state.
    */
   run<Row>(tx: Tx | undefined, text: string, parameters: readonly unknown[]): Promise<Row[]>
+  /**
+   * The same for a statement that returns no rows; resolves with how many it changed. In SQLite `returning` takes several times as long:
+   * each such statement keeps what it may have to undo alone.
+   */
+  change(tx: Tx, text: string, parameters: readonly unknown[]): Promise<number>
   /** Queries over committed state; what an open transaction wrote is not seen. */
   readonly reads: Kysely<StateTables>
   /**
@@ -24,6 +30,12 @@ export interface StateEngine {
    * least one admin key remains"). Released when the transaction ends.
    */
   exclusive(tx: Tx, rule: string): Promise<void>
+  /**
+   * The same for each of some keys, of which there are as many as there are things: keys share a bounded number of locks, so that
+   * one may wait for another that has nothing to do with it. Who asks once, or first for less, never waits in a circle; who
+   * asks for more later may be run again.
+   */
+  exclusiveEach(tx: Tx, keys: readonly string[]): Promise<void>
   /** Finishes the writes that are queued, then closes; later writes are refused. */
   close(): Promise<void>
 }

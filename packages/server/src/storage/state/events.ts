@@ -29,7 +29,11 @@ export function createEventStore(engine: StateEngine, sealer: Sealer): EventStor
         return value - count
       }),
 
-    append: (tx, event) => events.insert(tx, [toRow(event, sealer)]),
+    append: (tx, ...some) =>
+      events.insert(
+        tx,
+        some.map((event) => toRow(event, sealer)),
+      ),
 
     async read({ after, upTo, types, limit }) {
       const rows = await ofTypes(types, limit).where('seq', '>', after).where('seq', '<=', upTo).execute()

@@ -15,6 +15,8 @@ export interface GroupCommitDeps {
   db: Kysely<StateTables>
   /** Milliseconds of a clock that never jumps. */
   elapsed?: () => number
+  /** Told when a transaction begins. */
+  onBegin?: () => void
   waitingMax?: number
 }
 
@@ -68,6 +70,7 @@ export class GroupCommit {
   async #group(): Promise<void> {
     const { connection } = this.#deps
     const outcomes: Outcome[] = []
+    this.#deps.onBegin?.()
     try {
       connection.exec('begin immediate')
       await this.#fill(outcomes)

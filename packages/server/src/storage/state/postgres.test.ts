@@ -46,6 +46,47 @@ test('two transactions that wait for each other both succeed in the end', { skip
   await engine.close()
 })
 
+test('two transactions that lock keys against the order of each other both succeed, and no deadlock has to be found', {
+  skip: skip ?? false,
+}, async (t) => {
+  const engine = await openState(await fresh(t))
+  const keys = Array.from({ length: 40 }, (_, i) => `k${i}`)
+  const met = Promise.withResolvers<void>()
+  let arrived = 0
+  const cross = (first: readonly string[], then: readonly string[]) =>
+    engine.write(async (tx) => {
+      await engine.exclusiveEach(tx, first)
+      if (++arrived === 2) met.resolve()
+      await met.promise
+      await engine.exclusiveEach(tx, then)
+    })
+  const [some, others] = [keys.slice(0, 20), keys.slice(20)]
+  await Promise.all([cross(some, others), cross(others, some)])
+  const { rows } = await sql<{ deadlocks: number }>`select deadlocks from pg_stat_database
+    where datname = current_database()`.execute(engine.reads)
+  equal(Number(rows[0]!.deadlocks), 0)
+  await engine.close()
+})
+
+test('a database that has no room for locks, connections or rows is SERVICE_UNAVAILABLE, to reads too', {
+  skip: skip ?? false,
+}, async (t) => {
+  const engine = await openState(await fresh(t))
+  const asked = { code: 'SERVICE_UNAVAILABLE', details: { reason: 'state_exhausted' }, retryAfterSeconds: 1 }
+  for (const code of ['53200', '53300', '53100']) {
+    const exhausted = sql.raw(`do $$ begin raise exception 'full' using errcode = '${code}'; end $$`)
+    let runs = 0
+    const write = engine.write(async (tx) => {
+      runs++
+      await exhausted.execute(within(tx))
+    })
+    await rejects(write, asked)
+    equal(runs, 1)
+    await rejects(exhausted.execute(engine.reads), asked)
+  }
+  await engine.close()
+})
+
 test('a database that can not be reached is SERVICE_UNAVAILABLE', async () => {
   await rejects(openState({ url: 'postgres://nobody@127.0.0.1:1/none' }), { code: 'SERVICE_UNAVAILABLE' })
 })

@@ -1,9 +1,12 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { CompiledQuery, Kysely, PostgresDialect, type PostgresPoolClient, sql } from 'kysely'
 import pg from 'pg'
 import type { Tx } from '../../core/context.ts'
 import { Failure, fail } from '../../core/failure.ts'
 import { type StateEngine, waitingWritesMax } from './engine.ts'
+import { LockStripes } from './lock-stripes.ts'
 import { type Migrations, migrate } from './migrate.ts'
+import { exhaustion, sqlStateOf, unavailable } from './postgres-failure.ts'
 import { quickClient } from './quick-client.ts'
 import type { StateTables } from './tables.ts'
 import { endTransaction, openTransaction, prepareCommit, within } from './transaction.ts'
@@ -16,8 +19,12 @@ export interface PostgresOptions {
 const attemptsMax = 5
 const int8 = 20
 
-/** SQLSTATE of a serialization failure and of a deadlock: the transaction did nothing, and may succeed when run again. */
-const retryable = new Set(['40001', '40P01'])
+/** SQLSTATE of a serialization failure, a deadlock and a lock that could not be had: the transaction may succeed when run again. */
+const lockNotAvailable = '55P03'
+const retryable = new Set(['40001', '40P01', lockNotAvailable])
+/** A lock may be held for as long as the longest transaction takes. */
+const lockRetryMsMax = 5000
+const lockRestMsMax = 50
 
 /** Opens the state in PostgreSQL. Writes are READ COMMITTED: rules over many rows take `exclusive` first. */
 export async function openPostgres(
@@ -35,6 +42,7 @@ export async function openPostgres(
     throw error
   }
 
+  const stripes = new LockStripes()
   const running = new Set<Promise<unknown>>()
   let closed = false
   const write = <T>(fn: (tx: Tx) => Promise<T>): Promise<T> => {
@@ -55,9 +63,15 @@ export async function openPostgres(
       const { rows } = await (tx ? within(tx) : db).executeQuery(CompiledQuery.raw(text, [...parameters]))
       return rows as Row[]
     },
+    change: async (tx, text, parameters) => {
+      prepared.add(text)
+      const { numAffectedRows } = await within(tx).executeQuery(CompiledQuery.raw(text, [...parameters]))
+      return Number(numAffectedRows ?? 0)
+    },
     exclusive: async (tx, rule) => {
       await sql`select pg_advisory_xact_lock(hashtext(${`nexus:${rule}`}))`.execute(within(tx))
     },
+    exclusiveEach: (tx, keys) => stripes.take(tx, keys),
     close: async () => {
       closed = true
       await Promise.allSettled(running)
@@ -67,15 +81,17 @@ export async function openPostgres(
 }
 
 async function attempt<T>(db: Kysely<StateTables>, fn: (tx: Tx) => Promise<T>): Promise<T> {
+  const began = performance.now()
   for (let attempts = 1; ; attempts++) {
     try {
       return await once(db, fn)
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+      const code = sqlStateOf(error)
       if (!retryable.has(code)) throw error
-      if (attempts >= attemptsMax) {
-        throw fail('SERVICE_UNAVAILABLE', { reason: 'state_contention' }, { cause: error, retryAfterSeconds: 1 })
-      }
+      const isWaiting = code === lockNotAvailable && performance.now() - began < lockRetryMsMax
+      if (attempts >= attemptsMax && !isWaiting) throw unavailable('state_contention', error)
+      // Whoever holds it may wait for what this one held: both must not come back at the same moment.
+      if (code === lockNotAvailable) await pause(Math.random() * lockRestMsMax)
     }
   }
 }
@@ -122,7 +138,7 @@ function openPool(url: string, max: number): pg.Pool {
   return pool
 }
 
-/** The pool, saying 503 rather than 500 while the database can't be reached. */
+/** The pool, saying 503 rather than 500 while the database can't be reached, or has no room. */
 function translated(pool: pg.Pool, prepared: ReadonlySet<string>) {
   const clients = new WeakMap<pg.PoolClient, PostgresPoolClient>()
   return {
@@ -135,8 +151,7 @@ function translated(pool: pg.Pool, prepared: ReadonlySet<string>) {
         clients.set(client, known)
         return known
       } catch (error) {
-        if (error instanceof Failure) throw error
-        throw fail('SERVICE_UNAVAILABLE', { reason: 'state_unreachable' }, { cause: error, retryAfterSeconds: 1 })
+        throw error instanceof Failure ? error : (exhaustion(error) ?? unavailable('state_unreachable', error))
       }
     },
   }

@@ -12,6 +12,8 @@ export interface PreparedTable<Found> {
   find(tx: Tx | undefined, keys: readonly string[]): Promise<Found[]>
   /** The same holds of these columns as of the rows. */
   change(tx: Tx, key: string, columns: Row): Promise<void>
+  /** The same of many rows, with the key as the last column. */
+  changeEach(tx: Tx, rows: readonly Row[]): Promise<void>
 }
 
 /**
@@ -29,20 +31,35 @@ export function preparedTable<Name extends keyof StateTables>(
     const assigned = Object.keys(columns).map((column) => `"${column}" = ?`)
     return perParameter(engine, `update ${name} set ${assigned.join(', ')} where ${key} = ?`)
   })
+  const changeEachOf = once((row) => {
+    const columns = Object.keys(row).filter((column) => column !== key)
+    if (isSqlite) return `update ${name} set ${columns.map((column) => `"${column}" = ?`).join(', ')} where ${key} = ?`
+    const assigned = columns.map((column) => `"${column}" = now."${column}"`)
+    return `update ${name} set ${assigned.join(', ')}
+      from json_populate_recordset(null::${name}, $1) as now where ${name}.${key} = now.${key}`
+  })
   const isSqlite = engine.kind === 'sqlite'
   return {
     async insert(tx, rows) {
       const [first] = rows
       if (!first) return
       const text = insertOf(first)
-      if (isSqlite) for (const row of rows) await engine.run(tx, text, Object.values(row))
+      if (isSqlite) for (const row of rows) await engine.change(tx, text, Object.values(row))
       else await engine.run(tx, text, [JSON.stringify(rows)])
     },
 
     find: findingBy<Found>(engine, `select * from ${name} where ${key}`),
 
     async change(tx, one, columns) {
-      await engine.run(tx, changeOf(columns), [...Object.values(columns), one])
+      await engine.change(tx, changeOf(columns), [...Object.values(columns), one])
+    },
+
+    async changeEach(tx, rows) {
+      const [first] = rows
+      if (!first) return
+      const text = changeEachOf(first)
+      if (isSqlite) for (const row of rows) await engine.change(tx, text, Object.values(row))
+      else await engine.change(tx, text, [JSON.stringify(rows)])
     },
   }
 }

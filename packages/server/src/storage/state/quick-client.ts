@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { PostgresPoolClient } from 'kysely'
 import type pg from 'pg'
+import { exhaustion } from './postgres-failure.ts'
 
 /**
  * A client that saves ways to the server: `begin` travels with the first statement, whose failure is that of both, and the
@@ -17,8 +18,12 @@ export function quickClient(client: pg.PoolClient, prepared: ReadonlySet<string>
     }
     const [before, asked] = [begun, { text, values: [...values], ...(prepared.has(text) && { name: nameOf(text) }) }]
     begun = undefined
-    const [, result] = await Promise.all([before, client.query(asked)])
-    return result
+    try {
+      const [, result] = await Promise.all([before, client.query(asked)])
+      return result
+    } catch (error) {
+      throw exhaustion(error) ?? error
+    }
   }
   return Object.assign(Object.create(client), { query })
 }

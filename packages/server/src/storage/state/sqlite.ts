@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { setImmediate as endOfTick } from 'node:timers/promises'
 import { Kysely } from 'kysely'
 import type { Tx } from '../../core/context.ts'
 import type { StateEngine } from './engine.ts'
@@ -12,6 +13,8 @@ import type { StateTables } from './tables.ts'
 import { assertOpen } from './transaction.ts'
 
 const busyMs = 5000
+/** How long the statements of a transaction may run before others have a turn, but for writing. */
+const sliceMs = 20
 
 /**
  * Pages that change often are kept at hand (64 MiB), and moved from the write-ahead log in steps of 32 MiB. What a savepoint
@@ -36,19 +39,32 @@ export async function openSqlite(file: string, migrations: Migrations): Promise<
   }
   const reading = new DatabaseSync(file, { readOnly: true, timeout: busyMs })
   const readingStatements = new SqliteStatements(reading)
-  const group = new GroupCommit({ connection, db: writer })
+  let sliceBegan = performance.now()
+  const beginSlice = () => {
+    sliceBegan = performance.now()
+  }
+  const isSliceOver = () => performance.now() - sliceBegan > sliceMs
+  const prepareIn = (tx: Tx, text: string) => {
+    assertOpen(tx)
+    return statements.prepare(text).statement
+  }
+  const group = new GroupCommit({ connection, db: writer, onBegin: beginSlice })
   return {
     kind: 'sqlite',
     reads: new Kysely<StateTables>({ dialect: new NodeSqliteDialect(readingStatements) }),
     write: (fn) => group.write(fn),
     run: async <Row>(tx: Tx | undefined, text: string, parameters: readonly unknown[]) => {
-      if (tx) assertOpen(tx)
-      return (tx ? statements : readingStatements)
-        .prepare(text)
-        .statement.all(...(parameters as SQLInputValue[])) as Row[]
+      if (tx && isSliceOver()) await endOfTick().then(beginSlice)
+      const statement = tx ? prepareIn(tx, text) : readingStatements.prepare(text).statement
+      return statement.all(...(parameters as SQLInputValue[])) as Row[]
+    },
+    change: async (tx, text, parameters) => {
+      if (isSliceOver()) await endOfTick().then(beginSlice)
+      return Number(prepareIn(tx, text).run(...(parameters as SQLInputValue[])).changes)
     },
     // The one writer already is exclusive.
     exclusive: async () => {},
+    exclusiveEach: async () => {},
     close: async () => {
       await group.close()
       // The writer goes last, for only it can move what the write-ahead log holds into the file.

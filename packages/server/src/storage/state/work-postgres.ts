@@ -1,7 +1,16 @@
-import { priorities } from '../../work/index.ts'
+import { type Line, priorities } from '../../work/index.ts'
 import type { StateEngine } from './engine.ts'
 import { toItem, toRow, type WorkRow } from './work-rows.ts'
-import { changedColumns, columns, type HeadRow, linesOf, type WorkStatements } from './work-statements.ts'
+import {
+  changedColumns,
+  columns,
+  type HeadRow,
+  isInLine,
+  linesOf,
+  type TurnsRow,
+  turnsOf,
+  type WorkStatements,
+} from './work-statements.ts'
 
 /*
  * Each statement takes its rows as one parameter, so that their number makes no statements of its own. Limits stand in a
@@ -38,14 +47,24 @@ const lockFirst = `select ready.* from json_array_elements_text($1) as listed (i
 // Not min and max: what the planner believes to be a few rows it would go through, however many they become.
 const lowestTurn = priorities
   .map(
-    (_, level) => `(select turn from work where ready = 1 and kind = $1 and queue = $2 and priority = ${level}
+    (
+      _,
+      level,
+    ) => `(select turn from work where ready = 1 and kind = asked.kind and queue = asked.queue and priority = ${level}
       order by turn limit 1)`,
   )
   .join(', ')
 
-const turnsOfKey = `select least(${lowestTurn}) as lowest,
-  (select turn from work where kind = $1 and queue = $2 and fair_key = $3 and state = 'pending'
-    order by turn desc limit 1) as last`
+const turnsOfKeys = `select least(${lowestTurn}) as lowest,
+  (select turn from work where kind = asked.kind and queue = asked.queue and fair_key = asked.key and state = 'pending'
+    order by turn desc limit 1) as last
+  from json_to_recordset($1) as asked (kind text, queue text, key text)`
+
+const lines = 'json_to_recordset($1) as line (kind text, queue text, key text)'
+const inLine = `work where kind = line.kind and queue = line.queue and ordering_key = line.key and ${isInLine}`
+const firstBlocked = `select first.* from ${lines}
+  cross join lateral (select * from ${inLine} and blocked = 1 order by seq limit 1) as first`
+const haveLive = `select exists (select from ${inLine}) as has from ${lines}`
 
 /** Each statement is a way to the server and back: one for all rows. */
 export function workOnPostgres(engine: StateEngine, now: () => number): WorkStatements {
@@ -62,8 +81,10 @@ export function workOnPostgres(engine: StateEngine, now: () => number): WorkStat
 
     async replace(tx, items) {
       if (items.length === 0) return new Set()
+      // Rows are taken in the order of the list: one everywhere, so that nobody waits in a circle.
+      const sorted = [...items].sort((a, b) => (a.id < b.id ? -1 : 1))
       const rows = await engine.run<{ id: string }>(tx, replaceAll, [
-        JSON.stringify(items.map((item) => toRow(item, now()))),
+        JSON.stringify(sorted.map((item) => toRow(item, now()))),
       ])
       return new Set(rows.map(({ id }) => id))
     },
@@ -77,13 +98,21 @@ export function workOnPostgres(engine: StateEngine, now: () => number): WorkStat
       return (await engine.run<WorkRow>(tx, lockFirst, [JSON.stringify(ids), max])).map(toItem)
     },
 
-    async turns(tx, { kind, queue }, fairKey) {
-      const [row] = await engine.run<{ lowest: number | null; last: number | null }>(tx, turnsOfKey, [
-        kind,
-        queue,
-        fairKey,
-      ])
-      return { lowest: row!.lowest ?? undefined, last: row!.last ?? undefined }
+    async turns(tx, asked) {
+      const keys = asked.map(({ kind, queue, fairKey: key }) => ({ kind, queue, key }))
+      return (await engine.run<TurnsRow>(tx, turnsOfKeys, [JSON.stringify(keys)])).map(turnsOf)
+    },
+
+    async firstBlocked(tx, lines) {
+      return (await engine.run<WorkRow>(tx, firstBlocked, [textOf(lines)])).map(toItem)
+    },
+
+    async haveLive(tx, lines) {
+      return (await engine.run<{ has: boolean }>(tx, haveLive, [textOf(lines)])).map(({ has }) => has)
     },
   }
+}
+
+function textOf(lines: readonly Line[]): string {
+  return JSON.stringify(lines.map(({ kind, queue, orderingKey: key }) => ({ kind, queue, key })))
 }

@@ -1,12 +1,21 @@
-import { priorities, type WorkItem, type WorkStore } from '../../work/index.ts'
+import { priorities, type Turns, type WorkItem, type WorkStore } from '../../work/index.ts'
 import type { StateEngine } from './engine.ts'
 import { toItem, toRow, type WorkRow } from './work-rows.ts'
-import { changedColumns, columns, type HeadRow, linesOf, type WorkStatements } from './work-statements.ts'
+import {
+  changedColumns,
+  columns,
+  type HeadRow,
+  isInLine,
+  linesOf,
+  type TurnsRow,
+  turnsOf,
+  type WorkStatements,
+} from './work-statements.ts'
 
 const insertOne = `insert into work (${columns.join(', ')}) values (${columns.map(() => '?').join(', ')})`
 
 const replaceOne = `update work set version = version + 1, ${changedColumns.map((name) => `${name} = ?`).join(', ')}
-  where id = ? and version = ? returning id`
+  where id = ? and version = ?`
 
 const findOne = 'select * from work where id = ?'
 
@@ -30,6 +39,10 @@ const lowestTurn = priorities
 const turnsOfKey = `select (select min(turn) from (${lowestTurn})) as lowest,
   (select max(turn) from work where kind = ?1 and queue = ?2 and fair_key = ?3 and state = 'pending') as last`
 
+const inLine = `work where kind = ? and queue = ? and ordering_key = ? and ${isInLine}`
+const firstBlocked = `select * from ${inLine} and blocked = 1 order by seq limit 1`
+const firstLive = `select id from ${inLine} limit 1`
+
 /** Statements are calls of functions here: one a row is the fastest, and the one writer needs no locks. */
 export function workOnSqlite(engine: StateEngine, now: () => number): WorkStatements {
   const replaced: WorkStore['replace'] = async (tx, items) => {
@@ -37,7 +50,7 @@ export function workOnSqlite(engine: StateEngine, now: () => number): WorkStatem
     for (const item of items) {
       const row = toRow(item, now())
       const values = [...changedColumns.map((name) => row[name]), row.id, row.version]
-      if ((await engine.run(tx, replaceOne, values)).length > 0) written.add(item.id)
+      if ((await engine.change(tx, replaceOne, values)) > 0) written.add(item.id)
     }
     return written
   }
@@ -53,7 +66,7 @@ export function workOnSqlite(engine: StateEngine, now: () => number): WorkStatem
     async insert(tx, items) {
       for (const item of items) {
         const row = toRow(item, now())
-        await engine.run(
+        await engine.change(
           tx,
           insertOne,
           columns.map((name) => row[name]),
@@ -73,13 +86,25 @@ export function workOnSqlite(engine: StateEngine, now: () => number): WorkStatem
 
     lockReady: (tx, ids, max) => find(ids.slice(0, max), tx),
 
-    async turns(tx, { kind, queue }, fairKey) {
-      const [row] = await engine.run<{ lowest: number | null; last: number | null }>(tx, turnsOfKey, [
-        kind,
-        queue,
-        fairKey,
-      ])
-      return { lowest: row!.lowest ?? undefined, last: row!.last ?? undefined }
+    async turns(tx, asked) {
+      const turns: Turns[] = []
+      for (const { kind, queue, fairKey } of asked)
+        turns.push(turnsOf((await engine.run<TurnsRow>(tx, turnsOfKey, [kind, queue, fairKey]))[0]!))
+      return turns
+    },
+
+    async firstBlocked(tx, lines) {
+      const first: WorkItem[] = []
+      for (const { kind, queue, orderingKey } of lines)
+        first.push(...(await engine.run<WorkRow>(tx, firstBlocked, [kind, queue, orderingKey])).map(toItem))
+      return first
+    },
+
+    async haveLive(tx, lines) {
+      const have: boolean[] = []
+      for (const { kind, queue, orderingKey } of lines)
+        have.push((await engine.run(tx, firstLive, [kind, queue, orderingKey])).length > 0)
+      return have
     },
   }
 }

@@ -1,10 +1,10 @@
-import { type Head, priorities, type WorkStore } from '../../work/index.ts'
+import { type Head, priorities, type Turns, type WorkStore } from '../../work/index.ts'
 import type { WorkRow } from './work-rows.ts'
 
 /** What is done with every item, so often that each engine has it in its own way. */
 export type WorkStatements = Pick<
   WorkStore,
-  'contended' | 'insert' | 'find' | 'replace' | 'heads' | 'lockReady' | 'turns'
+  'contended' | 'insert' | 'find' | 'replace' | 'heads' | 'lockReady' | 'turns' | 'firstBlocked' | 'haveLive'
 >
 
 /** What never changes of an item. */
@@ -40,6 +40,18 @@ export interface HeadRow {
   seq: number
   /** Which of the queues it is in. */
   line: number
+}
+
+/** Of what has not ended, what stands in a line. */
+export const isInLine = 'ended_at is null and waiting_for_json is null'
+
+export interface TurnsRow {
+  lowest: number | null
+  last: number | null
+}
+
+export function turnsOf({ lowest, last }: TurnsRow): Turns {
+  return { lowest: lowest ?? undefined, last: last ?? undefined }
 }
 
 /** By queue and priority, in the order of the rows. */

@@ -1,8 +1,6 @@
-import type { Kysely } from 'kysely'
-import type { WorkItem, WorkStore } from '../../work/index.ts'
+import type { WorkStore } from '../../work/index.ts'
 import type { StateEngine } from './engine.ts'
-import type { StateTables } from './tables.ts'
-import { afterEnd, beforeCommit, within } from './transaction.ts'
+import { afterEnd, beforeCommit } from './transaction.ts'
 import { workOnPostgres } from './work-postgres.ts'
 import { toItem } from './work-rows.ts'
 import { workOnSqlite } from './work-sqlite.ts'
@@ -13,21 +11,12 @@ export function createWorkStore(engine: StateEngine, now: () => number): WorkSto
     beforeCommit,
     afterEnd,
     ...(engine.kind === 'sqlite' ? workOnSqlite(engine, now) : workOnPostgres(engine, now)),
-    lockOrder: (tx, { kind, queue, orderingKey }) => engine.exclusive(tx, `order ${kind} ${queue} ${orderingKey}`),
 
-    async firstBlocked(tx, item) {
-      const row = await live(within(tx), item)
-        .selectAll()
-        .where('blocked', '=', 1)
-        .orderBy('seq')
-        .limit(1)
-        .executeTakeFirst()
-      return row && toItem(row)
-    },
-
-    async hasLive(tx, item) {
-      return (await live(within(tx), item).select('id').limit(1).executeTakeFirst()) !== undefined
-    },
+    lockLines: (tx, lines) =>
+      engine.exclusiveEach(
+        tx,
+        lines.map(({ kind, queue, orderingKey }) => `${kind} ${queue} ${orderingKey}`),
+      ),
 
     async due(at, limit) {
       const rows = await engine.reads
@@ -49,15 +38,4 @@ export function createWorkStore(engine: StateEngine, now: () => number): WorkSto
       return row?.at ?? undefined
     },
   }
-}
-
-/** Of what has not ended, what stands in the line of an ordering key. */
-function live(db: Kysely<StateTables>, { kind, queue, orderingKey }: Pick<WorkItem, 'kind' | 'queue' | 'orderingKey'>) {
-  return db
-    .selectFrom('work')
-    .where('kind', '=', kind)
-    .where('queue', '=', queue)
-    .where('ordering_key', '=', orderingKey)
-    .where('ended_at', 'is', null)
-    .where('waiting_for_json', 'is', null)
 }
