@@ -27,7 +27,7 @@ export const webhookErrors = [
   'redirect',
   'gone',
   'timeout',
-  'name_not_resolved',
+  'no_public_address',
   'address_refused',
   'connect_failed',
   'tls_failed',

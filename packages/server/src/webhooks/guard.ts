@@ -2,12 +2,12 @@ import { isIP } from 'node:net'
 import { addressFilter } from '../core/cidr.ts'
 import { invalid } from '../core/failure.ts'
 import { isPublicAddress, settledAddress } from './address-rules.ts'
-import type { Resolver } from './resolver.ts'
+import { isLoopbackName, type Resolver } from './resolver.ts'
 import { readTarget, type Target } from './target.ts'
 
 /** Why nothing is sent to an address, now. */
 export class TargetRefused extends Error {
-  readonly reason: 'address_refused' | 'name_not_resolved'
+  readonly reason: 'address_refused' | 'no_public_address'
 
   constructor(reason: TargetRefused['reason']) {
     super(reason)
@@ -18,11 +18,14 @@ export class TargetRefused extends Error {
 
 export interface Guard {
   /**
-   * Whether something may be sent there, as far as can be told now: a name that doesn't resolve in time is accepted.
-   * Errors: VALIDATION_ERROR with the field; what the name resolves to is not told.
+   * Whether something may be sent there, as far as the text tells: no name is looked up, or the answer would say which names
+   * there are in this network. Errors: VALIDATION_ERROR with the field.
    */
   check(text: string, field: string): Promise<void>
-  /** The target with all of its addresses, each of which may be connected to. Errors: TargetRefused. */
+  /**
+   * The target with all of its addresses, each of which may be connected to. Errors: TargetRefused, with one reason for a name that
+   * leads nowhere and one that leads into this network.
+   */
   admit(text: string): Promise<Target & { addresses: string[] }>
 }
 
@@ -47,7 +50,9 @@ export function createGuard({ resolve, allowCidrs }: GuardOptions): Guard {
       const target = readTarget(text)
       if (typeof target === 'string') throw invalid(field, target, 'VALIDATION_ERROR')
       if (!target.isUsual && allowCidrs.length === 0) throw invalid(field, unusualIssue(target), 'VALIDATION_ERROR')
-      const addresses = await addressesOf(target)
+      const { host } = target
+      const isSettled = isIP(host) !== 0 || isLoopbackName(host)
+      const addresses = isSettled ? await addressesOf(target) : []
       if (addresses.every((address) => permitted(target, address))) return
       const issue = addresses.every(isPublicAddress) ? unusualIssue(target) : 'must lead to a public address'
       throw invalid(field, issue, 'VALIDATION_ERROR')
@@ -57,9 +62,10 @@ export function createGuard({ resolve, allowCidrs }: GuardOptions): Guard {
       const target = readTarget(text)
       if (typeof target === 'string') throw new TargetRefused('address_refused')
       const addresses = await addressesOf(target)
-      if (addresses.length === 0) throw new TargetRefused('name_not_resolved')
-      if (!addresses.every((address) => permitted(target, address))) throw new TargetRefused('address_refused')
-      return { ...target, addresses }
+      if (addresses.length > 0 && addresses.every((address) => permitted(target, address)))
+        return { ...target, addresses }
+      const isPublic = addresses.length > 0 && addresses.every(isPublicAddress)
+      throw new TargetRefused(isPublic || isIP(target.host) !== 0 ? 'address_refused' : 'no_public_address')
     },
   }
 }

@@ -15,7 +15,9 @@ export type {
   AttemptResult,
   ClaimedDelivery,
   DeliveryPosition,
+  DueDelivery,
   KeptSecret,
+  Lanes,
   NewDelivery,
   Settlement,
   WebhookStore,
@@ -44,9 +46,8 @@ export interface WebhookOptions {
 export interface Webhooks {
   handlers: WebhookHandlers
   /**
-   * Whether an address may be kept, to be sent to later; before the transaction, for it resolves the name (bounded: five
-   * seconds). A name that does not resolve is accepted, since each attempt checks again.
-   * Errors: VALIDATION_ERROR, naming the field.
+   * Whether an address may be kept, to be sent to later. Names are looked up by each attempt alone. Errors: VALIDATION_ERROR, naming
+   * the field.
    */
   check(url: string, field: string): Promise<void>
   /** See `sendRequest`. */
@@ -62,6 +63,7 @@ const timeoutMsDefault = 15_000
 const leaseMarginMs = 45_000
 const concurrency = 64
 const concurrencyPerHost = 4
+const concurrencyPerKey = 16
 /** Other nodes tell nothing of what they leave behind, so it is looked for so often. */
 const lookMs = 60_000
 
@@ -76,6 +78,7 @@ export function createWebhooks(options: WebhookOptions): Webhooks {
     random: options.random ?? Math.random,
     concurrency,
     concurrencyPerHost,
+    concurrencyPerKey,
     leaseMs: timeoutMs + leaseMarginMs,
     onError,
   })

@@ -15,7 +15,7 @@ export interface NewDelivery {
   eventId: string
   type: string
   url: string
-  /** Who shares a line with others: the host of the address. */
+  /** Of the address. */
   host: string
   /** Equal for equal keys and addresses, and tells nothing of them. */
   target: string
@@ -36,6 +36,8 @@ export interface ClaimedDelivery extends Omit<NewDelivery, 'error' | 'body'> {
   leaseToken: string
 }
 
+export type DueDelivery = Pick<NewDelivery, 'deliveryId' | 'host' | 'keyId'>
+
 /** What an attempt has come to. */
 export interface AttemptResult {
   error: WebhookError | null
@@ -48,6 +50,12 @@ export type Settlement =
   | ({ status: 'delivered' | 'failed' } & AttemptResult)
   | ({ status: 'pending'; dueAt: number } & AttemptResult)
   | { status: 'released' }
+
+/** Who shares a line with others: what goes to one host, and what one key sends. */
+export interface Lanes {
+  hosts: readonly string[]
+  keys: readonly string[]
+}
 
 export interface DeliveryPosition {
   createdAt: number
@@ -73,9 +81,9 @@ export interface WebhookStore {
     options: { keyId?: string | undefined; status?: WebhookStatus | undefined; before?: DeliveryPosition | undefined },
   ): Promise<WebhookDelivery[]>
   /** Those that are due, the earliest first: attempts, and leases that are over. */
-  due(now: number, limit: number, exceptHosts: readonly string[]): Promise<{ deliveryId: string; host: string }[]>
+  due(now: number, limit: number, except: Lanes): Promise<DueDelivery[]>
   /** When the next is due (ms). */
-  nextDue(exceptHosts: readonly string[]): Promise<number | undefined>
+  nextDue(except: Lanes): Promise<number | undefined>
   /** Ends the leases of an earlier process, where no other process can have any. */
   reclaim(now: number): Promise<void>
   /** Takes those of them that are still due, until `until`. An attempt whose lease ran out is taken again, uncounted. */

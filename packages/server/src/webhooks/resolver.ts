@@ -43,7 +43,7 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
   }
 
   return async (name) => {
-    if (/(^|\.)localhost$/.test(name)) return ['127.0.0.1', '::1']
+    if (isLoopbackName(name)) return ['127.0.0.1', '::1']
     if (/(^|\.)invalid$/.test(name)) return []
     // A new one each time reads which servers there are now.
     const resolver = new dns.Resolver({ timeout: queryMs, tries: queryTries })
@@ -59,6 +59,10 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
       resolver.cancel()
     }
   }
+}
+
+export function isLoopbackName(name: string): boolean {
+  return /(^|\.)localhost$/.test(name)
 }
 
 async function systemLookup(name: string): Promise<string[]> {

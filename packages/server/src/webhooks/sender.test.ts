@@ -131,6 +131,29 @@ for (const under of await enginesUnderTest()) {
     equal(sender.sent.length, 32)
   })
 
+  guarantee('a key whose many hosts do not answer holds up no other key', async (outbox) => {
+    for (let i = 0; i < 40; i++) await outbox.enqueue({ keyId: 'dead', url: `https://dead${i}.example/` })
+    const well = await outbox.enqueue({ keyId: 'well', url: 'https://well.example/' })
+    const answered = Promise.withResolvers<object>()
+    let [atOnce, most] = [0, 0]
+    const sender = outbox.startSender(
+      ({ url }) => {
+        if (!url.includes('dead')) return {}
+        most = Math.max(most, ++atOnce)
+        return answered.promise.finally(() => atOnce--)
+      },
+      { concurrencyPerKey: 5 },
+    )
+    await outbox.ends(well)
+    const later = await outbox.enqueue({ keyId: 'well', url: 'https://well.example/' })
+    sender.wake()
+    await outbox.ends(later)
+    deepEqual([atOnce, most], [5, 5])
+    answered.resolve({})
+    await until('all were sent', async () => sender.sent.length === 42)
+    equal(most, 5)
+  })
+
   guarantee('no more is under way at once than is permitted in all', async (outbox) => {
     const ids: string[] = []
     for (let i = 0; i < 20; i++) ids.push(await outbox.enqueue({ url: `https://host${i}.example/` }))
@@ -169,7 +192,7 @@ for (const under of await enginesUnderTest()) {
     const lease = { now: clock.at, until: clock.at + 60_000, leaseToken: 'of the dead' }
     const [held] = await store.write((tx) => store.claim(tx, [id], lease))
     equal((await store.find(id))?.status, 'delivering')
-    deepEqual(await store.due(clock.at + 59_999, 9, []), [])
+    deepEqual(await store.due(clock.at + 59_999, 9, { hosts: [], keys: [] }), [])
     clock.at += 60_000
     outbox.startSender(() => ({}))
     const ended = await outbox.ends(id)

@@ -1,6 +1,6 @@
 import { newId } from '../core/ids.ts'
 import { createLoop } from '../core/loop.ts'
-import type { ClaimedDelivery, Settlement, WebhookStore } from './ports.ts'
+import type { ClaimedDelivery, DueDelivery, Lanes, Settlement, WebhookStore } from './ports.ts'
 import type { Post, PostResult } from './post.ts'
 import { settlementOf } from './settlement.ts'
 import { signatureHeaders } from './signature.ts'
@@ -12,9 +12,10 @@ export interface SenderDeps {
   now(): number
   /** 0 to 1. */
   random(): number
-  /** How many attempts are under way at once, in all and to one host. */
+  /** How many attempts are under way at once, in all, to one host and of one key. */
   concurrency: number
   concurrencyPerHost: number
+  concurrencyPerKey: number
   /** Longer than an attempt takes: a process that is silent for so long has lost what it held. */
   leaseMs: number
   onError(cause: unknown): void
@@ -33,22 +34,18 @@ const contendedMs = 100
 const sleepMsMax = 2 ** 31 - 1
 
 /**
- * Takes what is due from the outbox and sends it, as many at once as are permitted in all and to each host, so that hosts
- * that don't answer hold up nobody else. Sleeps until the next is due. A delivery is leased in the store before it is sent:
+ * Takes what is due from the outbox and sends it, as many at once as are permitted in all, to each host and of each key, so that
+ * hosts that don't answer hold up nobody else, nor does a key that sends to many of them. Sleeps until the next is due. A delivery is leased in the store before it is sent:
  * no other node sends it too, and what a process had in hand when it was killed is sent again once its lease is over.
  */
 export function createSender(deps: SenderDeps): Sender {
-  const { store, now, concurrency, concurrencyPerHost } = deps
-  const underWay = new Map<string, { host: string; done: Promise<void> }>()
+  const { store, now, concurrency } = deps
+  const underWay = new Map<string, DueDelivery & { done: Promise<void> }>()
   const cut = new AbortController()
   let timer: NodeJS.Timeout | undefined
   let reclaimed = false
 
-  const atHost = (host: string) => [...underWay.values()].filter((each) => each.host === host).length
-  const fullHosts = () => {
-    const hosts = new Set([...underWay.values()].map(({ host }) => host))
-    return [...hosts].filter((host) => atHost(host) >= concurrencyPerHost)
-  }
+  const fullLanes = (more: readonly DueDelivery[] = []) => lanesThatAreFull([...underWay.values(), ...more], deps)
   const free = () => concurrency - underWay.size
 
   const begin = (delivery: ClaimedDelivery) => {
@@ -58,20 +55,19 @@ export function createSender(deps: SenderDeps): Sender {
         underWay.delete(delivery.deliveryId)
         loop.wake()
       })
-    underWay.set(delivery.deliveryId, { host: delivery.host, done })
+    underWay.set(delivery.deliveryId, { ...delivery, done })
   }
   const takeDue = async (): Promise<'taken' | 'none' | 'contended'> => {
-    const due = await store.due(now(), free() * 2, fullHosts())
-    const taken = new Map<string, number>()
-    const ids: string[] = []
-    for (const { deliveryId, host } of due) {
-      const count = taken.get(host) ?? atHost(host)
+    const due = await store.due(now(), free() * 2, fullLanes())
+    const taken: DueDelivery[] = []
+    for (const one of due) {
+      const { hosts, keys } = fullLanes(taken)
+      const hasRoom = taken.length < free() && !hosts.includes(one.host) && !keys.includes(one.keyId)
       // What this process still holds although its lease is over would take its own place.
-      if (ids.length >= free() || count >= concurrencyPerHost || underWay.has(deliveryId)) continue
-      taken.set(host, count + 1)
-      ids.push(deliveryId)
+      if (hasRoom && !underWay.has(one.deliveryId)) taken.push(one)
     }
-    if (ids.length === 0) return due.length === 0 ? 'none' : 'contended'
+    if (taken.length === 0) return due.length === 0 ? 'none' : 'contended'
+    const ids = taken.map(({ deliveryId }) => deliveryId)
     const lease = { now: now(), until: now() + deps.leaseMs, leaseToken: newId('lease') }
     const claimed = await store.write((tx) => store.claim(tx, ids, lease))
     for (const delivery of claimed) begin(delivery)
@@ -85,7 +81,7 @@ export function createSender(deps: SenderDeps): Sender {
     while (found === 'taken' && free() > 0 && !signal.aborted) found = await takeDue()
     // Whoever ends makes room, and wakes the loop.
     if (free() === 0 || signal.aborted) return
-    const next = await store.nextDue(fullHosts())
+    const next = await store.nextDue(fullLanes())
     if (next === undefined) return
     const ms = Math.max(found === 'contended' ? contendedMs : 0, next - now())
     timer = setTimeout(loop.wake, Math.min(ms, sleepMsMax))
@@ -105,6 +101,17 @@ export function createSender(deps: SenderDeps): Sender {
       await Promise.all([...underWay.values()].map(({ done }) => done))
       clearTimeout(grace)
     },
+  }
+}
+
+type Bounds = Pick<SenderDeps, 'concurrencyPerHost' | 'concurrencyPerKey'>
+
+function lanesThatAreFull(all: readonly DueDelivery[], { concurrencyPerHost, concurrencyPerKey }: Bounds): Lanes {
+  const withAtLeast = (count: number, nameOf: (one: DueDelivery) => string) =>
+    [...Map.groupBy(all, nameOf)].filter(([, of]) => of.length >= count).map(([name]) => name)
+  return {
+    hosts: withAtLeast(concurrencyPerHost, ({ host }) => host),
+    keys: withAtLeast(concurrencyPerKey, ({ keyId }) => keyId),
   }
 }
 

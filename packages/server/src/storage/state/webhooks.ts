@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { Tx } from '../../core/context.ts'
-import type { WebhookStore } from '../../webhooks/index.ts'
+import type { Lanes, WebhookStore } from '../../webhooks/index.ts'
 import type { StateEngine } from './engine.ts'
 import type { Sealer } from './sealer.ts'
 import type { StateTables } from './tables.ts'
@@ -120,23 +120,24 @@ function leaseMethods(
   engine: StateEngine,
   sealed: Sealing,
 ): Pick<WebhookStore, 'due' | 'nextDue' | 'reclaim' | 'claim' | 'settle' | 'failWaiting'> {
-  const dueRows = (exceptHosts: readonly string[]) => {
-    const rows = engine.reads.selectFrom('webhook_deliveries').where('due_at', 'is not', null)
-    return exceptHosts.length === 0 ? rows : rows.where('host', 'not in', exceptHosts)
+  const dueRows = ({ hosts, keys }: Lanes) => {
+    let rows = engine.reads.selectFrom('webhook_deliveries').where('due_at', 'is not', null)
+    if (hosts.length > 0) rows = rows.where('host', 'not in', hosts)
+    return keys.length === 0 ? rows : rows.where('key_id', 'not in', keys)
   }
   return {
-    async due(now, limit, exceptHosts) {
-      const rows = await dueRows(exceptHosts)
-        .select(['delivery_id', 'host'])
+    async due(now, limit, except) {
+      const rows = await dueRows(except)
+        .select(['delivery_id', 'host', 'key_id'])
         .where('due_at', '<=', now)
         .orderBy('due_at')
         .limit(limit)
         .execute()
-      return rows.map(({ delivery_id, host }) => ({ deliveryId: delivery_id, host }))
+      return rows.map(({ delivery_id, host, key_id }) => ({ deliveryId: delivery_id, host, keyId: key_id }))
     },
 
-    async nextDue(exceptHosts) {
-      const row = await dueRows(exceptHosts).select('due_at').orderBy('due_at').limit(1).executeTakeFirst()
+    async nextDue(except) {
+      const row = await dueRows(except).select('due_at').orderBy('due_at').limit(1).executeTakeFirst()
       return row?.due_at ?? undefined
     },
 

@@ -10,6 +10,7 @@ import { commands } from './0008-commands.ts'
 import { webhooks } from './0009-webhooks.ts'
 import { rollouts } from './0010-rollouts.ts'
 import { tasks } from './0011-tasks.ts'
+import { webhookLanes } from './0012-webhook-lanes.ts'
 
 export const migrations: Migrations = {
   '0001-keys': keys,
@@ -23,4 +24,5 @@ export const migrations: Migrations = {
   '0009-webhooks': webhooks,
   '0010-rollouts': rollouts,
   '0011-tasks': tasks,
+  '0012-webhook-lanes': webhookLanes,
 }

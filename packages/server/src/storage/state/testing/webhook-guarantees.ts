@@ -71,16 +71,22 @@ export function webhookGuarantees(guarantee: (title: string, body: Body) => void
     )
   })
 
-  guarantee('webhooks are due in the order of their time, hosts that are full aside', async ({ webhooks }) => {
+  guarantee('webhooks are due in the order of their time, hosts and keys that are full aside', async ({ webhooks }) => {
     await put(webhooks, newDelivery('b', { createdAt: 2000, host: 'full' }), newDelivery('a', { createdAt: 3000 }))
     await put(webhooks, newDelivery('c', { createdAt: 1000, host: 'full' }), newDelivery('d', { error: 'timeout' }))
-    const due = async (now: number, limit: number, except: string[] = []) =>
-      (await webhooks.due(now, limit, except)).map(({ deliveryId }) => deliveryId)
+    const due = async (now: number, limit: number, hosts: string[] = [], keys: string[] = []) =>
+      (await webhooks.due(now, limit, { hosts, keys })).map(({ deliveryId }) => deliveryId)
     deepEqual(await due(3000, 9), ['c', 'b', 'a'])
     deepEqual([await due(2999, 9), await due(3000, 1), await due(3000, 9, ['full'])], [['c', 'b'], ['c'], ['a']])
-    deepEqual([await webhooks.nextDue([]), await webhooks.nextDue(['full'])], [1000, 3000])
+    deepEqual(
+      [await webhooks.nextDue({ hosts: [], keys: [] }), await webhooks.nextDue({ hosts: ['full'], keys: [] })],
+      [1000, 3000],
+    )
     await take(webhooks, ['a'], 3000)
-    equal(await webhooks.nextDue(['full']), 3100)
+    equal(await webhooks.nextDue({ hosts: ['full'], keys: [] }), 3100)
+    await put(webhooks, newDelivery('e', { createdAt: 2500, keyId: 'busy' }))
+    deepEqual(await due(3000, 9, ['full'], ['busy']), [])
+    deepEqual(await due(3000, 9, ['full'], ['other']), ['e'])
   })
 
   guarantee('who has lost the lease of a webhook writes nothing', async ({ webhooks }) => {
