@@ -186,8 +186,11 @@ export class Execution {
     if (type === 'command.log') this.#lines.confirmed()
     if (payload.lease_token !== this.#order.lease_token) return
     if (error instanceof NexusError && (error.code === 'CONFLICT' || error.code === 'NOT_FOUND')) {
-      if (type === 'command.result') this.#over(true)
-      else this.#lose()
+      if (type !== 'command.result') this.#lose()
+      else {
+        if (error.details?.reason === 'result_differs') this.#deps.onError(error)
+        this.#over(true)
+      }
       return
     }
     this.#deps.onError(error)

@@ -8,6 +8,7 @@ import type { Events } from '../events/index.ts'
 import type { Work } from '../work/index.ts'
 import type { Ends } from './ends.ts'
 import type { Callbacks, CommandStore } from './ports.ts'
+import type { ProgressNews } from './progress-news.ts'
 import type { Receivers } from './receivers.ts'
 import type { CommandRecord, Said } from './record.ts'
 import type { Rollouts } from './rollouts.ts'
@@ -22,6 +23,7 @@ export interface CommandDeps {
   ends: Ends
   receivers: Receivers
   told: Told<Said>
+  progress: ProgressNews
   rollouts: Rollouts
   verifications: Verifications
   now(): number

@@ -16,6 +16,8 @@ import { assertSpeaksFor } from './lease.ts'
 import { onWorkChange } from './on-work-change.ts'
 import { ordersOf } from './orders.ts'
 import type { Callbacks, CommandStore } from './ports.ts'
+import { tellProgress } from './progress.ts'
+import { ProgressNews } from './progress-news.ts'
 import { type ReceiverOptions, Receivers, type Sink } from './receivers.ts'
 import { resync } from './resync.ts'
 import { Rollouts } from './rollouts.ts'
@@ -56,7 +58,7 @@ export interface Commands extends Loop {
   receive(ctx: Ctx, deviceId: string, sink: Sink, options: ReceiverOptions): () => void
   /** Where the events of a command are, for who may see it. Errors: FORBIDDEN, NOT_FOUND. */
   trail(principal: Principal, commandId: string): Promise<Trail>
-  /** Does what is due of roll-outs and verifications; the loops do so by themselves. */
+  /** Does what is due of progress, roll-outs and verifications; the loops do so by themselves. */
   sweep(): Promise<void>
   /** How many devices receive over a connection. */
   receiving(): number
@@ -99,6 +101,12 @@ export function createCommands(options: CommandsOptions): Commands {
     },
     verifiedMax,
   )
+  const progress = new ProgressNews({
+    store,
+    tell: (tx, command, execution) => tellProgress(deps, tx, command, execution),
+    now,
+    onError,
+  })
   const deps: CommandDeps = {
     store,
     work,
@@ -108,6 +116,7 @@ export function createCommands(options: CommandsOptions): Commands {
     ends: new Ends(),
     receivers,
     told: new Told(),
+    progress,
     rollouts,
     verifications,
     now,
@@ -132,6 +141,7 @@ export function createCommands(options: CommandsOptions): Commands {
     receiving: () => receivers.size,
     trail: (principal, commandId) => trailOf(deps, principal, commandId),
     async sweep() {
+      await progress.sweep()
       await verifications.sweep()
       await rollouts.sweep()
     },
@@ -142,11 +152,13 @@ export function createCommands(options: CommandsOptions): Commands {
     start() {
       receivers.start()
       trimming.start()
+      progress.start()
       rollouts.start()
       verifications.start()
     },
     async stop() {
       await receivers.stop()
+      await progress.stop()
       await verifications.stop()
       await rollouts.stop()
       await trimming.stop()

@@ -1,14 +1,14 @@
 import type { ExecutionStanding, Input } from '@nexus/contract'
-import type { WriteCtx } from '../core/context.ts'
+import type { Tx, WriteCtx } from '../core/context.ts'
 import type { CommandDeps } from './deps.ts'
 import { progressDataOf, publishCommand } from './publish.ts'
-import type { ExecutionRecord } from './record.ts'
+import type { CommandRecord, ExecutionRecord } from './record.ts'
 import { begun, executionStanding, renewLease } from './report.ts'
 import { settleExecutions } from './settle.ts'
 
 /**
  * An execution is under way; the first report makes it `running`. What is older than what was said last extends the lease
- * and changes nothing else. Errors: NOT_FOUND, CONFLICT (`lease_lost`).
+ * and changes nothing else. It is told once a second at most; see `ProgressNews`. Errors: NOT_FOUND, CONFLICT (`lease_lost`).
  */
 export async function reportProgress(
   deps: CommandDeps,
@@ -22,13 +22,20 @@ export async function reportProgress(
   const now = ctx.now()
   const after = { ...begun(before, now), ...(isNew && { progress: { seq, percent, message } }) }
   await settleExecutions(deps, ctx.tx, [{ before, after }], now)
-  if (percent !== null || message !== null) await tell(deps, ctx, after)
+  if (percent === null && message === null) return executionStanding(after, item)
+  if (deps.progress.admits(after.executionId))
+    await tellProgress(deps, ctx.tx, await deps.store.lock(ctx.tx, after.commandId), after)
+  else deps.store.afterCommit(ctx.tx, () => deps.progress.later(after))
   return executionStanding(after, item)
 }
 
-async function tell(deps: CommandDeps, ctx: WriteCtx, execution: ExecutionRecord): Promise<void> {
-  const command = await deps.store.lock(ctx.tx, execution.commandId)
+export async function tellProgress(
+  deps: CommandDeps,
+  tx: Tx,
+  command: CommandRecord,
+  execution: ExecutionRecord,
+): Promise<void> {
   const data = progressDataOf(command, execution)
-  await publishCommand(deps, ctx.tx, command, [{ type: 'command.progress', data }], ctx.now())
-  await deps.store.save(ctx.tx, command)
+  await publishCommand(deps, tx, command, [{ type: 'command.progress', data }], deps.now())
+  await deps.store.save(tx, command)
 }

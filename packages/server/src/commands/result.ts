@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import {
   type CommandError,
   type CommandResult,
@@ -7,7 +8,7 @@ import {
   type Input,
 } from '@nexus/contract'
 import type { Ctx, WriteCtx } from '../core/context.ts'
-import { invalid } from '../core/failure.ts'
+import { fail, invalid } from '../core/failure.ts'
 import { isRecord } from '../core/labels.ts'
 import { leaseLost, type Report } from '../work/index.ts'
 import type { CommandDeps } from './deps.ts'
@@ -28,7 +29,8 @@ export async function prepareResult(_deps: CommandDeps, _ctx: Ctx, { result }: R
 
 /**
  * An execution has ended. The same result again is answered as the first time; one that comes after the time was over, or
- * after its device was given up, still counts for a day. Errors: NOT_FOUND, CONFLICT (`lease_lost`).
+ * after its device was given up, still counts for a day. Errors: NOT_FOUND, CONFLICT (`lease_lost`; `result_differs`: it is not
+ * the one that was kept).
  */
 export async function reportResult(deps: CommandDeps, ctx: WriteCtx, given: ResultInput): Promise<ExecutionStanding> {
   const { execution_id: id, lease_token: leaseToken } = given
@@ -45,7 +47,10 @@ export async function reportResult(deps: CommandDeps, ctx: WriteCtx, given: Resu
   if (item) return executionStanding(execution, item)
   const hasSpoken = isOver(execution.status) || isVerifying(execution)
   if (!hasSpoken || execution.leaseToken !== leaseToken) throw leaseLost(id)
-  if (isRepeat(execution, input)) return executionStanding(execution, undefined)
+  if (hasSaid(execution, input)) {
+    if (!isSame(execution, input)) throw resultDiffers(execution)
+    return executionStanding(execution, undefined)
+  }
   if (!mayBeLate(execution, now)) throw leaseLost(id)
   const after = lateResult(execution, input, now)
   await settleExecutions(deps, ctx.tx, [{ before: execution, after }], now)
@@ -110,10 +115,25 @@ function reasonOf(error: CommandError | undefined): string {
   return error && word.test(error.code) ? error.code : 'failed'
 }
 
-function isRepeat({ status, late, subStatus, verifyBy }: ExecutionRecord, input: ResultInput): boolean {
+/** Whether that is how the device said before that it ended. */
+function hasSaid({ status, late, subStatus, verifyBy }: ExecutionRecord, input: ResultInput): boolean {
   // Of one that was verified the device said that it completed, whatever came of that.
   const said = verifyBy === null ? status : 'completed'
   return said === input.status && (late || subStatus !== 'outcome_unknown')
+}
+
+/** Where nothing was said, as of a cancel that nobody confirmed, nothing may be said now. How long it took is ours. */
+function isSame({ result, error, verifyBy }: ExecutionRecord, input: ResultInput): boolean {
+  if (result === null) return input.result === undefined && input.error === undefined
+  const { duration_ms: _, ...before } = result
+  const { duration_ms: __, ...now } = shownResult(input, 0)
+  const isSameError = verifyBy !== null || isDeepStrictEqual(error, errorOf(input))
+  return isSameError && isDeepStrictEqual(before, JSON.parse(JSON.stringify(now)))
+}
+
+function resultDiffers({ executionId, status }: ExecutionRecord) {
+  const issue = `the execution has ended: it is ${status}, with another result than this one, and that stays`
+  return fail('CONFLICT', { reason: 'result_differs', execution_id: executionId, issue })
 }
 
 /** The device was too slow, or given up: what it says now is news. */

@@ -13,7 +13,8 @@ test('a command ends once, however often its device says so, and the first word 
   const { command_id } = await submit()
   const [order] = await lease()
   const first = await finish(order!, { result: { n: 1 } })
-  deepEqual(await finish(order!, { result: { n: 2 } }), { ...first, lease_expires_at: null })
+  deepEqual(await finish(order!, { result: { n: 1 } }), { ...first, lease_expires_at: null })
+  await rejects(finish(order!, { result: { n: 2 } }), { code: 'CONFLICT' })
   await rejects(finish(order!, { status: 'failed' }), { code: 'CONFLICT' })
   const { result } = await call('commands.get', { command_id })
   deepEqual(result, { success: true, n: 1, duration_ms: 0 })
@@ -120,6 +121,66 @@ test('progress of a lower number is ignored, and any report renews the lease', a
   deepEqual(await stands(command_id), ['running/executing'])
   await pass(2000)
   deepEqual(await stands(command_id), ['failed/outcome_unknown'])
+})
+
+test('of progress that is said all the time one event a second is kept, the newest, and none after the end', async (t) => {
+  const room = await openCommandsRoom(t)
+  const { command_id } = await room.submit({ timeout_seconds: 600 })
+  const [order] = await room.lease()
+  const { execution_id, lease_token } = order!
+  const say = (seq: number) => room.call('executions.progress', { execution_id, lease_token, seq, percent: seq })
+  const told = async () =>
+    (await room.toldOfCommands()).flatMap(({ type, data }) =>
+      type === 'command.progress' ? [(data.progress as { percent: number }).percent] : [],
+    )
+  for (let seq = 1; seq <= 10; seq++) await say(seq)
+  deepEqual(await told(), [1])
+  equal((await room.call('commands.get', { command_id })).progress?.percent, 10)
+  await room.pass(999)
+  deepEqual(await told(), [1])
+  await room.pass(1)
+  deepEqual(await told(), [1, 10])
+  await say(11)
+  await room.pass(1000)
+  deepEqual(await told(), [1, 10, 11])
+  await room.pass(1000)
+  await say(12)
+  deepEqual(await told(), [1, 10, 11, 12])
+  await say(13)
+  await room.finish(order!)
+  await room.pass(1000)
+  deepEqual(await told(), [1, 10, 11, 12])
+  const seqs = (await room.toldOfCommands()).map(({ data }) => data.seq)
+  deepEqual(
+    seqs,
+    seqs.map((_, i) => i + 1),
+  )
+})
+
+test('the same result again is answered as the first time, and another one is a conflict', async (t) => {
+  const { submit, lease, finish, call } = await openCommandsRoom(t)
+  const results = [{ deep: { a: 1, b: [2] } }, 'text', undefined]
+  for (const result of results) {
+    const { command_id } = await submit()
+    const [order] = await lease()
+    const first = await finish(order!, { result })
+    deepEqual(await finish(order!, { result }), { ...first, lease_expires_at: null })
+    for (const other of results.filter((each) => each !== result))
+      await rejects(finish(order!, { result: other }), { code: 'CONFLICT', details: detailsOf(order!, 'completed') })
+    await rejects(finish(order!, { status: 'failed' }), { code: 'CONFLICT' })
+    ok((await call('commands.get', { command_id })).result)
+  }
+  await submit()
+  const [order] = await lease()
+  const failed = (code: string) => finish(order!, { status: 'failed', error: { code, message: 'x' } })
+  equal((await failed('disk_full')).status, 'failed')
+  equal((await failed('disk_full')).status, 'failed')
+  await rejects(failed('no_disk'), { code: 'CONFLICT', details: detailsOf(order!, 'failed') })
+
+  function detailsOf({ execution_id }: { execution_id: string }, status: string) {
+    const issue = `the execution has ended: it is ${status}, with another result than this one, and that stays`
+    return { reason: 'result_differs', execution_id, issue }
+  }
 })
 
 test('what waits is cancelled at once; what runs is asked to stop, and ends unconfirmed if it does not', async (t) => {

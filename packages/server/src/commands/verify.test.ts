@@ -28,7 +28,7 @@ test('after its success an execution is verified, and completes when the conditi
     (await toldOfCommands()).map(({ type }) => type),
     ['command.submitted', 'command.started', 'command.completed'],
   )
-  equal((await finish(order!)).status, 'completed')
+  equal((await finish(order!, { result: { message: 'done' } })).status, 'completed')
 })
 
 test('a condition that does not hold in time fails the execution, which keeps what the device said', async (t) => {
@@ -45,7 +45,7 @@ test('a condition that does not hold in time fails the execution, which keeps wh
   deepEqual([result?.success, result?.message], [true, 'done'])
   equal(error?.message, 'up == 1 did not hold within 60 s: the last reading was 0')
   equal((await toldOfCommands()).at(-1)!.type, 'command.failed')
-  equal((await finish(order!)).status, 'failed')
+  equal((await finish(order!, { result: { message: 'done' } })).status, 'failed')
   await measure('d', { up: 1 })
   deepEqual(await stands(command_id), ['failed/verify_failed'])
 })
@@ -101,7 +101,7 @@ test('a cancel ends what is being verified; a device that succeeds although aske
   deepEqual([status, result?.message], ['cancelled', 'done'])
   await measure('d', { up: 1 })
   deepEqual(await stands(one.command_id), ['cancelled'])
-  equal((await finish(order!)).status, 'cancelled')
+  equal((await finish(order!, { result: { message: 'done' } })).status, 'cancelled')
 
   const other = await submit({ verify })
   const [second] = await lease()
