@@ -204,7 +204,8 @@ export const serverMessages = {
   },
   'device.welcome': { summary: 'Answers `device.hello`', payload: Type.Object({ device_id: Id }) },
   'device.replaced': {
-    summary: 'Another connection receives the commands of the device from now on',
+    summary:
+      'Another connection receives the commands of the device from now on; of what this one has the leases last as long as it reports',
     payload: Type.Object({ device_id: Id }),
   },
   'command.execute': { summary: 'An execution for the device', payload: ExecutionOrder },

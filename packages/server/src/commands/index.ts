@@ -78,7 +78,7 @@ export function createCommands(options: CommandsOptions): Commands {
     work,
     write: (fn) => store.write(fn),
     ordersOf: (items) => ordersOf({ store }, items),
-    resync: (deviceId, have) => resync({ store, work }, deviceId, have),
+    resync: (deviceId, have, elsewhere) => resync({ store, work }, deviceId, have, elsewhere),
     onError,
   })
   const follower = new Follower(events, followedMax)

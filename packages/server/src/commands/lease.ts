@@ -15,7 +15,9 @@ export async function leaseExecutions(
   assertSpeaksFor(ctx, device_id)
   const detach = deps.devices.attach(device_id, ctx.givenTraceId)
   try {
-    const again = have ? (await resync(deps, device_id, have)).again.slice(0, max) : []
+    const again = have
+      ? (await resync(deps, device_id, have, deps.receivers.elsewhere(device_id))).again.slice(0, max)
+      : []
     const items = again.length > 0 ? again : await taken(deps, ctx, { deviceId: device_id, max, wait_seconds })
     return items.length === 0 ? null : { executions: await ordersOf(deps, items) }
   } finally {

@@ -21,7 +21,7 @@ export interface ReceiversDeps {
   write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>
   ordersOf(items: readonly WorkItem[]): Promise<ExecutionOrder[]>
   /** Gives again what did not reach the device; see `resync`. */
-  resync(deviceId: string, have: readonly string[]): Promise<Resynced>
+  resync(deviceId: string, have: readonly string[], elsewhere: ReadonlyMap<string, string>): Promise<Resynced>
   onError(cause: unknown): void
 }
 
@@ -53,6 +53,8 @@ interface Receiver {
 export class Receivers implements Loop {
   readonly #deps: ReceiversDeps
   readonly #byDevice = new Map<string, Receiver>()
+  /** By device, what connections had in hand that were replaced while they were open, as in `inHand`. */
+  readonly #elsewhere = new Map<string, Map<string, string>>()
   readonly #renewals: Loop
 
   constructor(deps: ReceiversDeps) {
@@ -84,6 +86,7 @@ export class Receivers implements Loop {
     const before = this.#byDevice.get(deviceId)
     if (before) {
       end(before)
+      this.#elsewhere.set(deviceId, this.elsewhere(deviceId))
       before.sink.replaced()
     }
     const receiver: Receiver = {
@@ -102,8 +105,17 @@ export class Receivers implements Loop {
     }
   }
 
+  /**
+   * What one who comes without knowing of it is not to end: the lease tokens, by execution, of what another connection of the device
+   * has, or had when it was replaced. Nobody renews the latter: if it is not heard of either, its lease ends.
+   */
+  elsewhere(deviceId: string): Map<string, string> {
+    return new Map([...(this.#elsewhere.get(deviceId) ?? []), ...(this.#byDevice.get(deviceId)?.inHand ?? [])])
+  }
+
   /** An execution has changed, with the work behind it. */
   changed({ executionId, deviceId }: ExecutionRecord, item: WorkItem): void {
+    if (item.state !== 'running') this.#forget(deviceId, executionId)
     const receiver = this.#byDevice.get(deviceId)
     if (!receiver?.inHand.has(executionId)) return
     if (item.state !== 'running') {
@@ -130,10 +142,18 @@ export class Receivers implements Loop {
   }
 
   async #resync(receiver: Receiver, have: readonly string[]): Promise<void> {
-    const { held, again } = await this.#deps.resync(receiver.deviceId, have)
+    const elsewhere = this.#elsewhere.get(receiver.deviceId) ?? new Map()
+    const { held, again } = await this.#deps.resync(receiver.deviceId, have, elsewhere)
+    for (const { id } of [...held, ...again]) this.#forget(receiver.deviceId, id)
     for (const { id, leaseToken } of held) receiver.inHand.set(id, leaseToken!)
     await this.#give(receiver, again)
     for (const { id, isCancelled } of held) if (isCancelled) receiver.sink.cancel({ execution_id: id })
+  }
+
+  #forget(deviceId: string, executionId: string): void {
+    const elsewhere = this.#elsewhere.get(deviceId)
+    elsewhere?.delete(executionId)
+    if (elsewhere?.size === 0) this.#elsewhere.delete(deviceId)
   }
 
   async #giveNext(receiver: Receiver): Promise<void> {

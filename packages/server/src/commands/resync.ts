@@ -18,12 +18,14 @@ export interface Resynced {
 /**
  * A device is back, and tells what it has of what it was given. What it never confirmed under its present lease is sent again,
  * also where it knows of it, from an attempt before; what it had confirmed and knows nothing of any more was lost with it, and
- * counts as an attempt whose outcome is not known.
+ * counts as an attempt whose outcome is not known. `elsewhere`: the lease tokens, by execution, of what another connection of the device
+ * may be at work on: who knows nothing of that leaves it as it is.
  */
 export async function resync(
   { store, work }: ResyncDeps,
   deviceId: string,
   have: readonly string[],
+  elsewhere: ReadonlyMap<string, string> = new Map(),
 ): Promise<Resynced> {
   const known = new Set(have)
   return store.write(async (tx) => {
@@ -33,8 +35,9 @@ export async function resync(
       const leaseToken = running.get(execution.executionId)?.leaseToken
       if (!leaseToken) return []
       const of = { id: execution.executionId, leaseToken }
-      const isLost = !known.has(execution.executionId) && execution.deliveredAt !== null
-      return [isLost ? { ...of, kind: 'lost' } : { ...of, kind: 'alive' }]
+      const isForgotten = !known.has(execution.executionId) && execution.deliveredAt !== null
+      if (isForgotten && elsewhere.get(execution.executionId) === leaseToken) return []
+      return [isForgotten ? { ...of, kind: 'lost' } : { ...of, kind: 'alive' }]
     })
     const reported = (await work.report(tx, reports)).filter(isHeld)
     const confirmed = new Set(

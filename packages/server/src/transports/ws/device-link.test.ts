@@ -40,8 +40,10 @@ test('a command that is sent over a WebSocket is accepted, executed by a device,
   const { command_id, status, result: outcome } = result!.payload
   const { success, n } = outcome as { success: boolean; n: number }
   deepEqual([command_id, status, success, n], [order!.command_id, 'completed', true, 7])
-  const repeated = await device.ask('command.result', { ...held, status: 'completed' })
+  const repeated = await device.ask('command.result', { ...held, status: 'completed', result: { n: 7 } })
   equal(repeated.type, 'command.confirmed')
+  const other = await device.ask('command.result', { ...held, status: 'completed' })
+  deepEqual([other.type, other.payload.code], ['error', 'CONFLICT'])
 })
 
 test('what a device is told to cancel, and what of a lost lease, is told in words', async (t) => {
@@ -87,6 +89,41 @@ test('the newest connection of a device receives, and the older one is told so',
   await nexus.client.commands.execute({ command: 'x', target: { device_id: 'd' } })
   await given(newer, 1)
   equal(orders(older).length, 0)
+})
+
+test('a connection that takes the place of an open one, and knows nothing, ends nothing of what that runs', async (t) => {
+  const nexus = await startTestNexus(t)
+  const first = await openDevice(t, nexus)
+  for (let i = 0; i < 2; i++) await nexus.client.commands.execute({ command: 'x', target: { device_id: 'd' } })
+  const [one, two] = await given(first, 2)
+  for (const order of [one!, two!]) await first.ask('command.ack', { ...heldOf(order), status: 'accepted' })
+  const second = await openDevice(t, nexus)
+  const third = await openDevice(t, nexus)
+  const { client: poller } = await nexus.as({ scopes: ['telemetry:write'], device_id: 'd' })
+  await poller.commands.lease({ device_id: 'd', have: [] })
+  await nexus.client.commands.execute({ command: 'x', target: { device_id: 'd' } })
+  await given(third, 1)
+  equal((await first.ask('command.progress', { ...heldOf(one!), seq: 1 })).type, 'command.confirmed')
+  await first.ask('command.result', { ...heldOf(one!), status: 'completed' })
+  equal((await nexus.client.commands.get({ command_id: one!.command_id })).status, 'completed')
+  equal(orders(second).length, 0)
+
+  // Nobody but the newest is there any more: what that has is lost with it.
+  const [three] = orders(third)
+  await third.ask('command.ack', { ...heldOf(three!), status: 'accepted' })
+  third.ws.terminate()
+  await third.closed
+  await until('nobody receives', async () => {
+    const metrics = await (await nexus.request('/metrics')).text()
+    return metrics.includes('nexus_devices_receiving 0')
+  })
+  await openDevice(t, nexus)
+  await until('it is lost', async () => {
+    const { sub_status } = await nexus.client.commands.get({ command_id: three!.command_id })
+    return sub_status === 'outcome_unknown'
+  })
+  const { sub_status } = await nexus.client.commands.get({ command_id: two!.command_id })
+  equal(sub_status, 'delivered')
 })
 
 test('a device takes as many at once as it says, and the next when one is done', async (t) => {
