@@ -3,9 +3,11 @@ import { toIso } from '../core/clock.ts'
 import type { Ctx, WriteCtx } from '../core/context.ts'
 import { fail, invalid } from '../core/failure.ts'
 import { decodeCursor, page } from '../core/paging.ts'
+import { checkNumbers } from './check-numbers.ts'
 import { type CommandDeps, permittedCategories } from './deps.ts'
+import { secondsAmong } from './policy.ts'
 import type { DefinitionRecord } from './record.ts'
-import { checkSchema } from './schema.ts'
+import { checkSchema, partFaults } from './schema.ts'
 
 const limitDefault = 50
 
@@ -33,7 +35,7 @@ export async function getDefinition(
   return shownDefinition(found)
 }
 
-/** Commands that were submitted before keep what held then. Errors: VALIDATION_ERROR (a schema that is none). */
+/** Commands that were submitted before keep what held then. Errors: VALIDATION_ERROR (a schema that is none, defaults that it refuses), INVALID_REQUEST. */
 export async function putDefinition(
   { store }: CommandDeps,
   ctx: WriteCtx,
@@ -42,6 +44,7 @@ export async function putDefinition(
   const { name, category, description = null, parameters_schema, result_schema, defaults = {} } = input
   checkBounded(parameters_schema, 'parameters_schema')
   checkBounded(result_schema, 'result_schema')
+  checkDefaults(defaults.parameters ?? {}, parameters_schema)
   const preset = JSON.stringify(defaults)
   if (preset.length > commandLimits.parametersBytesMax)
     throw invalid('defaults', `has more than ${commandLimits.parametersBytesMax} bytes as JSON`)
@@ -74,6 +77,15 @@ function checkBounded(schema: object | undefined, field: string): void {
   if (bytes > commandLimits.schemaBytesMax)
     throw invalid(field, `has ${bytes} bytes as JSON: at most ${commandLimits.schemaBytesMax}`)
   checkSchema(schema, field)
+}
+
+/** A request completes them, so that what it would have to say beside them may be missing. */
+function checkDefaults(parameters: Record<string, unknown>, schema: object | undefined): void {
+  checkNumbers('defaults.parameters', parameters)
+  secondsAmong(parameters, 'defaults.parameters')
+  const errors = schema ? partFaults(schema, parameters, 'defaults.parameters') : []
+  const [first] = errors
+  if (first) throw fail('VALIDATION_ERROR', { ...first, reason: 'against_definition', errors })
 }
 
 function shownDefinition(definition: DefinitionRecord): CommandDefinition {

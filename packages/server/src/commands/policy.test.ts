@@ -161,3 +161,83 @@ test('a result that is against the definition is a failure that says why, and is
 function idOf({ command_id }: { command_id: string }) {
   return { command_id }
 }
+
+test('a number that would be altered is refused by its field, in parameters, defaults and results', async (t) => {
+  const { submit, call, lease, finish } = await openCommandsRoom(t)
+  const altered = ['1e999', '9007199254740993', '-9007199254740993'].map((text) => JSON.parse(text) as number)
+  for (const n of altered) {
+    const refusal = (field: string) => (failure: Failure) =>
+      failure.code === 'INVALID_REQUEST' && failure.details.field === field
+    await rejects(submit({ parameters: { a: [1, { n }] } }), refusal('parameters.a.1.n'))
+    const definition = { name: 'n', category: 'custom', defaults: { parameters: { n } } } as const
+    await rejects(call('commands.definitions.put', definition), refusal('defaults.parameters.n'))
+  }
+  const { command_id } = await submit({ parameters: { n: Number.MAX_SAFE_INTEGER, x: 1.5e300 / 1e290 } })
+  const [order] = await lease()
+  await rejects(finish(order!, { result: { n: altered[1] } }), { code: 'INVALID_REQUEST' })
+  await finish(order!, { result: { n: 1 } })
+  equal((await call('commands.get', { command_id })).status, 'completed')
+})
+
+test('a timeout among the parameters that is none is refused, unless the request says another', async (t) => {
+  const { submit, call } = await openCommandsRoom(t)
+  const refused = (field: string) => (failure: Failure) =>
+    failure.code === 'INVALID_REQUEST' && failure.details.field === field
+  for (const timeout_seconds of ['30', 0, -1, 1e9, null, {}]) {
+    await rejects(submit({ parameters: { timeout_seconds } }), refused('parameters.timeout_seconds'))
+    const definition = { name: 'n', category: 'custom', defaults: { parameters: { timeout_seconds } } } as const
+    await rejects(call('commands.definitions.put', definition), refused('defaults.parameters.timeout_seconds'))
+  }
+  const { command_id } = await submit({ parameters: { timeout_seconds: 'soon' }, timeout_seconds: 7 })
+  equal((await call('commands.get', { command_id })).timeout_seconds, 7)
+})
+
+test('defaults that the definition itself refuses are refused; what a request has to complete may be missing', async (t) => {
+  const { call } = await openCommandsRoom(t)
+  const parameters_schema = {
+    type: 'object',
+    properties: { level: { $ref: '#/definitions/level' }, room: { type: 'string' } },
+    required: ['level', 'room'],
+    additionalProperties: false,
+    definitions: { level: { type: 'integer', maximum: 10 } },
+  }
+  const put = (parameters: Record<string, unknown>) =>
+    call('commands.definitions.put', { name: 'dim', category: 'custom', parameters_schema, defaults: { parameters } })
+  for (const [bad, field] of [
+    [{ level: 11 }, 'defaults.parameters.level'],
+    [{ colour: 'red' }, 'defaults.parameters.colour'],
+  ] as const)
+    await rejects(put(bad), (failure: Failure) => {
+      deepEqual([failure.code, failure.details.field], ['VALIDATION_ERROR', field])
+      return true
+    })
+  equal((await put({ level: 3 })).name, 'dim')
+})
+
+test('a schema that refers to itself, elsewhere, or to the same over and over is refused with a clear word', async (t) => {
+  const { call } = await openCommandsRoom(t)
+  const twice = (name: string) => ({ allOf: [{ $ref: `#/definitions/${name}` }, { $ref: `#/definitions/${name}` }] })
+  const definitions = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`d${i}`, twice(`d${i + 1}`)]))
+  const issueOf = (parameters_schema: Record<string, unknown>) =>
+    call('commands.definitions.put', { name: 's', category: 'custom', parameters_schema }).then(
+      () => 'taken',
+      (failure: Failure) => String(failure.details.issue),
+    )
+  const itself = 'refers to itself by #: write it out to the depth that is needed'
+  equal(await issueOf({ properties: { child: { $ref: '#' } } }), itself)
+  const circle = { a: { $ref: '#/definitions/b' }, b: { items: { $ref: '#/definitions/a' } } }
+  equal(
+    await issueOf({ definitions: circle, properties: { a: { $ref: '#/definitions/a' } } }),
+    itself.replace('#', '#/definitions/a'),
+  )
+  equal(
+    await issueOf({ properties: { a: { $ref: 'https://example.com/schema' } } }),
+    'refers to https://example.com/schema: a reference begins with #/ and leads into the schema itself',
+  )
+  equal(
+    await issueOf({ ...twice('d0'), definitions: { ...definitions, d20: {} } }),
+    'comes to more than 10000 schemas by its references',
+  )
+  equal(await issueOf({ ...twice('d18'), definitions: { ...definitions, d20: {} } }), 'taken')
+  equal(await issueOf({ properties: { a: { enum: [{ $ref: '#' }] }, $ref: {}, definitions: {} } }), 'taken')
+})

@@ -8,6 +8,7 @@ import {
   commandLimits,
   wellKnownCommands,
 } from '@nexus/contract'
+import { invalid } from '../core/failure.ts'
 import type { RetryPolicy } from '../work/index.ts'
 import type { DefinitionRecord } from './record.ts'
 
@@ -21,7 +22,7 @@ export interface Ruling {
 
 /**
  * What holds for a command: what the request says, else its definition, else its category. `timeout_seconds` among the
- * parameters counts as the request's, as in the specification's example.
+ * parameters counts as the request's, as in the specification's example. Errors: INVALID_REQUEST (that one is no time).
  */
 export function rulingFor(input: CommandInput, definition: DefinitionRecord | undefined): Ruling {
   const category = input.category ?? definition?.category ?? categoryOf(input.command)
@@ -32,7 +33,7 @@ export function rulingFor(input: CommandInput, definition: DefinitionRecord | un
   return {
     category,
     parameters,
-    timeoutSeconds: input.timeout_seconds ?? secondsAmong(parameters) ?? timeout_seconds,
+    timeoutSeconds: input.timeout_seconds ?? secondsAmong(parameters, 'parameters') ?? timeout_seconds,
     delivery: {
       mode: input.async === false ? 'immediate' : 'queue',
       ttl_seconds,
@@ -70,7 +71,13 @@ export function retryOf({ delivery }: Pick<Ruling, 'delivery'>): RetryPolicy {
   }
 }
 
-function secondsAmong({ timeout_seconds: seconds }: Record<string, unknown>): number | undefined {
-  const fits = typeof seconds === 'number' && seconds >= 1 && seconds <= commandLimits.timeoutSecondsMax
-  return fits ? Math.ceil(seconds) : undefined
+/** Errors: INVALID_REQUEST, for a `timeout_seconds` that is no time. */
+export function secondsAmong(
+  { timeout_seconds: seconds }: Record<string, unknown>,
+  within: string,
+): number | undefined {
+  if (seconds === undefined) return undefined
+  if (typeof seconds === 'number' && seconds >= 1 && seconds <= commandLimits.timeoutSecondsMax)
+    return Math.ceil(seconds)
+  throw invalid(`${within}.timeout_seconds`, `must be a number from 1 to ${commandLimits.timeoutSecondsMax}`)
 }

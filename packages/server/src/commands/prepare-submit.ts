@@ -2,6 +2,7 @@ import { type CommandInput, commandLimits } from '@nexus/contract'
 import { parseCondition } from '../core/condition.ts'
 import { type Ctx, holds, type Principal } from '../core/context.ts'
 import { fail, invalid } from '../core/failure.ts'
+import { checkNumbers } from './check-numbers.ts'
 import { authoriseCategory, type CommandDeps } from './deps.ts'
 import { categoryOf, type Ruling, rulingFor } from './policy.ts'
 import type { DefinitionRecord } from './record.ts'
@@ -21,7 +22,7 @@ const offlineListed = 20
 
 /**
  * Everything that is asked before the transaction opens. `only`: the devices that the target is about now. Errors: those of
- * `resolveTarget`; FORBIDDEN (the category), VALIDATION_ERROR (the parameters are against the definition, a condition that is
+ * `resolveTarget`; INVALID_REQUEST (a number that would be altered, a `timeout_seconds` among the parameters that is none); FORBIDDEN (the category), VALIDATION_ERROR (the parameters are against the definition, a condition that is
  * none, an address that may not be called back), CONFLICT (`target_offline`, where the command may not wait for its device).
  */
 export async function prepareSubmit(
@@ -30,6 +31,7 @@ export async function prepareSubmit(
   input: CommandInput,
   only?: readonly string[],
 ): Promise<Plan> {
+  checkNumbers('parameters', input.parameters)
   const definition = await deps.store.definition(input.command)
   const ruling = rulingFor(input, definition)
   authoriseCategory(ctx.principal, ruling.category)

@@ -11,6 +11,7 @@ import type { Ctx, WriteCtx } from '../core/context.ts'
 import { fail, invalid } from '../core/failure.ts'
 import { isRecord } from '../core/labels.ts'
 import { leaseLost, type Report } from '../work/index.ts'
+import { checkNumbers } from './check-numbers.ts'
 import type { CommandDeps } from './deps.ts'
 import { type ExecutionRecord, isOver, type Said } from './record.ts'
 import { executionStanding, ownExecution, reportWork } from './report.ts'
@@ -20,8 +21,9 @@ import { verifyingFrom } from './verify.ts'
 
 type ResultInput = Input<'executions.result'>
 
-/** Errors: INVALID_REQUEST (a result that is larger than may be kept). */
+/** Errors: INVALID_REQUEST (a result that is larger than may be kept, a number in it that would be altered). */
 export async function prepareResult(_deps: CommandDeps, _ctx: Ctx, { result }: ResultInput): Promise<void> {
+  checkNumbers('result', result)
   const bytes = Buffer.byteLength(JSON.stringify(result) ?? '')
   if (bytes > commandLimits.resultBytesMax)
     throw invalid('result', `has ${bytes} bytes as JSON: at most ${commandLimits.resultBytesMax}`)

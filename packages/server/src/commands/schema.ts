@@ -2,6 +2,7 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import addFormats from 'ajv-formats'
 import { RE2JS } from 're2js'
 import { invalid } from '../core/failure.ts'
+import { referenceFault } from './schema-references.ts'
 
 const errorsListed = 20
 const compiledMax = 1000
@@ -12,8 +13,10 @@ interface Fault {
   issue: string
 }
 
-/** Checks that a client's JSON Schema (draft-07) is one. Errors: VALIDATION_ERROR. */
+/** Checks that a client's JSON Schema (draft-07) is one, and may be used; see `referenceFault`. Errors: VALIDATION_ERROR. */
 export function checkSchema(schema: object, field: string): void {
+  const fault = referenceFault(schema)
+  if (fault !== undefined) throw invalid(field, fault.slice(0, 512), 'VALIDATION_ERROR')
   try {
     compile(schema)
   } catch (cause) {
@@ -30,6 +33,17 @@ export function schemaFaults(schema: object, value: unknown, within: string): Fa
     issue: error.message ?? 'is not valid',
   }))
 }
+
+/**
+ * The same for a part of an object, such as defaults that a request completes: what is said of the object as a whole is not asked.
+ */
+export function partFaults(schema: object, value: object, within: string): Fault[] {
+  return schemaFaults(Object.fromEntries(Object.entries(schema).filter(([key]) => !ofTheWhole.has(key))), value, within)
+}
+
+const ofTheWhole = new Set([
+  ...['required', 'minProperties', 'dependencies', 'allOf', 'anyOf', 'oneOf', 'not', 'if', 'then', 'else', '$ref'],
+])
 
 /** Compiled schemas are kept by their text, up to a thousand. */
 function compile(schema: object): ValidateFunction {

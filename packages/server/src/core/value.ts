@@ -45,9 +45,24 @@ export function textFault(field: string, value: string): Fault | undefined {
   return value.isWellFormed() ? undefined : fault(field, 'is not well-formed Unicode')
 }
 
+/** The first number in a value that would not come back as it was sent, by its field. */
+export function numbersFault(field: string, value: unknown): Fault | undefined {
+  if (typeof value === 'number') {
+    const issue = numberIssue(value)
+    return issue ? fault(field, issue) : undefined
+  }
+  if (typeof value !== 'object' || value === null) return undefined
+  for (const [name, child] of Object.entries(value)) {
+    const bad = numbersFault(`${field}.${name.slice(0, keyLengthMax)}`, child)
+    if (bad) return bad
+  }
+  return undefined
+}
+
 /** A double holds every whole number below 2^53; from there on digits would be lost in silence. */
 export function numberIssue(value: number): string | undefined {
-  if (!Number.isFinite(value)) return 'must be a finite number: NaN and Infinity are not readings'
+  if (!Number.isFinite(value))
+    return 'must be a finite number: NaN and Infinity are none, nor is what a double cannot hold'
   if (Number.isInteger(value) && !Number.isSafeInteger(value))
     return 'is a whole number of 2^53 or more: send it as a string'
   return undefined
