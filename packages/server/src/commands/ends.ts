@@ -20,6 +20,11 @@ export class Ends {
     }
   }
 
+  /** The ids of the commands that are waited for. */
+  get awaited(): string[] {
+    return [...this.#waiting.keys()]
+  }
+
   /** Once that is durable. */
   tell(ended: Ended): void {
     const { commandId } = ended.command

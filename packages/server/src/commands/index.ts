@@ -10,6 +10,7 @@ import type { LockRecords, OnChange, Work } from '../work/index.ts'
 import { abortRollout, advanceRollout } from './advance-rollout.ts'
 import type { CommandDeps, CommandObserver } from './deps.ts'
 import { Ends } from './ends.ts'
+import { tellEndsElsewhere } from './ends-elsewhere.ts'
 import { Follower } from './follower.ts'
 import { type CommandHandlers, commandHandlers } from './handlers.ts'
 import { assertSpeaksFor } from './lease.ts'
@@ -58,7 +59,7 @@ export interface Commands extends Loop {
   receive(ctx: Ctx, deviceId: string, sink: Sink, options: ReceiverOptions): () => void
   /** Where the events of a command are, for who may see it. Errors: FORBIDDEN, NOT_FOUND. */
   trail(principal: Principal, commandId: string): Promise<Trail>
-  /** Does what is due of progress, roll-outs and verifications; the loops do so by themselves. */
+  /** Does what is due of ends on other nodes, progress, roll-outs and verifications; the loops do so by themselves. */
   sweep(): Promise<void>
   /** How many devices receive over a connection. */
   receiving(): number
@@ -67,6 +68,8 @@ export interface Commands extends Loop {
 }
 
 const trimRestMs = 60_000
+/** How long after its end on another node a command is known to have ended to those who wait here. */
+const endsRestMs = 500
 /** How many conditions are followed at once, of all roll-outs and verifications; and how many verifications of those. */
 const followedMax = 50_000
 const verifiedMax = 10_000
@@ -122,6 +125,8 @@ export function createCommands(options: CommandsOptions): Commands {
     now,
     observe: options.observe,
   }
+  const tellEnds = () => tellEndsElsewhere(store, deps.ends)
+  const listening = createLoop({ restMs: endsRestMs, run: tellEnds, onError })
   const trimming = createLoop({
     restMs: trimRestMs,
     async run(signal) {
@@ -141,6 +146,7 @@ export function createCommands(options: CommandsOptions): Commands {
     receiving: () => receivers.size,
     trail: (principal, commandId) => trailOf(deps, principal, commandId),
     async sweep() {
+      await tellEnds()
       await progress.sweep()
       await verifications.sweep()
       await rollouts.sweep()
@@ -152,6 +158,7 @@ export function createCommands(options: CommandsOptions): Commands {
     start() {
       receivers.start()
       trimming.start()
+      if (store.isShared) listening.start()
       progress.start()
       rollouts.start()
       verifications.start()
@@ -162,6 +169,7 @@ export function createCommands(options: CommandsOptions): Commands {
       await verifications.stop()
       await rollouts.stop()
       await trimming.stop()
+      await listening.stop()
     },
   }
 }

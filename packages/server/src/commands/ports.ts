@@ -54,6 +54,10 @@ export interface CommandStore extends RolloutStore {
   insert(tx: Tx, command: CommandRecord, executions: readonly ExecutionRecord[]): Promise<void>
   /** Without `tx`: as committed. */
   find(commandIds: readonly string[], tx?: Tx): Promise<CommandRecord[]>
+  /** Whether other nodes may write it too. */
+  readonly isShared: boolean
+  /** Which of these have ended; as committed. */
+  ended(commandIds: readonly string[]): Promise<string[]>
   /** What the commands of executions say, by the ids of those; as committed. */
   orders(executionIds: readonly string[]): Promise<Map<string, CommandOrder>>
   /** Newest first. */

@@ -54,6 +54,18 @@ export function createCommandStore(engine: StateEngine, sealer: Sealer): Command
       return (await commands.find(tx, commandIds)).map(rows.toCommand)
     },
 
+    isShared: engine.kind === 'postgres',
+
+    async ended(commandIds) {
+      const found = await reads
+        .selectFrom('commands')
+        .select('command_id')
+        .where('command_id', 'in', commandIds)
+        .where('completed_at', 'is not', null)
+        .execute()
+      return found.map((row) => row.command_id)
+    },
+
     async orders(executionIds) {
       const found = new Map<string, CommandOrder>()
       const read: string[] = []

@@ -1,0 +1,18 @@
+import type { Ends } from './ends.ts'
+import type { CommandStore } from './ports.ts'
+
+const askedAtOnce = 500
+
+/** Tells those who wait here for commands to end of what has ended on another node. */
+export async function tellEndsElsewhere(
+  store: Pick<CommandStore, 'ended' | 'find' | 'onlyExecutions'>,
+  ends: Ends,
+): Promise<void> {
+  const awaited = ends.awaited
+  for (let i = 0; i < awaited.length; i += askedAtOnce) {
+    const ids = await store.ended(awaited.slice(i, i + askedAtOnce))
+    if (ids.length === 0) continue
+    const only = await store.onlyExecutions(ids)
+    for (const command of await store.find(ids)) ends.tell({ command, only: only.get(command.commandId) })
+  }
+}
