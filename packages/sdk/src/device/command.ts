@@ -69,7 +69,7 @@ export interface DeviceOptions {
   capabilities?: Record<string, unknown>
   /** How many commands run at once, up to 100; 16 unless told. */
   maxConcurrency?: number
-  /** `websocket` unless told; where none can be opened, the device polls meanwhile. */
+  /** `websocket` unless told; while there is none the device polls, and tries to open one with waits that grow. */
   transport?: 'websocket' | 'long-poll'
   journal?: DeviceJournal
   /**

@@ -25,42 +25,48 @@ export interface ReceiverDeps {
   onError(error: Error): void
 }
 
-/** How long a turn went well, and why it ended; without an error: it is time for another one. */
+/** How a connection went, and why it ended. */
 interface Turn {
   worked: boolean
-  error?: NexusError
+  error: NexusError
 }
 
 const pollSeconds = 30
-/** After so long a device that polls sees whether a WebSocket can be opened again. */
-const pollingMs = 60_000
+/** How long an attempt to open a WebSocket may take before the server is asked by polls meanwhile. */
+const patienceMs = 2000
 
 /**
- * Receives for a device until the signal is aborted: over a WebSocket that is made again when it breaks, or by polls. Where no
- * WebSocket can be opened, the server is asked by polls meanwhile.
+ * Receives for a device until the signal is aborted: over a WebSocket that is made again when it breaks, with waits that grow. As
+ * long as there is none, the server is asked by polls.
  */
 export async function receive(deps: ReceiverDeps, signal: AbortSignal): Promise<void> {
+  const polls = new Polls(deps, signal)
+  if (deps.usesWebSocket) await keepConnected(deps, polls, signal)
+  else polls.begin()
+  await polls.ended
+}
+
+async function keepConnected(deps: ReceiverDeps, polls: Polls, signal: AbortSignal): Promise<void> {
   for (let failures = 0; !signal.aborted; failures++) {
-    const { worked, error } = await takeTurn(deps, signal)
-    deps.courier.use(undefined)
+    const late = setTimeout(() => polls.begin(), patienceMs)
+    const { worked, error } = await connect(deps, signal, () => {
+      clearTimeout(late)
+      polls.end()
+    })
+    clearTimeout(late)
     if (signal.aborted) return
     if (worked) failures = 0
-    if (!error) continue
-    deps.onError(error)
+    if (worked || failures === 0 || !polls.work) deps.onError(error)
+    if (worked) deps.courier.use(undefined)
+    // What it is at work on stays its own, and nobody else keeps the leases of that.
+    if (error.details?.reason === 'device_replaced') deps.courier.use(deps.http)
+    else if (error.status !== 401 && error.status !== 403) polls.begin()
     // Whoever was replaced waits long, so that two don't drive out each other all the time. Cut short: the device stops.
     await deps.policy.sleep(patience(deps.policy, error, failures), signal).catch(() => {})
   }
 }
 
-async function takeTurn(deps: ReceiverDeps, signal: AbortSignal): Promise<Turn> {
-  if (!deps.usesWebSocket) return poll(deps, signal, Number.POSITIVE_INFINITY)
-  const turn = await connect(deps, signal)
-  if (turn.worked || turn.error?.status === 401 || turn.error?.status === 403 || signal.aborted) return turn
-  const polled = await poll(deps, signal, pollingMs)
-  return polled.worked ? polled : turn
-}
-
-async function connect(deps: ReceiverDeps, signal: AbortSignal): Promise<Turn> {
+async function connect(deps: ReceiverDeps, signal: AbortSignal, opened: () => void): Promise<Turn> {
   let worked = false
   let session: DeviceSession
   try {
@@ -70,6 +76,7 @@ async function connect(deps: ReceiverDeps, signal: AbortSignal): Promise<Turn> {
         ...deps,
         welcome() {
           worked = true
+          opened()
           deps.courier.use(session)
         },
       },
@@ -84,25 +91,68 @@ async function connect(deps: ReceiverDeps, signal: AbortSignal): Promise<Turn> {
   return { worked, error }
 }
 
-/** Polls for so long, or until a poll fails. */
-async function poll(deps: ReceiverDeps, signal: AbortSignal, forMs: number): Promise<Turn> {
-  const until = performance.now() + forMs
-  let worked = false
-  try {
-    while (!signal.aborted && performance.now() < until) {
-      // What makes room has to be said.
-      if (!worked && !deps.hasRoom()) deps.courier.use(deps.http)
-      while (!deps.hasRoom() && !signal.aborted) await deps.moved()
-      // The first answers at once: whether polls work is then known.
-      const orders = await lease(deps, signal, worked ? pollSeconds : 0)
-      if (!worked) deps.courier.use(deps.http)
-      worked = true
-      for (const order of orders) deps.execute(order)
+/** What asks the server for work where there is no WebSocket. */
+class Polls {
+  readonly #deps: ReceiverDeps
+  readonly #signal: AbortSignal
+  /** Aborted when others take the place of these polls; undefined: none are wanted. */
+  #wanted: AbortController | undefined
+  #last: AbortController | undefined
+  #polling: Promise<void> = Promise.resolve()
+  /** Whether the server answers them. */
+  work = false
+
+  constructor(deps: ReceiverDeps, signal: AbortSignal) {
+    this.#deps = deps
+    this.#signal = signal
+  }
+
+  /** Resolves when none is under way. */
+  get ended(): Promise<void> {
+    return this.#polling
+  }
+
+  begin(): void {
+    if (this.#wanted || this.#signal.aborted) return
+    // What was left waiting says nothing to others; whatever it would have brought is given again to the next.
+    this.#last?.abort()
+    this.#wanted = new AbortController()
+    this.#last = this.#wanted
+    this.#polling = this.#poll(this.#wanted)
+  }
+
+  /** No other follows; the one under way is let end, for it may bring something. */
+  end(): void {
+    this.#wanted = undefined
+    this.work = false
+  }
+
+  async #poll(own: AbortController): Promise<void> {
+    const { courier, http, policy, onError, usesWebSocket, execute } = this.#deps
+    const signal = AbortSignal.any([this.#signal, own.signal])
+    const isWanted = () => this.#wanted === own && !signal.aborted
+    for (let failures = 0; isWanted(); ) {
+      try {
+        // What makes room has to be said.
+        if (!this.work && !this.#deps.hasRoom()) courier.use(http)
+        while (!this.#deps.hasRoom() && isWanted()) await this.#deps.moved()
+        if (!isWanted()) return
+        // The first answers at once: whether polls work is then known.
+        const orders = await lease(this.#deps, signal, this.work ? pollSeconds : 0)
+        if (isWanted() && !this.work) {
+          courier.use(http)
+          this.work = true
+        }
+        failures = 0
+        for (const order of orders) execute(order)
+      } catch (error) {
+        if (!isWanted() || !(error instanceof NexusError)) return
+        this.work = false
+        courier.use(undefined)
+        if (!usesWebSocket) onError(error)
+        await policy.sleep(patience(policy, error, failures++), signal).catch(() => {})
+      }
     }
-    return { worked }
-  } catch (error) {
-    if (signal.aborted || !(error instanceof NexusError)) return { worked }
-    return { worked, error }
   }
 }
 
