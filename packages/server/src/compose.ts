@@ -129,7 +129,10 @@ async function compose(
   const work = createWork({
     store: createWorkStore(state, now),
     now,
-    lockRecords: { command: (tx, ids) => commands.lockRecords(tx, ids) },
+    lockRecords: {
+      command: (tx, ids) => commands.lockRecords(tx, ids),
+      task: (tx, ids) => tasks.lockRecords(tx, ids),
+    },
     onChange: {
       command: (tx, changes, at) => commands.onWork(tx, changes, at),
       task: (tx, changes, at) => tasks.onWork(tx, changes, at),

@@ -1,5 +1,5 @@
 import { type Input, type Task, taskLimits } from '@nexus/contract'
-import type { WriteCtx } from '../core/context.ts'
+import type { Tx, WriteCtx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
 import { advanceTask, isSpent } from './advance.ts'
 import { changedTask } from './changed-task.ts'
@@ -7,6 +7,7 @@ import { lockedTask, type TaskDeps } from './deps.ts'
 import { endRun } from './end-run.ts'
 import { nextTickOf } from './next-tick.ts'
 import { publishTask } from './publish.ts'
+import { byHand } from './record.ts'
 import { standAs } from './standing.ts'
 
 /** No tick, event or dependency makes it run, and of its runs those that no worker has wait. Errors: NOT_FOUND, CONFLICT (`task_ended`). */
@@ -17,18 +18,27 @@ export async function pauseTask(deps: TaskDeps, ctx: WriteCtx, { task_id }: Inpu
     throw fail('CONFLICT', { reason: 'task_ended', status: task.status, issue: `the task is ${task.status}` })
   if (task.pausedAt !== null) return changedTask(deps, tx, task_id)
   Object.assign(task, { pausedAt: ctx.now(), statusReason: 'paused', nextTick: null })
-  const active = await deps.store.activeRuns(tx, task_id, taskLimits.activeRunsMax)
-  const items = await deps.work.find(
-    active
-      .filter(({ status, cause }) => status === 'queued' && cause !== 'manual' && cause !== 'retry')
-      .map(({ runId }) => runId),
-    tx,
-  )
-  const ready = items.filter(({ waitingFor }) => waitingFor === null).map(({ id }) => id)
-  if (ready.length > 0) await deps.work.hold(tx, ready, { reason: 'paused' })
+  await holdReady(deps, tx, task_id)
   await advanceTask(deps, tx, task_id, ctx.now())
   await publishTask(deps, { tx, traceId: ctx.traceId }, 'task.paused', task, task.eventId)
   return changedTask(deps, tx, task_id)
+}
+
+/** What is past its gates and no worker has; a run by hand goes on. */
+async function holdReady({ store, work }: TaskDeps, tx: Tx, taskId: string): Promise<void> {
+  const active = await store.activeRuns(tx, taskId, taskLimits.activeRunsMax)
+  const ready = active
+    .filter(({ status, isHeld, cause }) => status === 'queued' && !isHeld && !byHand.includes(cause))
+    .map(({ runId }) => runId)
+  const held = await work.hold(tx, ready, { reason: 'paused' })
+  const locked = await store.lockRuns(
+    tx,
+    held.map(({ id }) => id),
+  )
+  await store.saveRuns(
+    tx,
+    locked.map((run) => ({ ...run, isHeld: true, stallAt: null })),
+  )
 }
 
 /** Goes on with the next tick from now on. Errors: NOT_FOUND, CONFLICT (`not_paused`). */

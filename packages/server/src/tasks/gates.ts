@@ -5,7 +5,7 @@ import type { Tx } from '../core/context.ts'
 import type { WaitingFor } from '../work/index.ts'
 import { type DependencyVerdict, judgeDependencies } from './dependencies.ts'
 import type { TaskDeps } from './deps.ts'
-import type { RunRecord, TaskRecord } from './record.ts'
+import { byHand, type RunRecord, type TaskRecord } from './record.ts'
 import { dependenciesNamed, type Lookup, resolveTemplates, Unresolved, valueAt } from './templates.ts'
 
 /** What is known when a task is looked at. */
@@ -33,7 +33,7 @@ export async function passGates(
 ): Promise<Passed> {
   const { plan, cause } = run
   const waits = (waitingFor: WaitingFor, startBy: number | null = null) => ({ waitingFor, startBy, parameters: null })
-  if (task.pausedAt !== null && cause !== 'manual' && cause !== 'retry') return waits({ reason: 'paused' })
+  if (task.pausedAt !== null && !byHand.includes(cause)) return waits({ reason: 'paused' })
   const depends = await dependencyGate(deps, tx, run)
   if (depends?.verdict === 'failed' && plan.dependencyPolicy.on_failure !== 'wait')
     return { end: plan.dependencyPolicy.on_failure === 'fail' ? 'failed' : 'skipped', reason: 'dependency_failed' }

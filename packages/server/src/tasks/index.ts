@@ -3,13 +3,14 @@ import { createLoop, type Loop } from '../core/loop.ts'
 import { Told } from '../core/told.ts'
 import type { Trail } from '../core/trail.ts'
 import type { Events } from '../events/index.ts'
-import type { OnChange, Work } from '../work/index.ts'
+import type { LockRecords, OnChange, Work } from '../work/index.ts'
 import { advanceTask } from './advance.ts'
 import type { RunObserver, TaskDeps } from './deps.ts'
 import { executeBuiltIn } from './execute-built-in.ts'
 import { Executor, type Outcome } from './executor.ts'
 import { guardHolds } from './guard-holds.ts'
 import { type TaskHandlers, taskHandlers } from './handlers.ts'
+import { lockTasksOf } from './lock-records.ts'
 import { onRunWork } from './on-run-work.ts'
 import type { Acting, HttpSender, TaskStore } from './ports.ts'
 import { completeRun, failRun, renewRun } from './report.ts'
@@ -50,6 +51,8 @@ export interface Tasks extends Loop {
   /** Runs of Nexus's own handlers have the grace to end. */
   stop(graceMs?: number): Promise<void>
   handlers: TaskHandlers
+  /** What the engine locks before the work behind runs changes. */
+  lockRecords: LockRecords
   /** What the engine tells of the work behind runs. */
   onWork: OnChange
   /** Where the events of a run are. Errors: FORBIDDEN, NOT_FOUND. */
@@ -105,6 +108,7 @@ export function createTasks({ store, work, events, http, acting, now, keepMs, ob
   const loops = [triggers, scheduler, executor, trimming]
   return {
     handlers: taskHandlers(deps),
+    lockRecords: lockTasksOf(store),
     onWork: onRunWork(deps),
     trail: (principal, runId) => runTrail(deps, principal, runId),
     sweep: () => scheduler.sweep(),

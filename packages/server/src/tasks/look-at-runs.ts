@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util'
-import { taskLimits } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
 import type { TaskDeps } from './deps.ts'
 import { endRun } from './end-run.ts'
@@ -9,34 +8,35 @@ import { stallMs } from './run-work.ts'
 
 /** How often a guard is asked about again. */
 const guardMs = 15_000
+/** What stands behind so many waits for its turn, whatever else it waits for. */
+const heldAtOnce = 200
 
 /**
  * Lets the runs of a task that wait through the gates that have opened, the oldest first. Returns when it has to be looked
  * at again; null: when something happens.
  */
 export async function lookAtRuns(deps: TaskDeps, tx: Tx, task: TaskRecord, look: Look): Promise<number | null> {
-  const active = await deps.store.activeRuns(tx, task.taskId, taskLimits.activeRunsMax)
+  const held = await deps.store.heldRuns(tx, task.taskId, heldAtOnce)
+  if (held.length === 0) return null
   const found = await deps.work.find(
-    active.map(({ runId }) => runId),
+    held.map(({ runId }) => runId),
     tx,
   )
   const items = new Map(found.map((item) => [item.id, item]))
-  const isHeld = ({ runId }: RunRecord) => items.get(runId)?.waitingFor != null
-  let isBusy = active.some((run) => run.plan.inTurn && !isHeld(run))
+  let isBusy = await deps.store.isBusy(tx, task.taskId)
   let wakeAt: number | null = null
-  for (const run of active.filter(isHeld)) {
-    const item = items.get(run.runId)!
+  for (const run of held) {
     const passed = await passGates(deps, tx, task, run, { ...look, isBusy })
     if ('end' in passed) {
       await endRun(deps, tx, run, { ...passed, status: passed.end })
       continue
     }
-    const { waitingFor } = passed
+    const { waitingFor, parameters, startBy } = passed
     if (waitingFor === null) {
-      await release(deps, tx, run, passed.parameters, look.now)
+      await release(deps, tx, run, parameters, look.now)
       isBusy ||= run.plan.inTurn
-    } else if (!isDeepStrictEqual(waitingFor, item.waitingFor))
-      await deps.work.hold(tx, [item.id], waitingFor, passed.startBy)
+    } else if (!isDeepStrictEqual(waitingFor, items.get(run.runId)?.waitingFor))
+      await deps.work.hold(tx, [run.runId], waitingFor, startBy)
     if (waitingFor?.reason === 'guard') wakeAt = look.guard ? look.now + guardMs : look.now
   }
   return wakeAt
@@ -52,5 +52,5 @@ async function release(
   const stallAt = run.plan.handler.type === 'worker' ? now + stallMs : null
   await work.hold(tx, [run.runId], null, null)
   const [locked] = await store.lockRuns(tx, [run.runId])
-  if (locked) await store.saveRuns(tx, [{ ...locked, parameters, stallAt }])
+  if (locked) await store.saveRuns(tx, [{ ...locked, isHeld: false, parameters, stallAt }])
 }

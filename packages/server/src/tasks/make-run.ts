@@ -8,7 +8,7 @@ import { endRun } from './end-run.ts'
 import { type Look, passGates } from './gates.ts'
 import { jitterMs } from './jitter.ts'
 import { publishEnd, publishRun } from './publish.ts'
-import type { RunPlan, RunRecord, TaskRecord } from './record.ts'
+import { byHand, type RunPlan, type RunRecord, type TaskRecord } from './record.ts'
 import { stallMs, workQueueOf } from './run-work.ts'
 
 /** What a run is made for. */
@@ -26,9 +26,6 @@ export interface Occasion {
   traceId: string
   causeId: string | null
 }
-
-/** Of one that a client asked for. */
-export const byHand: readonly RunCause[] = ['manual', 'retry']
 
 /**
  * Makes a run of a task that is locked. One that `overlap` leaves out, or for which there is no room, is `skipped`. Undefined: its
@@ -72,7 +69,8 @@ export async function startRun(
   }
   run.parameters = passed.parameters
   await publishRun(deps, tx, 'task.queued', run)
-  if (passed.waitingFor === null) run.stallAt = stallAtOf(run, Math.max(now, notBefore ?? now))
+  run.isHeld = passed.waitingFor !== null
+  if (!run.isHeld) run.stallAt = stallAtOf(run, Math.max(now, notBefore ?? now))
   await deps.store.insertRun(tx, run)
   task.activeRuns++
   if (!byHand.includes(run.cause)) task.firedAt = now
@@ -142,6 +140,7 @@ export function newRun(task: TaskRecord, occasion: Occasion, now: number): RunRe
     createdAt: now,
     traceId: occasion.traceId,
     causeId: occasion.causeId,
+    isHeld: false,
     status: 'queued',
     statusReason: null,
     parameters: null,

@@ -73,6 +73,10 @@ export interface TaskStore {
   runs(filter: RunFilter): Promise<RunRecord[]>
   /** Runs of a task that have not ended, the oldest first. */
   activeRuns(tx: Tx, taskId: string, limit: number): Promise<RunRecord[]>
+  /** Those of them that a gate holds back, the oldest first. */
+  heldRuns(tx: Tx, taskId: string, limit: number): Promise<RunRecord[]>
+  /** Whether one that goes in turn is past its gates and has not ended. */
+  isBusy(tx: Tx, taskId: string): Promise<boolean>
   /** Whether one with the key is queued. */
   hasQueued(tx: Tx, taskId: string, dedupeKey: string): Promise<boolean>
   /** Which of these ticks have a run. */

@@ -92,6 +92,8 @@ export interface RunRecord {
   readonly traceId: string
   /** The event that led to it. */
   readonly causeId: string | null
+  /** One of its gates is shut. */
+  isHeld: boolean
   status: RunStatus
   statusReason: string | null
   /** As workers get them; null: it has not come that far. */
@@ -139,3 +141,6 @@ export function hasRunEnded(status: RunStatus): boolean {
 export function isLive({ deletedAt, pausedAt, endedAt }: TaskRecord): boolean {
   return deletedAt === null && pausedAt === null && endedAt === null
 }
+
+/** Runs that a client asked for by themselves. */
+export const byHand: readonly RunCause[] = ['manual', 'retry']

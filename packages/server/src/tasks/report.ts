@@ -80,9 +80,7 @@ async function ended(
   said: Said,
   outcome: Outcome,
 ): Promise<RunStanding> {
-  const before = await foundRun(deps, id, tx)
-  // The task before its work, as everywhere: who takes them in one order waits for nobody who waits for him.
-  await deps.store.lock(tx, before.taskId)
+  await foundRun(deps, id, tx)
   deps.told.note(tx, id, said)
   const item = await reportWork(deps, tx, { ...outcome, id, leaseToken })
   const run = await foundRun(deps, id, tx)

@@ -51,10 +51,8 @@ export async function listRunLog(
 export async function cancelRun(deps: TaskDeps, ctx: WriteCtx, { run_id }: Input<'runs.cancel'>): Promise<Run> {
   const { tx } = ctx
   const run = await foundRun(deps, run_id, tx)
-  await deps.store.lock(tx, run.taskId)
-  const current = await foundRun(deps, run_id, tx)
-  if (hasRunEnded(current.status)) throw runEnded(current)
-  await endRun(deps, tx, current, { reason: 'cancelled' })
+  if (hasRunEnded(run.status)) throw runEnded(run)
+  await endRun(deps, tx, run, { reason: 'cancelled' })
   return shownOne(deps, await foundRun(deps, run_id, tx), ctx)
 }
 

@@ -33,6 +33,7 @@ export async function openTasksRoom(t: TestContext, room: TasksRoomOptions = {})
     store: createWorkStore(state, now),
     now,
     random: () => 0.5,
+    lockRecords: { task: (tx, ids) => tasks.lockRecords(tx, ids) },
     onChange: { task: (tx, changes, at) => tasks.onWork(tx, changes, at) },
     onError,
   })

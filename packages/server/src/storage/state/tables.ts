@@ -262,6 +262,8 @@ export interface TaskRunsTable {
   created_at: Fixed<number>
   trace_id: Fixed<string>
   cause_id: Fixed<string | null>
+  in_turn: Fixed<number>
+  held: number
   status: string
   status_reason: string | null
   parameters: string | null

@@ -45,6 +45,7 @@ export function taskRows(sealer: Sealer) {
     const sealed = (column: string, value: unknown) =>
       value === null ? null : seal('task_runs', column, run.runId, value)
     return {
+      held: run.isHeld ? 1 : 0,
       status: run.status,
       status_reason: run.statusReason,
       parameters: sealed('parameters', run.parameters),
@@ -131,6 +132,7 @@ export function taskRows(sealer: Sealer) {
         created_at: run.createdAt,
         trace_id: run.traceId,
         cause_id: run.causeId,
+        in_turn: run.plan.inTurn ? 1 : 0,
       }
     },
 
@@ -152,6 +154,7 @@ export function taskRows(sealer: Sealer) {
         createdAt: row.created_at,
         traceId: row.trace_id,
         causeId: row.cause_id,
+        isHeld: row.held === 1,
         status: row.status as RunStatus,
         statusReason: row.status_reason,
         parameters: opened('parameters'),

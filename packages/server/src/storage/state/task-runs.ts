@@ -20,6 +20,8 @@ type RunStore = Pick<
   | 'saveRuns'
   | 'runs'
   | 'activeRuns'
+  | 'heldRuns'
+  | 'isBusy'
   | 'hasQueued'
   | 'ticksWithRuns'
   | 'stalled'
@@ -33,6 +35,8 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
   const { reads } = engine
   const runs = preparedTable(engine, 'task_runs', 'run_id')
   const tick = perParameter(engine, tickText)
+  const held = perParameter(engine, heldText)
+  const busy = perParameter(engine, busyText)
   const inTransactions = new KnownIn<RunRecord>(({ runId }) => runId)
   const findRuns: RunStore['findRuns'] = async (runIds, tx) => {
     const { known, unknown } = inTransactions.find(tx, runIds)
@@ -100,6 +104,12 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
       return found.map(rows.toRun)
     },
 
+    async heldRuns(tx, taskId, limit) {
+      return (await engine.run<Selectable<TaskRunsTable>>(tx, held, [taskId, limit])).map(rows.toRun)
+    },
+
+    isBusy: async (tx, taskId) => (await engine.run(tx, busy, [taskId])).length > 0,
+
     async hasQueued(tx, taskId, dedupeKey) {
       const row = await within(tx)
         .selectFrom('task_runs')
@@ -166,6 +176,12 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
     trim: (before) => trim(engine, before),
   }
 }
+
+const heldText = `select * from task_runs where task_id = ? and held = 1 and completed_at is null
+  order by created_at, run_id limit ?`
+
+const busyText = `select 1 from task_runs where task_id = ? and in_turn = 1 and held = 0 and completed_at is null
+  limit 1`
 
 const lockText = `select * from task_runs where run_id in (select json_array_elements_text($1))
   order by run_id for update`

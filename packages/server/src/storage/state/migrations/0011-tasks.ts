@@ -79,6 +79,8 @@ async function createRuns(db: Kysely<unknown>): Promise<void> {
     .addColumn('cause_id', 'text')
     .addColumn('status', 'text', (column) => column.notNull())
     .addColumn('status_reason', 'text')
+    .addColumn('in_turn', 'integer', (column) => column.notNull())
+    .addColumn('held', 'integer', (column) => column.notNull())
     .addColumn('parameters', 'text')
     .addColumn('attempt', 'integer', (column) => column.notNull())
     .addColumn('lease_token', 'text')
@@ -104,6 +106,10 @@ async function createRuns(db: Kysely<unknown>): Promise<void> {
   await sql`create index task_runs_active on task_runs (task_id, created_at, run_id) where completed_at is null`.execute(
     db,
   )
+  await sql`create index task_runs_held on task_runs (task_id, created_at, run_id)
+    where held = 1 and completed_at is null`.execute(db)
+  await sql`create index task_runs_in_turn on task_runs (task_id)
+    where in_turn = 1 and held = 0 and completed_at is null`.execute(db)
   await sql`create index task_runs_running on task_runs (task_id) where status = 'running'`.execute(db)
   await sql`create index task_runs_stalling on task_runs (stall_at) where stall_at is not null`.execute(db)
   await sql`create index task_runs_ended on task_runs (completed_at) where completed_at is not null`.execute(db)
