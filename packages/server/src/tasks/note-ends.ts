@@ -44,7 +44,8 @@ async function pauseIfFailing(deps: TaskDeps, tx: Tx, task: TaskRecord, now: num
 
 /** Those behind it in its own task, and the tasks that depend on it, are looked at once this is durable. */
 async function signalEnd({ store, expect, now }: TaskDeps, tx: Tx, { taskId, activeRuns }: TaskRecord): Promise<void> {
-  if (activeRuns === 0 && !(await store.hasDependents(tx, taskId))) return
+  const isWaitedFor = (activeRuns > 0 && (await store.hasHeld(tx, taskId))) || (await store.hasDependents(tx, taskId))
+  if (!isWaitedFor) return
   await store.signal(tx, taskId)
   store.afterCommit(tx, () => expect(now()))
 }

@@ -75,6 +75,8 @@ export interface TaskStore {
   activeRuns(tx: Tx, taskId: string, limit: number): Promise<RunRecord[]>
   /** Those of them that a gate holds back, the oldest first. */
   heldRuns(tx: Tx, taskId: string, limit: number): Promise<RunRecord[]>
+  /** Whether there is one of those. */
+  hasHeld(tx: Tx, taskId: string): Promise<boolean>
   /** Whether one that goes in turn is past its gates and has not ended. */
   isBusy(tx: Tx, taskId: string): Promise<boolean>
   /** Whether one with the key is queued. */

@@ -21,6 +21,7 @@ type RunStore = Pick<
   | 'runs'
   | 'activeRuns'
   | 'heldRuns'
+  | 'hasHeld'
   | 'isBusy'
   | 'hasQueued'
   | 'ticksWithRuns'
@@ -36,6 +37,7 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
   const runs = preparedTable(engine, 'task_runs', 'run_id')
   const tick = perParameter(engine, tickText)
   const held = perParameter(engine, heldText)
+  const anyHeld = perParameter(engine, anyHeldText)
   const busy = perParameter(engine, busyText)
   const inTransactions = new KnownIn<RunRecord>(({ runId }) => runId)
   const findRuns: RunStore['findRuns'] = async (runIds, tx) => {
@@ -108,6 +110,8 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
       return (await engine.run<Selectable<TaskRunsTable>>(tx, held, [taskId, limit])).map(rows.toRun)
     },
 
+    hasHeld: async (tx, taskId) => (await engine.run(tx, anyHeld, [taskId])).length > 0,
+
     isBusy: async (tx, taskId) => (await engine.run(tx, busy, [taskId])).length > 0,
 
     async hasQueued(tx, taskId, dedupeKey) {
@@ -179,6 +183,8 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
 
 const heldText = `select * from task_runs where task_id = ? and held = 1 and completed_at is null
   order by created_at, run_id limit ?`
+
+const anyHeldText = 'select 1 from task_runs where task_id = ? and held = 1 and completed_at is null limit 1'
 
 const busyText = `select 1 from task_runs where task_id = ? and in_turn = 1 and held = 0 and completed_at is null
   limit 1`
