@@ -26,6 +26,14 @@ export class Audience {
     if (there === listener || (there instanceof Set && there.size === 0)) this.#listeners.delete(key)
   }
 
+  get isEmpty(): boolean {
+    return this.#listeners.size === 0
+  }
+
+  has(key: string): boolean {
+    return this.#listeners.has(key)
+  }
+
   /** Who leaves while others are told is told no more. */
   tell(key: string, event: LoggedEvent): void {
     const there = this.#listeners.get(key)

@@ -1,9 +1,9 @@
-import type { EventType } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
 import { Audience, type Listener } from './audience.ts'
-import type { FrameRing, RingEvent } from './frame-ring.ts'
+import type { FrameRing } from './frame-ring.ts'
 import type { EventStore, LoggedEvent, NewEvent, PublishCtx } from './ports.ts'
 import type { Sequence } from './sequence.ts'
+import { type TransientEvents, TransientRun } from './transient-run.ts'
 
 export interface EventLogDeps {
   store: EventStore
@@ -12,31 +12,22 @@ export interface EventLogDeps {
   now(): number
 }
 
-/** An event that passes through memory alone; what it says is only worked out when somebody asks. */
-export interface TransientEvent {
-  type: EventType
-  subject: string
-  data(): object
-  traceId(): string
-  /** The trace, if it was asked for before or came with a request. */
-  knownTraceId(): string | undefined
-  /** About how much memory it holds on to. */
-  readonly bytes: number
-}
-
 /** Undefined: it has nothing to do with it. */
 export type Attendant = (tx: Tx, event: LoggedEvent) => Promise<void> | undefined
 
+/** So few at once that even a stream that wants all of them keeps up; more once more is waiting than can be kept up with. */
 const turnEvents = 256
+const backlogMax = 50_000
 /** So many that whoever wants those of a device is found by the device, not asked about each. */
 const frameType = 'telemetry.frame'
-const passingBytes = 300
 
-interface Slot {
+/** Open: its transaction is under way, and what has a higher number waits for it. */
+interface DurableSlot {
   event: LoggedEvent
-  /** Open: its transaction is under way, and what has a higher number waits for it. */
   state: 'open' | 'committed' | 'gone'
 }
+
+type Slot = DurableSlot | { run: TransientRun; state: 'committed' }
 
 /**
  * Orders everything that happens. A durable event gets its number in the transaction that it describes, and everything
@@ -48,6 +39,10 @@ export class EventLog {
   readonly #ofDevices = new Audience()
   readonly #waiting: Slot[] = []
   readonly #attendants: Attendant[] = []
+  /** How many of the transient events wait. */
+  #backlog = 0
+  /** How many events were told in this turn of the event loop. */
+  #told = 0
   #released: number
 
   constructor(deps: EventLogDeps) {
@@ -69,7 +64,7 @@ export class EventLog {
   async publishAll(ctx: PublishCtx, events: readonly NewEvent[]): Promise<string[]> {
     const { store, sequence, now } = this.#deps
     const at = now()
-    const slots = events.map(({ type, subject, data, causeId = null }): Slot => {
+    const slots = events.map(({ type, subject, data, causeId = null }): DurableSlot => {
       const event = { seq: sequence.next(), type, at, subject, data, traceId: ctx.traceId, causeId }
       return { event, state: 'open' }
     })
@@ -88,16 +83,21 @@ export class EventLog {
     return slots.map(({ event }) => idOf(event.seq))
   }
 
-  /** Passes an event on through memory; one for which there is no number is lost, as if it had been dropped. */
-  emit(transient: TransientEvent): void {
+  /** Passes events on through memory; those for which there is no number are lost, as if they had been dropped. */
+  emit(events: TransientEvents): void {
     const { sequence, ring, now } = this.#deps
-    if (sequence.exhausted) {
-      ring.lose(this.#released)
-      return
+    for (let from = 0; from < events.length; ) {
+      if (sequence.exhausted) {
+        ring.lose(this.#released)
+        break
+      }
+      const { first, count } = sequence.take(events.length - from)
+      const run = new TransientRun(events, { first, at: now(), from, length: count })
+      this.#waiting.push({ run, state: 'committed' })
+      this.#backlog += count
+      from += count
     }
-    const event = new PassingEvent(sequence.next(), now(), transient)
-    if (this.#waiting.length === 0) this.#deliver(event)
-    else this.#waiting.push({ event, state: 'committed' })
+    this.#release()
   }
 
   /** `attend` is called in the transaction of each durable event; what it throws fails that. */
@@ -120,69 +120,50 @@ export class EventLog {
     }
   }
 
-  /** So much at once that a subscriber that keeps up is never overrun; the rest in later turns. */
+  /** So much in a turn that a subscriber that keeps up is never overrun; the rest in later ones. */
   #release(): void {
-    let released = 0
-    while (released < turnEvents && this.#waiting[released] && this.#waiting[released]!.state !== 'open') released++
-    for (const { event, state } of this.#waiting.splice(0, released)) {
-      if (state === 'committed') this.#deliver(event)
-      else this.#released = event.seq
+    for (let slot = this.#waiting[0]; slot && slot.state !== 'open'; slot = this.#waiting[0]) {
+      const room = Math.max(turnEvents, this.#backlog - backlogMax) - this.#told
+      if (room <= 0) return
+      if ('run' in slot) this.#pass(slot.run, room)
+      else {
+        this.#waiting.shift()
+        this.#released = slot.event.seq
+        if (slot.state === 'committed') this.#tell(slot.event)
+      }
     }
-    if (released === turnEvents) setImmediate(() => this.#release())
   }
 
-  #deliver(event: LoggedEvent): void {
-    this.#released = event.seq
-    // What an event says is kept for those who hear it now, and worked out anew for those who come later.
-    if (event instanceof PassingEvent) this.#deps.ring.push(event.anew())
+  /** Passes on the run that is first, as far as there is room for those of it that somebody hears. */
+  #pass(run: TransientRun, room: number): void {
+    const toAll = this.#ofTypes.has(run.type)
+    const isHeard = toAll || (run.type === frameType && !this.#ofDevices.isEmpty)
+    const toldMax = this.#told + room
+    let passed = isHeard ? 0 : run.length
+    for (; passed < run.length && this.#told < toldMax; passed++) {
+      this.#released = run.first + passed
+      if (toAll || this.#ofDevices.has(run.subjectOf(passed))) this.#tell(run.event(passed))
+    }
+    const rest = passed < run.length ? run.part(passed, run.length) : undefined
+    if (rest) this.#waiting[0] = { run: rest, state: 'committed' }
+    else this.#waiting.shift()
+    this.#backlog -= passed
+    this.#released = run.first + passed - 1
+    this.#deps.ring.push(rest ? run.part(0, passed) : run)
+  }
+
+  #tell(event: LoggedEvent): void {
+    if (this.#told++ === 0) setImmediate(() => this.#nextTurn())
     this.#ofTypes.tell(event.type, event)
     if (event.type === frameType) this.#ofDevices.tell(event.subject!, event)
+  }
+
+  #nextTurn(): void {
+    this.#told = 0
+    this.#release()
   }
 }
 
 export function idOf(seq: number): string {
   return `evt-${seq}`
-}
-
-class PassingEvent implements RingEvent {
-  readonly seq: number
-  readonly at: number
-  readonly causeId = null
-  readonly #transient: TransientEvent
-  #data: object | undefined
-
-  constructor(seq: number, at: number, transient: TransientEvent) {
-    this.seq = seq
-    this.at = at
-    this.#transient = transient
-  }
-
-  get type(): EventType {
-    return this.#transient.type
-  }
-
-  get subject(): string {
-    return this.#transient.subject
-  }
-
-  get data(): object {
-    this.#data ??= this.#transient.data()
-    return this.#data
-  }
-
-  get traceId(): string {
-    return this.#transient.traceId()
-  }
-
-  get knownTraceId(): string | undefined {
-    return this.#transient.knownTraceId()
-  }
-
-  get bytes(): number {
-    return this.#transient.bytes + passingBytes
-  }
-
-  anew(): PassingEvent {
-    return new PassingEvent(this.seq, this.at, this.#transient)
-  }
 }

@@ -1,13 +1,5 @@
 import type { LoggedEvent } from './ports.ts'
-
-/** An event and about how much memory goes with it. */
-export interface RingEvent extends LoggedEvent {
-  readonly bytes: number
-  /** The trace, if it is known already: most are made up when somebody asks. */
-  readonly knownTraceId: string | undefined
-  /** The same event, with nothing worked out yet. */
-  anew(): RingEvent
-}
+import type { TransientRun } from './transient-run.ts'
 
 export interface RingBounds {
   max: number
@@ -17,20 +9,15 @@ export interface RingBounds {
 
 /** Keeps the newest events of a kind that is too frequent for the state: bounded in number, memory and age. */
 export class FrameRing {
-  readonly #max: number
-  readonly #bytesMax: number
-  readonly #keepMs: number
-  readonly #events: (RingEvent | undefined)[] = []
+  readonly #bounds: RingBounds
+  readonly #runs = new Runs()
   #bytes = 0
-  #first = 0
   #size = 0
   #droppedUpTo: number
 
   /** `before`: what came before it, as before a restart, is gone. */
-  constructor({ max, bytesMax, keepMs }: RingBounds, before: number) {
-    this.#max = max
-    this.#bytesMax = bytesMax
-    this.#keepMs = keepMs
+  constructor(bounds: RingBounds, before: number) {
+    this.#bounds = bounds
     this.#droppedUpTo = before
   }
 
@@ -39,12 +26,15 @@ export class FrameRing {
     return this.#droppedUpTo
   }
 
-  push(event: RingEvent): void {
-    this.#expire(event.at)
-    while (this.#size === this.#max || (this.#size > 0 && this.#bytes + event.bytes > this.#bytesMax)) this.#dropFirst()
-    this.#events[(this.#first + this.#size) % this.#max] = event
-    this.#size++
-    this.#bytes += event.bytes
+  /** Numbers rise from run to run. */
+  push(run: TransientRun): void {
+    const { max, bytesMax, keepMs } = this.#bounds
+    while (this.#size > 0 && this.#runs.at(0).at < run.at - keepMs) this.#dropFirst()
+    while (this.#size > 0 && this.#bytes + run.bytes > bytesMax) this.#dropFirst()
+    this.#runs.push(run)
+    this.#size += run.length
+    this.#bytes += run.bytes
+    while (this.#size > max) this.#dropFirst(this.#size - max)
   }
 
   /** Something was lost that came after `seq`: it never got a number. */
@@ -54,52 +44,87 @@ export class FrameRing {
   }
 
   /** The first of (after, upTo], in order. */
-  read(after: number, upTo: number, limit: number): RingEvent[] {
-    const found: RingEvent[] = []
-    for (let i = this.#indexAfter(after); i < this.#size && found.length < limit; i++) {
-      const event = this.#at(i)
-      if (event.seq > upTo) break
-      found.push(event)
+  read(after: number, upTo: number, limit: number): LoggedEvent[] {
+    const found: LoggedEvent[] = []
+    for (let i = this.#runAfter(after); i < this.#runs.length; i++) {
+      const run = this.#runs.at(i)
+      for (let index = Math.max(0, after + 1 - run.first); index < run.length; index++) {
+        if (found.length === limit || run.first + index > upTo) return found
+        found.push(run.event(index))
+      }
     }
     return found
   }
 
   /** The number of the first that happened at this time or later. */
   firstSince(at: number): number | undefined {
-    for (let i = 0; i < this.#size; i++) if (this.#at(i).at >= at) return this.#at(i).seq
+    for (let i = 0; i < this.#runs.length; i++) if (this.#runs.at(i).at >= at) return this.#runs.at(i).first
     return undefined
   }
 
-  ofTrace(traceId: string, limit: number): RingEvent[] {
-    const found: RingEvent[] = []
-    for (let i = 0; i < this.#size && found.length < limit; i++)
-      if (this.#at(i).knownTraceId === traceId) found.push(this.#at(i))
+  ofTrace(traceId: string, limit: number): LoggedEvent[] {
+    const found: LoggedEvent[] = []
+    for (let i = 0; i < this.#runs.length; i++) {
+      const run = this.#runs.at(i)
+      for (let index = 0; index < run.length && found.length < limit; index++)
+        if (run.knownTraceIdOf(index) === traceId) found.push(run.event(index))
+    }
     return found
   }
 
-  #expire(now: number): void {
-    while (this.#size > 0 && this.#at(0).at < now - this.#keepMs) this.#dropFirst()
+  /** The first run, or the first `count` events, if it has more. */
+  #dropFirst(count = Number.POSITIVE_INFINITY): void {
+    const run = this.#runs.shift()
+    const dropped = Math.min(count, run.length)
+    const rest = dropped < run.length ? run.part(dropped, run.length) : undefined
+    if (rest) this.#runs.unshift(rest)
+    this.#size -= dropped
+    this.#bytes -= run.bytes - (rest?.bytes ?? 0)
+    this.#droppedUpTo = run.first + dropped - 1
   }
 
-  #dropFirst(): void {
-    this.#droppedUpTo = this.#at(0).seq
-    this.#bytes -= this.#at(0).bytes
-    this.#events[this.#first] = undefined
-    this.#first = (this.#first + 1) % this.#max
-    this.#size--
-  }
-
-  #at(index: number): RingEvent {
-    return this.#events[(this.#first + index) % this.#max]!
-  }
-
-  #indexAfter(seq: number): number {
-    let [low, high] = [0, this.#size]
+  /** Which run is the first to have numbers after this one. */
+  #runAfter(seq: number): number {
+    let [low, high] = [0, this.#runs.length]
     while (low < high) {
       const middle = (low + high) >> 1
-      if (this.#at(middle).seq <= seq) low = middle + 1
+      if (this.#runs.at(middle).last <= seq) low = middle + 1
       else high = middle
     }
     return low
+  }
+}
+
+const goneMax = 1000
+
+/** Runs in their order; what goes first is cut off in large pieces. */
+class Runs {
+  readonly #runs: (TransientRun | undefined)[] = []
+  #gone = 0
+
+  get length(): number {
+    return this.#runs.length - this.#gone
+  }
+
+  at(index: number): TransientRun {
+    return this.#runs[this.#gone + index]!
+  }
+
+  push(run: TransientRun): void {
+    this.#runs.push(run)
+  }
+
+  shift(): TransientRun {
+    const run = this.#runs[this.#gone]!
+    this.#runs[this.#gone++] = undefined
+    if (this.#gone >= goneMax && this.#gone * 2 > this.#runs.length)
+      this.#gone -= this.#runs.splice(0, this.#gone).length
+    return run
+  }
+
+  /** In the place of one that was taken. */
+  unshift(run: TransientRun): void {
+    if (this.#gone === 0) this.#runs.unshift(run)
+    else this.#runs[--this.#gone] = run
   }
 }

@@ -1,5 +1,5 @@
 import type { EventType } from '@nexus/contract'
-import type { FrameRing, RingEvent } from './frame-ring.ts'
+import type { FrameRing } from './frame-ring.ts'
 import type { EventRange, EventStore, LoggedEvent } from './ports.ts'
 
 /** What happened, from memory and from the state. */
@@ -35,7 +35,7 @@ export function createHistory(store: EventStore, ring: FrameRing): History {
       const stored = durable.length === 0 ? [] : await store.read({ ...range, types: durable })
       // Asked afterwards, so that what goes meanwhile is told.
       const trimmed = await trimmedUpTo(types)
-      const passing = durable.length === types.length ? [] : anew(ring.read(after, upTo, limit))
+      const passing = durable.length === types.length ? [] : ring.read(after, upTo, limit)
       return { events: merged(stored, passing).slice(0, limit), goneUpTo: gone(types, trimmed) }
     },
     async before(at) {
@@ -44,15 +44,10 @@ export function createHistory(store: EventStore, ring: FrameRing): History {
     },
     async ofTrace(traceId, types, limit) {
       const stored = await store.readTrace(traceId, types, limit)
-      const passing = types.includes(transientType) ? anew(ring.ofTrace(traceId, limit)) : []
+      const passing = types.includes(transientType) ? ring.ofTrace(traceId, limit) : []
       return merged(stored, passing).slice(0, limit)
     },
   }
-}
-
-/** What is worked out of an event for a reader is kept with it, and must go with the reader. */
-function anew(events: readonly RingEvent[]): LoggedEvent[] {
-  return events.map((event) => event.anew())
 }
 
 function merged(stored: LoggedEvent[], passing: LoggedEvent[]): LoggedEvent[] {

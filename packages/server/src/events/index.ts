@@ -2,7 +2,7 @@ import type { Principal } from '../core/context.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
 import type { Listener } from './audience.ts'
 import { chainOf } from './chain.ts'
-import { type Attendant, EventLog, type TransientEvent } from './event-log.ts'
+import { type Attendant, EventLog } from './event-log.ts'
 import { FrameRing, type RingBounds } from './frame-ring.ts'
 import { type EventHandlers, eventHandlers } from './handlers.ts'
 import { createHistory } from './history.ts'
@@ -11,13 +11,15 @@ import { Rounds } from './rounds.ts'
 import { openSequence } from './sequence.ts'
 import { readStreamStart, type StreamInput } from './stream-start.ts'
 import { type Subscription, subscribe } from './subscription.ts'
+import type { TransientEvents } from './transient-run.ts'
 
-export type { Attendant, TransientEvent } from './event-log.ts'
+export type { Attendant } from './event-log.ts'
 export { idOf } from './event-log.ts'
 export type { EventRange, EventStore, LoggedEvent, NewEvent, PublishCtx } from './ports.ts'
 export type { StreamInput } from './stream-start.ts'
 export type { StreamItem, StreamReader, Subscription } from './subscription.ts'
 export { scopeOf as scopeOfEvent } from './topics.ts'
+export type { TransientEvents } from './transient-run.ts'
 
 export interface EventsOptions {
   store: EventStore
@@ -36,8 +38,8 @@ export interface Events extends Loop {
   publish(ctx: PublishCtx, event: NewEvent): Promise<string>
   /** The same for several, in their order. */
   publishAll(ctx: PublishCtx, events: readonly NewEvent[]): Promise<string[]>
-  /** Passes an event on through memory alone. */
-  emit(event: TransientEvent): void
+  /** Passes events on through memory alone, in their order; where somebody listens, some hundreds a turn. */
+  emit(events: TransientEvents): void
   /**
    * Tells of each frame of a device, in the turn in which it becomes known; returns what ends that. `heard` must not throw.
    */
@@ -74,7 +76,7 @@ export async function createEvents(options: EventsOptions): Promise<Events> {
     handlers: eventHandlers({ log, history }),
     publish: (ctx, event) => log.publish(ctx, event),
     publishAll: (ctx, some) => log.publishAll(ctx, some),
-    emit: (event) => log.emit(event),
+    emit: (passing) => log.emit(passing),
     follow(deviceId, heard) {
       const listener: Listener = { types: ['telemetry.frame'], devices: [deviceId], heard }
       log.listen(listener)

@@ -9,6 +9,8 @@ const retryMs = 1000
 export interface Sequence {
   /** Rises with each call. Throws SERVICE_UNAVAILABLE when there are none, for the state was away for so long. */
   next(): number
+  /** The same for at most `max` at once: how many there are of them, and the first. */
+  take(max: number): { first: number; count: number }
   readonly exhausted: boolean
   /** The number before the first of this process. */
   readonly before: number
@@ -38,6 +40,19 @@ export async function openSequence(
       retry = setTimeout(reserveAhead, retryMs)
     }
   }
+  const take = (max: number) => {
+    if (next === end) {
+      if (following === undefined)
+        throw fail('SERVICE_UNAVAILABLE', { reason: 'state_unreachable' }, { retryAfterSeconds: 1 })
+      next = following
+      end = following + blockSize
+      following = undefined
+    }
+    const [first, count] = [next, Math.min(max, end - next)]
+    if (end - next < blockSize / 2 && following === undefined && !reserving) void reserveAhead()
+    next += count
+    return { first, count }
+  }
   return {
     before: first - 1,
     stop() {
@@ -47,16 +62,7 @@ export async function openSequence(
     get exhausted() {
       return next === end && following === undefined
     },
-    next() {
-      if (next === end) {
-        if (following === undefined)
-          throw fail('SERVICE_UNAVAILABLE', { reason: 'state_unreachable' }, { retryAfterSeconds: 1 })
-        next = following
-        end = following + blockSize
-        following = undefined
-      }
-      if (end - next < blockSize / 2 && following === undefined && !reserving) void reserveAhead()
-      return next++
-    },
+    take,
+    next: () => take(1).first,
   }
 }

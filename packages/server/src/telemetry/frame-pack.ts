@@ -1,6 +1,6 @@
 import { type MetricType, metricTypes } from '@nexus/contract'
 import type { Fault } from '../core/value.ts'
-import { type FrameSource, isFault, type ReadFrame, readFrame } from './frame.ts'
+import { isFault, type ReadFrame, readFrame } from './frame.ts'
 import type { Micros } from './instant.ts'
 import type { Point } from './point.ts'
 
@@ -106,40 +106,12 @@ class Distinct<Value> {
   }
 }
 
-class PackedFrame implements FrameSource {
-  readonly #pack: FramePack
-  readonly #index: number
-
-  constructor(pack: FramePack, index: number) {
-    this.#pack = pack
-    this.#index = index
-  }
-
-  read(): ReadFrame {
-    return this.#pack.at(this.#index) as ReadFrame
-  }
-
-  takeBytes(): number {
-    return this.#pack.takeBytes()
-  }
-}
-
 /** Frames out of their columns; those with the same tags or metadata share one object. */
 export class FramePack {
   readonly #packed: PackedFrames
-  #bytesTaken = false
 
   constructor(packed: PackedFrames) {
     this.#packed = packed
-  }
-
-  /** About what it takes in memory, once. */
-  takeBytes(): number {
-    if (this.#bytesTaken) return 0
-    this.#bytesTaken = true
-    const { texts, faults, at, nums, tags, metadata, metrics, devices } = this.#packed
-    const words = texts.reduce((sum, text) => sum + text.length * 2, 0) + JSON.stringify([tags, metadata]).length * 2
-    return words + at.length * 32 + nums.length * 13 + (faults.size + metrics.length + devices.length) * 200
   }
 
   get length(): number {
@@ -159,7 +131,6 @@ export class FramePack {
       tags: tags[tagsOf[index]!],
       metadata: metadata[metadataOf[index]!],
       frameId: frameIds[index],
-      again: new PackedFrame(this, index),
     }
   }
 

@@ -18,12 +18,33 @@ export interface ReadFrame {
   again?: FrameSource
 }
 
-/** A frame among others that stay in memory together. */
 export interface FrameSource {
   read(): ReadFrame
-  /** About what all of them take in memory, for who asks first; zero for all others. */
-  takeBytes(): number
+  /** About what it takes in memory. */
+  readonly bytes: number
 }
+
+/** The text of a frame that was found good: one string, where what was read of it is dozens of objects. */
+export class FrameText implements FrameSource {
+  readonly #text: string
+  readonly #receivedAt: Micros
+
+  constructor(text: string, receivedAt: Micros) {
+    this.#text = text
+    this.#receivedAt = receivedAt
+  }
+
+  get bytes(): number {
+    return textBytes + this.#text.length * 2
+  }
+
+  read(): ReadFrame {
+    const { ack: _, ...value } = JSON.parse(this.#text)
+    return readFrame(value, this.#receivedAt) as ReadFrame
+  }
+}
+
+const textBytes = 200
 
 export function isFault(result: ReadFrame | Fault): result is Fault {
   return 'issue' in result

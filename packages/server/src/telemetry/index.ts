@@ -8,7 +8,7 @@ import { finishDeletions } from './delete.ts'
 import { DirtyHours } from './dirty-hours.ts'
 import { createDrain } from './drain.ts'
 import type { ReadFrame } from './frame.ts'
-import { createFrameEvents } from './frame-event.ts'
+import { FrameEvents } from './frame-events.ts'
 import { createGather } from './gather.ts'
 import { telemetryHandlers } from './handlers.ts'
 import { type Ack, createIntakes } from './intake.ts'
@@ -98,10 +98,9 @@ export async function createTelemetry(options: TelemetryOptions) {
   for (const { id, tags } of await store.tagSets(tagSetsMax)) tagSets.learn(id, tags)
 
   const takeBack = createTakeBack({ latest, drain, store, onError: onError('take-back') })
-  const tellOf = createFrameEvents(options.events)
   const onKept = (frames: readonly ReadFrame[]) => {
     options.devices.seen(frames)
-    tellOf(frames)
+    options.events.emit(new FrameEvents(frames))
   }
   const gather = createGather({ log, writer: store.frameWriter, tagSets, onKept, takeBack })
   const futureLimit = options.futureLimitSeconds * 1_000_000
@@ -126,8 +125,8 @@ export async function createTelemetry(options: TelemetryOptions) {
   return {
     handlers: telemetryHandlers(deps),
     /** The ways in that transports call directly, because bodies of frames are checked by the intake itself. */
-    send: (ctx: Ctx, frame: object, ack: Ack, idempotent?: Idempotent): Promise<FrameReceipt> =>
-      sendFrame(deps, ctx, frame, ack, idempotent),
+    send: (ctx: Ctx, frame: object, ack: Ack, idempotent?: Idempotent, text?: string): Promise<FrameReceipt> =>
+      sendFrame(deps, ctx, frame, ack, idempotent, text),
     sendBatch: (ctx: Ctx, input: BatchInput, idempotent?: Idempotent): Promise<BatchReceipt> =>
       sendBatch(deps, ctx, input, idempotent),
     rollAll: () => drain.settle(0, Number.MAX_SAFE_INTEGER).then(roller.rollAll),

@@ -4,7 +4,7 @@ import { type Ctx, deviceFault } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
 import { idSequence } from '../core/ids.ts'
 import type { Fault } from '../core/value.ts'
-import { isFault, type ReadFrame, readFrame } from './frame.ts'
+import { FrameText, isFault, type ReadFrame, readFrame } from './frame.ts'
 import type { Gather } from './gather.ts'
 import type { Micros } from './instant.ts'
 import type { LatestValues } from './latest-values.ts'
@@ -28,8 +28,8 @@ export type Ack = 'durable' | 'memory'
 
 /** All frames that one request brought, on their way into the log. */
 export interface Intake {
-  /** Checks a frame and adds it; a refused one leaves no trace. */
-  take(value: unknown): FrameReceipt | Refusal
+  /** Checks a frame and adds it; a refused one leaves no trace. `text` is what it was read from, but for an `ack`. */
+  take(value: unknown, text?: string): FrameReceipt | Refusal
   /** The same for a frame that was read before, or its fault. */
   takeRead(frame: ReadFrame | Fault): FrameReceipt | Refusal
   /** Keeps an answer to be given again under an idempotency key. */
@@ -82,7 +82,11 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
     }
 
     return {
-      take: (value) => takeRead(readFrame(value, receivedAt)),
+      take(value, text) {
+        const frame = readFrame(value, receivedAt)
+        if (text !== undefined && !isFault(frame)) frame.again = new FrameText(text, receivedAt)
+        return takeRead(frame)
+      },
       takeRead,
       remember,
       commit(ack) {

@@ -15,6 +15,7 @@ export interface SendDeps {
  * its idempotency key, gets the first receipt again, with `duplicate: true`.
  * Errors: INVALID_REQUEST, FORBIDDEN (a bound key speaks for another device), CONFLICT (the idempotency key was used
  * for another body), SERVICE_UNAVAILABLE (the log is full or failing).
+ * `text`: what the frame was read from, kept in memory in place of it.
  */
 export async function sendFrame(
   deps: SendDeps,
@@ -22,6 +23,7 @@ export async function sendFrame(
   frame: object,
   ack: Ack = 'durable',
   idempotent?: Idempotent,
+  text?: string,
 ): Promise<FrameReceipt> {
   const replay = idempotent && replayOf(deps.gather, idempotent)
   if (replay !== undefined) {
@@ -30,7 +32,7 @@ export async function sendFrame(
   }
 
   const intake = deps.intake(ctx)
-  const receipt = intake.take(frame)
+  const receipt = intake.take(frame, text)
   if (isRefusal(receipt)) {
     const { code, field, issue } = receipt
     throw fail(code, { field, issue, errors: [{ field, issue }] }, { message: 'Invalid telemetry frame format' })

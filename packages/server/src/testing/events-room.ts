@@ -49,11 +49,12 @@ export function emitFrame(events: Events, subject: string, n: number, metrics: R
   const traceId = '0af7651916cd43dd8448eb211c80319c'
   events.emit({
     type: 'telemetry.frame',
-    subject,
-    data: () => ({ device_id: subject, metrics }),
-    traceId: () => traceId,
-    knownTraceId: () => traceId,
+    length: 1,
     bytes: 100,
+    subjectOf: () => subject,
+    dataOf: () => ({ device_id: subject, metrics }),
+    traceIdOf: () => traceId,
+    knownTraceIdOf: () => traceId,
   })
 }
 

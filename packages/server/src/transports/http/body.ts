@@ -59,7 +59,11 @@ export function textReader(body: Buffer): (begin: number, end: number) => string
   return (begin, end) => body.toString('utf8', begin, end)
 }
 
-/** Reads a body of JSON; an empty one is an empty object. */
+/** The text of a body of JSON; an empty one is an empty object. */
+export function readText(body: Buffer): string {
+  return body.length === 0 ? '{}' : textReader(body)(0, body.length)
+}
+
 export function readJson(body: Buffer): unknown {
-  return body.length === 0 ? {} : parseJson(textReader(body)(0, body.length))
+  return parseJson(readText(body))
 }

@@ -9,9 +9,10 @@ import type { BatchInput } from '../../telemetry/index.ts'
 import { admit, admitKnown } from '../admit.ts'
 import { type Call, callCtx, type HeaderSink, idempotencyKeyOf } from '../call.ts'
 import { unsupportedMedia } from '../error-answer.ts'
+import { parseJson } from '../json.ts'
 import type { TransportDeps } from '../ports.ts'
 import { negotiate } from './alternatives.ts'
-import { decodeBody, readJson } from './body.ts'
+import { decodeBody, readText } from './body.ts'
 import { isJson } from './mount.ts'
 
 const send = operations['telemetry.frames.send']
@@ -59,13 +60,15 @@ export async function takeFrame(deps: TransportDeps, call: FrameCall, reply: Hea
   const decoded = decodeBody(bodyOf(call), call.headers['content-encoding'], send.bodyBytesMax)
   const body = Buffer.isBuffer(decoded) ? decoded : await decoded
   const idempotent = idempotentOf(principal, send.id, call, body)
-  const frame = readJson(body)
+  const text = readText(body)
+  const frame = parseJson(text)
   if (!isRecord(frame)) throw invalid('body', 'must be a JSON object')
   const receipt = await deps.telemetry.send(
     callCtx(principal, call.id, call.headers.traceparent, deps),
     frame,
     ackOf(call, frame),
     idempotent,
+    text,
   )
   if (idempotent?.replayed) reply.headers({ 'idempotent-replayed': 'true' })
   return JSON.stringify(receipt)

@@ -1,0 +1,94 @@
+import type { EventData } from '@nexus/contract'
+import { newTraceId } from '../core/ids.ts'
+import type { TransientEvents } from '../events/index.ts'
+import type { FrameSource, ReadFrame } from './frame.ts'
+import { formatInstant } from './instant.ts'
+import { type Point, toValue } from './point.ts'
+
+/** Frames that were accepted, as events: what their clients sent, with the time that each was given. */
+export class FrameEvents implements TransientEvents {
+  readonly type = 'telemetry.frame'
+  readonly bytes: number
+  readonly #frames: FrameSource[] = []
+  readonly #subjects: string[] = []
+  readonly #traceIds: string[] = []
+
+  constructor(frames: readonly ReadFrame[]) {
+    let bytes = 0
+    for (const [index, frame] of frames.entries()) {
+      const source = frame.again ?? kept(frame)
+      bytes += source.bytes
+      this.#frames.push(source)
+      this.#subjects.push(frame.deviceId)
+      if (frame.traceId !== undefined) this.#traceIds[index] = frame.traceId
+    }
+    this.bytes = bytes
+  }
+
+  get length(): number {
+    return this.#frames.length
+  }
+
+  subjectOf(index: number): string {
+    return this.#subjects[index]!
+  }
+
+  dataOf(index: number): object {
+    return dataOf(this.#frames[index]!.read())
+  }
+
+  traceIdOf(index: number): string {
+    this.#traceIds[index] ??= newTraceId()
+    return this.#traceIds[index]
+  }
+
+  knownTraceIdOf(index: number): string | undefined {
+    return this.#traceIds[index]
+  }
+}
+
+const frameBytes = 500
+const pointBytes = 80
+const labelBytes = 100
+
+/** A frame that can't be read again stays as it is. */
+function kept(frame: ReadFrame): FrameSource {
+  const { points, tags = {}, metadata } = frame
+  let bytes = frameBytes + points.length * pointBytes + Object.keys(tags).length * labelBytes
+  for (const { str } of points) bytes += str.length * 2
+  if (metadata) bytes += JSON.stringify(metadata).length * 2
+  return { bytes, read: () => frame }
+}
+
+function dataOf({ deviceId, at, points, tags, metadata, frameId }: ReadFrame): EventData<'telemetry.frame'> {
+  return {
+    device_id: deviceId,
+    timestamp: formatInstant(at),
+    metrics: metricsOf(points),
+    ...(tags && { tags }),
+    ...(metadata && { metadata }),
+    ...(frameId !== undefined && { frame_id: frameId }),
+  }
+}
+
+/** The metrics without the readings that were made of what is inside of them, which follow them. */
+function metricsOf(points: readonly Point[]): Record<string, unknown> {
+  const metrics: [string, unknown][] = []
+  let whole: { prefix: string; value: unknown } | undefined
+  for (const { metric, kind, num, str } of points) {
+    if (whole && metric.startsWith(whole.prefix) && isWithin(whole.value, metric.slice(whole.prefix.length))) continue
+    const value = toValue(kind, num, str)
+    whole = kind === 'array' || kind === 'object' ? { prefix: `${metric}.`, value } : undefined
+    metrics.push([metric, value])
+  }
+  return Object.fromEntries(metrics)
+}
+
+/** Whether a path leads to something inside of a value; names may have dots of their own. */
+function isWithin(value: unknown, path: string): boolean {
+  if (Array.isArray(value)) return path === 'length'
+  if (typeof value !== 'object' || value === null) return false
+  return Object.entries(value).some(
+    ([name, child]) => path === name || (path.startsWith(`${name}.`) && isWithin(child, path.slice(name.length + 1))),
+  )
+}
