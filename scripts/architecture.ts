@@ -26,6 +26,7 @@ const serverLayers: Record<string, readonly string[]> = {
   storage: ['core', 'work', ...rooms],
   bus: ['core', 'work', ...rooms],
   transports: ['core', 'work', ...rooms],
+  'batch-reader-thread': ['core', ...rooms, ...adapters],
   compose: ['core', 'config', 'observability', 'work', ...rooms, ...adapters],
   main: ['core', 'config', 'compose'],
 }

@@ -12,6 +12,7 @@ import { createCommands } from './commands/index.ts'
 import type { Config } from './config.ts'
 import { systemClock } from './core/clock.ts'
 import { createGate, type Handlers } from './core/invoke.ts'
+import { startThread, type Thread } from './core/thread.ts'
 import { createDevices } from './devices/index.ts'
 import { createEvents } from './events/index.ts'
 import { createLog, createMetrics, type Log, type Metrics, redactUrl } from './observability.ts'
@@ -35,6 +36,7 @@ import { openTelemetryStore } from './storage/telemetry/store.ts'
 import { createTasks } from './tasks/index.ts'
 import { createTelemetry } from './telemetry/index.ts'
 import { openBatchReader } from './transports/http/batch-reader.ts'
+import type { BatchReaderThread } from './transports/http/read-batch.ts'
 import { createTlsReload } from './transports/http/tls-reload.ts'
 import { createServer } from './transports/server.ts'
 import { createWebhooks } from './webhooks/index.ts'
@@ -225,7 +227,7 @@ async function compose(
   }
   const gate = createGate({ handlers, write: state.write, spend: rates.spend, idempotency, hashBody })
 
-  const batchReader = await openBatchReader()
+  const batchReader = await openBatchReader(startReading)
   closers.push(() => batchReader.close())
   const http = createServer(
     {
@@ -301,6 +303,10 @@ async function compose(
 }
 
 /** The driver is loaded by who needs it: it takes 27 MB. Redis may be away: the nodes then count alone until it is back. */
+function startReading(): Promise<Thread<BatchReaderThread>> {
+  return startThread<BatchReaderThread>(new URL('./batch-reader-thread.ts', import.meta.url), undefined)
+}
+
 async function sharedWindows({ redisUrl, redisPrefix }: Config, log: Log): Promise<SharedWindows | undefined> {
   if (redisUrl === undefined) return undefined
   const { openRedisCounts } = await import('./storage/rate-limits/redis.ts')

@@ -2,39 +2,31 @@ import type { EventData } from '@nexus/contract'
 import { newTraceId } from '../core/ids.ts'
 import type { TransientEvents } from '../events/index.ts'
 import type { FrameSource, ReadFrame } from './frame.ts'
+import { FramePack } from './frame-pack.ts'
 import { formatInstant } from './instant.ts'
 import { type Point, toValue } from './point.ts'
 
 /** Frames that were accepted, as events: what their clients sent, with the time that each was given. */
 export class FrameEvents implements TransientEvents {
   readonly type = 'telemetry.frame'
+  readonly length: number
   readonly bytes: number
-  readonly #frames: FrameSource[] = []
-  readonly #subjects: string[] = []
-  readonly #traceIds: string[] = []
+  readonly #frames: SomeFrames
+  readonly #traceIds: (string | undefined)[]
 
-  constructor(frames: readonly ReadFrame[]) {
-    let bytes = 0
-    for (const [index, frame] of frames.entries()) {
-      const source = frame.again ?? kept(frame)
-      bytes += source.bytes
-      this.#frames.push(source)
-      this.#subjects.push(frame.deviceId)
-      if (frame.traceId !== undefined) this.#traceIds[index] = frame.traceId
-    }
-    this.bytes = bytes
-  }
-
-  get length(): number {
-    return this.#frames.length
+  constructor(frames: readonly ReadFrame[] | FramePack) {
+    this.#frames = frames instanceof FramePack ? frames : new KeptFrames(frames)
+    this.length = this.#frames.length
+    this.bytes = this.#frames.bytes
+    this.#traceIds = this.#frames.traceIds()
   }
 
   subjectOf(index: number): string {
-    return this.#subjects[index]!
+    return this.#frames.deviceOf(index)
   }
 
   dataOf(index: number): object {
-    return dataOf(this.#frames[index]!.read())
+    return dataOf(this.#frames.at(index))
   }
 
   traceIdOf(index: number): string {
@@ -47,12 +39,44 @@ export class FrameEvents implements TransientEvents {
   }
 }
 
+type SomeFrames = Pick<FramePack, 'length' | 'bytes' | 'deviceOf' | 'at' | 'traceIds'>
+
+/** Frames that came alone: each stays as what it can be read from again, where there is that. */
+class KeptFrames implements SomeFrames {
+  readonly bytes: number
+  readonly #sources: FrameSource[]
+  readonly #devices: string[]
+  readonly #traceIds: (string | undefined)[]
+
+  constructor(frames: readonly ReadFrame[]) {
+    this.#sources = frames.map((frame) => frame.again ?? itself(frame))
+    this.#devices = frames.map(({ deviceId }) => deviceId)
+    this.#traceIds = frames.map(({ traceId }) => traceId)
+    this.bytes = this.#sources.reduce((sum, { bytes }) => sum + bytes, 0)
+  }
+
+  get length(): number {
+    return this.#sources.length
+  }
+
+  deviceOf(index: number): string {
+    return this.#devices[index]!
+  }
+
+  at(index: number): ReadFrame {
+    return this.#sources[index]!.read()
+  }
+
+  traceIds(): (string | undefined)[] {
+    return this.#traceIds
+  }
+}
+
 const frameBytes = 500
 const pointBytes = 80
 const labelBytes = 100
 
-/** A frame that can't be read again stays as it is. */
-function kept(frame: ReadFrame): FrameSource {
+function itself(frame: ReadFrame): FrameSource {
   const { points, tags = {}, metadata } = frame
   let bytes = frameBytes + points.length * pointBytes + Object.keys(tags).length * labelBytes
   for (const { str } of points) bytes += str.length * 2

@@ -3,12 +3,16 @@ import type { Fault } from '../core/value.ts'
 import { isFault, type ReadFrame, readFrame } from './frame.ts'
 import type { Micros } from './instant.ts'
 import type { Point } from './point.ts'
+import type { BlockWriter, FrameSpan, WrittenFrames } from './ports.ts'
+import { Span } from './span.ts'
 
 /** Frames as they go from the thread that read them to another: column by column, what repeats told once. */
-export interface PackedFrames {
-  /** By the index of the frame that has it; the columns have a row for it all the same. */
+export interface PackedFrames extends FrameSpan {
+  /** Of what was no frame, by where it stood among all. */
   faults: Map<number, Fault>
   devices: string[]
+  /** Which frame of each device has the newest timestamp, and came last of those. */
+  newest: Uint32Array
   deviceOf: Uint32Array
   at: Float64Array
   /** Where the points of each frame end among all of them. */
@@ -25,61 +29,75 @@ export interface PackedFrames {
   metadataOf: Uint32Array
   /** Empty where no frame has one. */
   frameIds: ReadFrame['frameId'][]
+  /** The same frames as the log and the store take them. */
+  block: Uint8Array
 }
+
+type FrameColumns = Omit<PackedFrames, 'block' | keyof FrameSpan>
 
 const kindCodes = new Map(metricTypes.map((kind, code) => [kind, code]))
 
-/** Reads frames one after another; of each only its columns are kept. */
-export function packFrames(values: Iterable<unknown>, receivedAt: Micros): PackedFrames {
+/** Reads frames one after another; of each only its columns are kept, and its part of the block. */
+export function packFrames<LabelSet>(
+  values: Iterable<unknown>,
+  receivedAt: Micros,
+  writer: BlockWriter<LabelSet>,
+): PackedFrames {
   const faults = new Map<number, Fault>()
   const [devices, metrics] = [new Distinct<string>(), new Distinct<string>()]
   const [tags, metadata] = [new Distinct<ReadFrame['tags']>(), new Distinct<ReadFrame['metadata']>()]
-  const [at, pointEnds, kinds, nums]: number[][] = [[], [], [], []]
+  const [tagSets, metadataSets]: LabelSet[][] = [[], []]
+  const [at, pointEnds, kinds, nums, newest]: number[][] = [[], [], [], [], []]
   const texts: string[] = []
   const frameIds: ReadFrame['frameId'][] = []
+  const span = new Span()
 
   const addPoint = ({ metric, kind, num, str }: Point) => {
     metrics.push(metric, metric)
     kinds!.push(kindCodes.get(kind)!)
     nums!.push(hasText(kind) ? texts.push(str) - 1 : num)
   }
-  const nothing: ReadFrame = {
-    deviceId: '',
-    at: 0,
-    points: [],
-    tags: undefined,
-    metadata: undefined,
-    frameId: undefined,
-  }
-  for (const value of values) {
-    const read = readFrame(value, receivedAt)
-    const index = at!.length
-    if (isFault(read)) faults.set(index, read)
-    const frame = isFault(read) ? nothing : read
-    devices.push(frame.deviceId, frame.deviceId)
-    at!.push(frame.at)
+  const add = (frame: ReadFrame) => {
+    const index = at!.push(frame.at) - 1
+    const device = devices.push(frame.deviceId, frame.deviceId)
+    if (frame.at >= (at![newest![device]!] ?? 0)) newest![device] = index
     for (const point of frame.points) addPoint(point)
     pointEnds!.push(nums!.length)
-    tags.push(textOf(frame.tags), frame.tags)
-    metadata.push(textOf(frame.metadata), frame.metadata)
+    const tagSet = tags.push(textOf(frame.tags), frame.tags)
+    const metadataSet = metadata.push(textOf(frame.metadata), frame.metadata)
     if (frame.frameId !== undefined) frameIds[index] = frame.frameId
+    span.add(frame.at, frame.deviceId)
+    tagSets![tagSet] ??= writer.setOf(frame.tags)
+    metadataSets![metadataSet] ??= writer.setOf(frame.metadata)
+    writer.add(frame, tagSets![tagSet], metadataSets![metadataSet])
+  }
+  let count = 0
+  writer.begin()
+  for (const value of values) {
+    const read = readFrame(value, receivedAt)
+    if (isFault(read)) faults.set(count, read)
+    else add(read)
+    count++
   }
   return {
     faults,
     devices: devices.values,
-    deviceOf: Uint32Array.from(devices.indexes),
-    at: Float64Array.from(at!),
-    pointEnds: Uint32Array.from(pointEnds!),
+    newest: new Uint32Array(newest!),
+    deviceOf: new Uint32Array(devices.indexes),
+    at: new Float64Array(at!),
+    pointEnds: new Uint32Array(pointEnds!),
     metrics: metrics.values,
-    metricOf: Uint32Array.from(metrics.indexes),
-    kindOf: Uint8Array.from(kinds!),
-    nums: Float64Array.from(nums!),
+    metricOf: new Uint32Array(metrics.indexes),
+    kindOf: new Uint8Array(kinds!),
+    nums: new Float64Array(nums!),
     texts,
     tags: tags.values,
-    tagsOf: Uint32Array.from(tags.indexes),
+    tagsOf: new Uint32Array(tags.indexes),
     metadata: metadata.values,
-    metadataOf: Uint32Array.from(metadata.indexes),
+    metadataOf: new Uint32Array(metadata.indexes),
     frameIds,
+    ...span.told(),
+    block: writer.take(),
   }
 }
 
@@ -91,52 +109,133 @@ function textOf(labels: object | undefined): string {
   return labels === undefined ? '' : JSON.stringify(labels)
 }
 
+/** Values by their keys, each once. They mostly come in the order of the last time, so what followed is looked at first. */
 class Distinct<Value> {
   readonly values: Value[] = []
   readonly indexes: number[] = []
   readonly #known = new Map<string, number>()
+  readonly #keys: string[] = []
+  readonly #following: number[] = []
+  #last = 0
 
-  push(key: string, value: Value): void {
+  /** Returns where it is among the values. */
+  push(key: string, value: Value): number {
+    const likely = this.#following[this.#last]
+    const index = likely !== undefined && this.#keys[likely] === key ? likely : this.#indexOf(key, value)
+    this.#last = index
+    this.indexes.push(index)
+    return index
+  }
+
+  #indexOf(key: string, value: Value): number {
     let index = this.#known.get(key)
     if (index === undefined) {
       index = this.values.push(value) - 1
       this.#known.set(key, index)
+      this.#keys.push(key)
     }
-    this.indexes.push(index)
+    this.#following[this.#last] = index
+    return index
   }
 }
 
 /** Frames out of their columns; those with the same tags or metadata share one object. */
 export class FramePack {
-  readonly #packed: PackedFrames
+  /** Of the request that brought it, where that named one. */
+  traceId: string | undefined
+  readonly #packed: FrameColumns
 
-  constructor(packed: PackedFrames) {
+  constructor(packed: FrameColumns) {
     this.#packed = packed
   }
 
+  /** How many frames there are, without those that were none. */
   get length(): number {
     return this.#packed.at.length
   }
 
-  at(index: number): ReadFrame | Fault {
-    const { faults, devices, deviceOf, at, pointEnds, tags, tagsOf, metadata, metadataOf, frameIds } = this.#packed
-    const fault = faults.get(index)
-    if (fault) return fault
-    const points: Point[] = []
-    for (let i = index === 0 ? 0 : pointEnds[index - 1]!; i < pointEnds[index]!; i++) points.push(this.#point(i))
-    return {
-      deviceId: devices[deviceOf[index]!]!,
-      at: at[index]!,
-      points,
-      tags: tags[tagsOf[index]!],
-      metadata: metadata[metadataOf[index]!],
-      frameId: frameIds[index],
-    }
+  /** How many values came. */
+  get count(): number {
+    return this.length + this.#packed.faults.size
   }
 
-  #point(i: number): Point {
-    const { metrics, metricOf, kindOf, nums, texts } = this.#packed
-    const [metric, kind, num] = [metrics[metricOf[i]!]!, metricTypes[kindOf[i]!]!, nums[i]!]
-    return hasText(kind) ? { metric, kind, num: 0, str: texts[num]! } : { metric, kind, num, str: '' }
+  /** About what it takes in memory. */
+  get bytes(): number {
+    const { texts, faults, at, nums, tags, metadata, metrics, devices } = this.#packed
+    const words = texts.reduce((sum, text) => sum + text.length * 2, 0) + JSON.stringify([tags, metadata]).length * 2
+    return words + at.length * 32 + nums.length * 13 + (faults.size + metrics.length + devices.length) * 200
   }
+
+  /** All that came, in its order. What is yielded is valid until the next: they take the same room. */
+  *each(): Generator<ReadFrame | Fault> {
+    const room: ReadFrame = { ...nothing, points: [] }
+    const points: Point[] = []
+    for (let [index, read] = [0, 0]; index < this.count; index++)
+      yield this.#packed.faults.get(index) ?? this.#read(read++, room, points)
+  }
+
+  at(index: number): ReadFrame {
+    return this.#read(index, { ...nothing, points: [] }, [])
+  }
+
+  deviceOf(index: number): string {
+    return this.#packed.devices[this.#packed.deviceOf[index]!]!
+  }
+
+  /** Of each frame, where one is known. */
+  traceIds(): (string | undefined)[] {
+    return this.traceId === undefined ? [] : Array<string>(this.length).fill(this.traceId)
+  }
+
+  /** The newest frame of each device. */
+  newest(): Pick<ReadFrame, 'deviceId' | 'at' | 'tags' | 'traceId'>[] {
+    const { newest, at, tags, tagsOf } = this.#packed
+    return Array.from(newest, (index) => ({
+      deviceId: this.deviceOf(index),
+      at: at[index]!,
+      tags: tags[tagsOf[index]!],
+      ...(this.traceId !== undefined && { traceId: this.traceId }),
+    }))
+  }
+
+  #read(index: number, frame: ReadFrame, points: Point[]): ReadFrame {
+    const { devices, deviceOf, at, pointEnds, tags, tagsOf, metadata, metadataOf, frameIds } = this.#packed
+    frame.deviceId = devices[deviceOf[index]!]!
+    frame.at = at[index]!
+    frame.tags = tags[tagsOf[index]!]
+    frame.metadata = metadata[metadataOf[index]!]
+    frame.frameId = frameIds[index]
+    if (this.traceId !== undefined) frame.traceId = this.traceId
+    const begin = index === 0 ? 0 : pointEnds[index - 1]!
+    const length = pointEnds[index]! - begin
+    for (let i = 0; i < length; i++) {
+      points[i] ??= { ...noPoint }
+      frame.points[i] = this.#point(begin + i, points[i]!)
+    }
+    frame.points.length = length
+    return frame
+  }
+
+  #point(i: number, point: Point): Point {
+    const { metrics, metricOf, kindOf, nums, texts } = this.#packed
+    point.metric = metrics[metricOf[i]!]!
+    point.kind = metricTypes[kindOf[i]!]!
+    const isText = hasText(point.kind)
+    point.num = isText ? 0 : nums[i]!
+    point.str = isText ? texts[nums[i]!]! : ''
+    return point
+  }
+}
+
+const noPoint: Point = { metric: '', kind: 'number', num: 0, str: '' }
+const nothing = { deviceId: '', at: 0, tags: undefined, metadata: undefined, frameId: undefined }
+
+/** Frames with what the log is to have of them, for as long as they are on their way there. */
+export interface WrittenPack extends WrittenFrames, FrameSpan {
+  pack: FramePack
+}
+
+export function writtenPack({ block, minAt, maxAt, hours, ...columns }: PackedFrames): WrittenPack {
+  const { tags, metadata } = columns
+  return { pack: new FramePack(columns), block, minAt, maxAt, hours, tags, metadata }
 }

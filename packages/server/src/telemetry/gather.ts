@@ -1,8 +1,8 @@
 import { fail } from '../core/failure.ts'
 import type { ReadFrame } from './frame.ts'
-import { type Micros, microsPerHour } from './instant.ts'
-import type { Point } from './point.ts'
-import type { DeviceHour, FrameWriter, IngestLog, LogRecord, SeenAnswer } from './ports.ts'
+import type { FramePack, WrittenPack } from './frame-pack.ts'
+import type { FrameSpan, FrameWriter, IngestLog, LogRecord, SeenAnswer } from './ports.ts'
+import { Span } from './span.ts'
 import type { TagSets } from './tag-sets.ts'
 
 /** Brings what many requests accept until the next commit into one record of the log. */
@@ -11,25 +11,28 @@ export interface Gather {
    * Takes accepted frames, and answers to repeats, into the next commit. Resolves when they are durable. Rejects with
    * SERVICE_UNAVAILABLE when the log is full, at once and keeping none of them, or when it fails.
    */
-  add(frames: readonly ReadFrame[], seen: ReadonlyMap<string, SeenAnswer>): Promise<void>
+  add(frames: AcceptedFrames, seen: ReadonlyMap<string, SeenAnswer>): Promise<void>
   /** The answer under this key within the last 24 hours, also one whose commit is still under way. */
   seen(key: string): SeenAnswer | undefined
   /** Resolves when everything that was added before is durable; rejects when that fails. */
   settled(): Promise<void>
 }
 
+/** A pack is logged as it was written. */
+export type AcceptedFrames = ReadFrame[] | WrittenPack
+
 export interface GatherDeps {
   log: IngestLog
   writer: FrameWriter
   tagSets: TagSets
   /** Told of frames that are durable now, in the order in which they were accepted. */
-  onKept(frames: readonly ReadFrame[]): void
+  onKept(frames: readonly ReadFrame[] | FramePack): void
   /** Frames that were added and are not kept. */
   takeBack(frames: readonly ReadFrame[]): void
 }
 
 interface Group {
-  frames: ReadFrame[]
+  parts: AcceptedFrames[]
   seen: Map<string, SeenAnswer>
   bytes: number
   committed: Promise<void>
@@ -42,16 +45,17 @@ export function createGather({ log, writer, tagSets, onKept, takeBack }: GatherD
   let sealed: Group | undefined
 
   const seal = (sealing: Group): LogRecord => {
-    const { frames, seen } = sealing
+    const { parts, seen } = sealing
     sealed = sealing
     group = undefined
-    const { newTagSets, ...blocks } = writer.write(frames)
+    const { newTagSets, ...blocks } = writer.write(parts)
     for (const { id, tags } of newTagSets) tagSets.learn(id, tags)
-    return { frames: frames.length, ...blocks, ...spanOf(frames), seen: [...seen.values()] }
+    const frames = parts.reduce((sum, part) => sum + lengthOf(part), 0)
+    return { frames, ...blocks, ...spanOf(parts), seen: [...seen.values()] }
   }
 
   const open = (): Group => {
-    const opened: Group = { frames: [], seen: new Map(), bytes: 0, committed: Promise.resolve() }
+    const opened: Group = { parts: [], seen: new Map(), bytes: 0, committed: Promise.resolve() }
     opened.committed = log.append(() => seal(opened))
     const ended = () => {
       if (sealed === opened) sealed = undefined
@@ -60,26 +64,26 @@ export function createGather({ log, writer, tagSets, onKept, takeBack }: GatherD
     }
     const kept = () => {
       ended()
-      onKept(opened.frames)
+      for (const part of opened.parts) onKept(Array.isArray(part) ? part : part.pack)
     }
     opened.committed.then(kept, () => {
       ended()
       writer.forget()
-      takeBack(opened.frames)
+      for (const part of opened.parts) takeBack(readFramesOf(part))
     })
     return opened
   }
 
   return {
     add(frames, seen) {
-      const bytes = frames.reduce((sum, frame) => sum + bytesOf(frame.points), 0)
+      const bytes = bytesOf(frames)
       if ((group?.bytes ?? 0) + bytes > log.freeBytes()) {
-        takeBack(frames)
+        takeBack(readFramesOf(frames))
         return Promise.reject(fail('SERVICE_UNAVAILABLE', { reason: 'ingest_log_full' }, { retryAfterSeconds }))
       }
       group ??= open()
       group.bytes += bytes
-      for (const frame of frames) group.frames.push(frame)
+      append(group.parts, frames)
       for (const [key, answer] of seen) group.seen.set(key, answer)
       return group.committed
     },
@@ -88,28 +92,40 @@ export function createGather({ log, writer, tagSets, onKept, takeBack }: GatherD
   }
 }
 
-/** From when to when frames reach, and which hours of which devices they touch. */
-function spanOf(frames: readonly ReadFrame[]): { minAt: Micros; maxAt: Micros; hours: DeviceHour[] } {
-  let [minAt, maxAt] = [Number.POSITIVE_INFINITY, 0]
-  const hours = new Map<number, Set<string>>()
-  for (const { at, deviceId } of frames) {
-    if (at < minAt) minAt = at
-    if (at > maxAt) maxAt = at
-    const hour = Math.floor(at / microsPerHour)
-    const devices = hours.get(hour)
-    if (devices) devices.add(deviceId)
-    else hours.set(hour, new Set([deviceId]))
+/** Those that came alone are written as one. */
+function append(parts: AcceptedFrames[], frames: AcceptedFrames): void {
+  const last = parts.at(-1)
+  if (Array.isArray(last) && Array.isArray(frames)) for (const frame of frames) last.push(frame)
+  else parts.push(frames)
+}
+
+function lengthOf(part: AcceptedFrames): number {
+  return Array.isArray(part) ? part.length : part.pack.length
+}
+
+function readFramesOf(part: AcceptedFrames): readonly ReadFrame[] {
+  return Array.isArray(part) ? part : Array.from({ length: part.pack.length }, (_, index) => part.pack.at(index))
+}
+
+function spanOf(parts: readonly AcceptedFrames[]): FrameSpan {
+  const span = new Span()
+  for (const part of parts) {
+    if (Array.isArray(part)) for (const { at, deviceId } of part) span.add(at, deviceId)
+    else span.addAll(part)
   }
-  const touched = [...hours].flatMap(([hour, devices]) => Array.from(devices, (device) => ({ device, hour })))
-  return { minAt, maxAt, hours: touched }
+  return span.told()
 }
 
 const frameBytes = 48
 const pointBytes = 11
 
-/** What a frame takes in the log, roughly. */
-function bytesOf(points: readonly Point[]): number {
-  let bytes = frameBytes + points.length * pointBytes
-  for (const { str } of points) bytes += str.length
+/** What they take in the log, roughly. */
+function bytesOf(part: AcceptedFrames): number {
+  if (!Array.isArray(part)) return part.block.length
+  let bytes = part.length * frameBytes
+  for (const { points } of part) {
+    bytes += points.length * pointBytes
+    for (const { str } of points) bytes += str.length
+  }
   return bytes
 }

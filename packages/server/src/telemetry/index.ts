@@ -9,6 +9,7 @@ import { DirtyHours } from './dirty-hours.ts'
 import { createDrain } from './drain.ts'
 import type { ReadFrame } from './frame.ts'
 import { FrameEvents } from './frame-events.ts'
+import { FramePack } from './frame-pack.ts'
 import { createGather } from './gather.ts'
 import { telemetryHandlers } from './handlers.ts'
 import { type Ack, createIntakes } from './intake.ts'
@@ -26,7 +27,7 @@ import { TagSets } from './tag-sets.ts'
 import { createTakeBack } from './take-back.ts'
 import { createWarmer } from './warmer.ts'
 
-export { FramePack, type PackedFrames, packFrames } from './frame-pack.ts'
+export { type PackedFrames, packFrames, type WrittenPack, writtenPack } from './frame-pack.ts'
 export type { BatchInput } from './send-batch.ts'
 
 export interface TelemetryOptions {
@@ -98,8 +99,8 @@ export async function createTelemetry(options: TelemetryOptions) {
   for (const { id, tags } of await store.tagSets(tagSetsMax)) tagSets.learn(id, tags)
 
   const takeBack = createTakeBack({ latest, drain, store, onError: onError('take-back') })
-  const onKept = (frames: readonly ReadFrame[]) => {
-    options.devices.seen(frames)
+  const onKept = (frames: readonly ReadFrame[] | FramePack) => {
+    options.devices.seen(frames instanceof FramePack ? frames.newest() : frames)
     options.events.emit(new FrameEvents(frames))
   }
   const gather = createGather({ log, writer: store.frameWriter, tagSets, onKept, takeBack })

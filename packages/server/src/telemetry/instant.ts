@@ -8,6 +8,7 @@ export const microsPerHour = 3_600_000_000
 
 const secondsPerDay = 86_400
 const twoDigits = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, '0'))
+let lastText = { text: '', micros: undefined as Micros | undefined }
 let lastDate = { midnight: 0, text: '1970-01-01' }
 
 /** The last instant that the store can hold, the end of 2254. */
@@ -58,7 +59,11 @@ function dateOf(midnight: number): string {
 
 /** Before the range is looked at. */
 function toMicros(value: unknown): Micros | undefined {
-  return typeof value === 'number' ? fromEpoch(value) : typeof value === 'string' ? fromText(value) : undefined
+  if (typeof value === 'number') return fromEpoch(value)
+  if (typeof value !== 'string') return undefined
+  // What is sent together is mostly of one moment.
+  if (lastText.text !== value) lastText = { text: value, micros: fromText(value) }
+  return lastText.micros
 }
 
 function fromEpoch(value: number): Micros | undefined {

@@ -1,6 +1,8 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
+import { createBlockWriter } from '../storage/telemetry/frame-writer.ts'
 import { openTelemetryRoom } from '../testing/telemetry-room.ts'
+import { packFrames, writtenPack } from './frame-pack.ts'
 
 const minute = 60_000
 
@@ -176,4 +178,40 @@ test('an object keeps a key __proto__, and it changes nothing of the answer', as
     ['o.__proto__.polluted', '1'],
     ['o.n', '2'],
   ])
+})
+
+test('of a pack exactly the frames that are not refused and not repeated are kept, whether that is all of it or some', async (t) => {
+  const { room, ctx, clock } = await openTelemetryRoom(t)
+  const frame = (m: number, more = {}) => ({
+    device_id: 'd',
+    timestamp: clock.at + m,
+    metrics: { m, s: `text ${m}` },
+    ...more,
+  })
+  const send = (frames: unknown[]) =>
+    room.sendBatch(ctx, { frames: writtenPack(packFrames(frames, clock.at * 1000, createBlockWriter())) })
+  const whole = await send([frame(1, { frame_id: 'one', tags: { a: 'b' } }), 'no frame', frame(2)])
+  deepEqual([whole.accepted, whole.rejected], [2, 1])
+  const some = await send([
+    frame(1, { frame_id: 'one' }),
+    frame(3, { tags: { a: 'b' } }),
+    frame(4, { timestamp: clock.at + 11 * minute }),
+    frame(5, { frame_id: 'five', metadata: { c: 1 } }),
+    frame(6, { frame_id: 'five' }),
+  ])
+  deepEqual(
+    some.results.map((result) => ('error' in result ? result.error.field : (result.duplicate ?? false))),
+    [true, false, 'timestamp', false, true],
+  )
+  const range = { start_time: clock.at, end_time: clock.at + 10, metrics: 'm,s' }
+  const { data } = await room.handlers['telemetry.query'](ctx, range)
+  deepEqual(
+    data.map(({ m, s }) => [m, s]),
+    [1, 2, 3, 5].map((m) => [m, `text ${m}`]),
+  )
+  const tagged = await room.handlers['telemetry.query'](ctx, { ...range, tags: 'a:b' })
+  deepEqual(
+    tagged.data.map(({ m }) => m),
+    [1, 3],
+  )
 })

@@ -5,7 +5,8 @@ import { fail } from '../core/failure.ts'
 import { idSequence } from '../core/ids.ts'
 import type { Fault } from '../core/value.ts'
 import { FrameText, isFault, type ReadFrame, readFrame } from './frame.ts'
-import type { Gather } from './gather.ts'
+import type { WrittenPack } from './frame-pack.ts'
+import type { AcceptedFrames, Gather } from './gather.ts'
 import type { Micros } from './instant.ts'
 import type { LatestValues } from './latest-values.ts'
 import type { PointQuota } from './point-quota.ts'
@@ -30,8 +31,8 @@ export type Ack = 'durable' | 'memory'
 export interface Intake {
   /** Checks a frame and adds it; a refused one leaves no trace. `text` is what it was read from, but for an `ack`. */
   take(value: unknown, text?: string): FrameReceipt | Refusal
-  /** The same for a frame that was read before, or its fault. */
-  takeRead(frame: ReadFrame | Fault): FrameReceipt | Refusal
+  /** The same for each frame of a pack, one after another; all must be asked for. Of an intake that takes nothing else. */
+  takePack(written: WrittenPack): Iterable<FrameReceipt | Refusal>
   /** Keeps an answer to be given again under an idempotency key. */
   remember(answer: SeenAnswer): void
   /** Resolves when everything that was taken, repeats too, is durable (`memory`: at once). */
@@ -51,12 +52,14 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
     const receivedAt = now * 1000
     const received_at = toIso(now)
     const frames: ReadFrame[] = []
+    let taken: AcceptedFrames = frames
+    let accepted = 0
     const seen = new Map<string, SeenAnswer>()
 
     const remember = (answer: SeenAnswer) => void seen.set(answer.key, answer)
     const accept = (frame: ReadFrame): FrameReceipt => {
       if (ctx.givenTraceId !== undefined) frame.traceId = ctx.givenTraceId
-      frames.push(frame)
+      accepted++
       const changed = latest.update(frame)
       const receipt: FrameReceipt = { success: true, frame_id: frame.frameId ?? frameId(), received_at }
       if (changed.length > 0) receipt.warnings = changed.slice(0, telemetryLimits.frameWarningsListed).map(typeChanged)
@@ -64,7 +67,7 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
       return receipt
     }
 
-    const takeRead = (frame: ReadFrame | Fault): FrameReceipt | Refusal => {
+    const judge = (frame: ReadFrame | Fault): FrameReceipt | Refusal => {
       if (isFault(frame)) return { code: 'INVALID_REQUEST', ...frame }
       const refusal =
         mayNot(ctx, frame) ?? tooNew(frame, receivedAt, deps.futureLimit) ?? tooOld(retention, frame, receivedAt)
@@ -77,7 +80,7 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
       if (quota.spend(ctx.principal, frame.points.length, now)) return accept(frame)
       const spent = quotaSpent(quota)
       // What was accepted before it stays accepted: to throw now would take it back without a trace.
-      if (frames.length > 0) return { code: 'RATE_LIMIT_EXCEEDED', field: 'metrics', issue: spent.details.issue! }
+      if (accepted > 0) return { code: 'RATE_LIMIT_EXCEEDED', field: 'metrics', issue: spent.details.issue! }
       throw spent
     }
 
@@ -85,15 +88,32 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
       take(value, text) {
         const frame = readFrame(value, receivedAt)
         if (text !== undefined && !isFault(frame)) frame.again = new FrameText(text, receivedAt)
-        return takeRead(frame)
+        const before = accepted
+        const result = judge(frame)
+        if (accepted > before) frames.push(frame as ReadFrame)
+        return result
       },
-      takeRead,
+      *takePack(written) {
+        const { pack } = written
+        pack.traceId = ctx.givenTraceId
+        const kept: number[] = []
+        let read = 0
+        for (const frame of pack.each()) {
+          const before = accepted
+          yield judge(frame)
+          if (accepted > before) kept.push(read)
+          if (!isFault(frame)) read++
+        }
+        // A block can't be cut: those that are left of it are written anew.
+        if (kept.length === pack.length) taken = written
+        else for (const index of kept) frames.push(pack.at(index))
+      },
       remember,
       commit(ack) {
         const durable = ack === 'durable'
         // Nothing new may still be a repeat of what is on its way to the disk.
-        if (frames.length === 0) return durable ? gather.settled() : Promise.resolve()
-        const committed = gather.add(frames, seen)
+        if (accepted === 0) return durable ? gather.settled() : Promise.resolve()
+        const committed = gather.add(taken, seen)
         // A log that is full refuses at once: who doesn't wait for the disk is told all the same.
         return durable ? committed : Promise.race([committed, undefined])
       },

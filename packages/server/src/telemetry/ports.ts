@@ -27,18 +27,41 @@ export interface FrameBlocks {
 
 /** Writes frames for `insertBatch`. */
 export interface FrameWriter {
-  /** The blocks are valid until the next call, which takes the same room. */
-  write(frames: readonly ReadFrame[]): FrameBlocks & { newTagSets: { id: string; tags: Record<string, string> }[] }
+  /** One part after another. The blocks are valid until the next call, which takes the same room. */
+  write(parts: readonly FramesToWrite[]): FrameBlocks & { newTagSets: { id: string; tags: Record<string, string> }[] }
   /** After blocks were lost: sets of tags and metadata are written again. */
   forget(): void
 }
 
-/** Frames that were accepted together, ready for the log. */
-export interface LogRecord extends FrameBlocks {
-  frames: number
-  hours: DeviceHour[]
+export type FramesToWrite = readonly ReadFrame[] | WrittenFrames
+
+/** Frames of which a `BlockWriter` has made the block, with each set that they refer to at least once. */
+export interface WrittenFrames {
+  block: Uint8Array
+  tags: readonly ReadFrame['tags'][]
+  metadata: readonly ReadFrame['metadata'][]
+}
+
+/** Writes the block of frames that come one by one, in whatever thread; what sets say is for `FrameWriter` to write. */
+export interface BlockWriter<LabelSet> {
+  /** What was added and not taken is gone. */
+  begin(): void
+  setOf(labels: Record<string, unknown> | undefined): LabelSet
+  add(frame: ReadFrame, tags: LabelSet, metadata: LabelSet): void
+  /** The block of what was added since it began; it is the caller's. */
+  take(): Uint8Array<ArrayBuffer>
+}
+
+/** From when to when frames reach, and which hours of which devices they touch. */
+export interface FrameSpan {
   minAt: Micros
   maxAt: Micros
+  hours: DeviceHour[]
+}
+
+/** Frames that were accepted together, ready for the log. */
+export interface LogRecord extends FrameBlocks, FrameSpan {
+  frames: number
   /** Answers to give again when the same frame or idempotency key is sent again. */
   seen: SeenAnswer[]
 }

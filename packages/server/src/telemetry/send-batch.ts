@@ -1,13 +1,13 @@
-import { type BatchReceipt, telemetryLimits } from '@nexus/contract'
+import { type BatchReceipt, type FrameReceipt, telemetryLimits } from '@nexus/contract'
 import type { Ctx, Idempotent } from '../core/context.ts'
 import { invalid } from '../core/failure.ts'
-import { FramePack } from './frame-pack.ts'
+import type { WrittenPack } from './frame-pack.ts'
 import { replayOf } from './idempotent.ts'
-import { isRefusal } from './intake.ts'
+import { type Intake, isRefusal, type Refusal } from './intake.ts'
 import type { SendDeps } from './send.ts'
 
 export interface BatchInput {
-  frames: readonly unknown[] | FramePack
+  frames: readonly unknown[] | WrittenPack
   ack?: 'durable' | 'memory'
 }
 
@@ -28,18 +28,14 @@ export async function sendBatch(
   }
 
   const { batchFramesMax, batchErrorsListed, batchWarningsListed } = telemetryLimits
-  const { frames } = input
-  if (frames.length === 0) throw invalid('frames', 'must hold at least one frame')
-  if (frames.length > batchFramesMax)
-    throw invalid('frames', `has ${frames.length} frames, more than ${batchFramesMax}`)
+  const count = 'pack' in input.frames ? input.frames.pack.count : input.frames.length
+  if (count === 0) throw invalid('frames', 'must hold at least one frame')
+  if (count > batchFramesMax) throw invalid('frames', `has ${count} frames, more than ${batchFramesMax}`)
 
   const intake = deps.intake(ctx)
   const receipt: BatchReceipt = { accepted: 0, rejected: 0, results: [] }
-  let warned = 0
-  const take = (index: number) =>
-    frames instanceof FramePack ? intake.takeRead(frames.at(index)) : intake.take(frames[index])
-  for (let index = 0; index < frames.length; index++) {
-    const result = take(index)
+  let [index, warned] = [0, 0]
+  for (const result of taken(intake, input.frames)) {
     if (!isRefusal(result)) {
       receipt.accepted++
       const { frame_id, duplicate } = result
@@ -49,8 +45,14 @@ export async function sendBatch(
     } else if (++receipt.rejected <= batchErrorsListed) {
       receipt.results.push({ index, error: result })
     }
+    index++
   }
   if (idempotent) intake.remember({ ...idempotent, answer: JSON.stringify(receipt) })
   await intake.commit(input.ack ?? 'durable')
   return receipt
+}
+
+function* taken(intake: Intake, frames: BatchInput['frames']): Generator<FrameReceipt | Refusal> {
+  if ('pack' in frames) yield* intake.takePack(frames)
+  else for (const frame of frames) yield intake.take(frame)
 }

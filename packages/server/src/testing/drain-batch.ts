@@ -15,7 +15,7 @@ export function drainBatchOf(readings: readonly Reading[]): DrainBatch {
     const points = [{ metric, kind: 'number', num: value, str: '' } as const]
     return { deviceId: device, at, points, tags: undefined, metadata: undefined, frameId: undefined }
   })
-  const { block } = createFrameWriter().write(frames)
+  const { block } = createFrameWriter().write([frames])
   const batch = { token: 'one', begun: false, version: 1, last: 1, frames: frames.length, hours: [] }
   return { ...batch, blocks: [block], tagSets: [], metadataSets: [] }
 }

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import type { Point, ReadFrame } from '../../telemetry/ports.ts'
 import { testFolder } from '../../testing/nexus.ts'
 import { openChdb } from './chdb.ts'
-import { createFrameWriter } from './frame-writer.ts'
+import { createBlockWriter, createFrameWriter } from './frame-writer.ts'
 import { migrateTelemetry } from './schema.ts'
 import { kindNames } from './sql.ts'
 
@@ -30,7 +30,7 @@ const frame: fc.Arbitrary<ReadFrame> = fc.record({
   frameId: fc.constant(undefined),
 })
 
-test('frames come out of the store as they were written, whatever they hold, blocks in their order', async (t) => {
+test('frames come out of the store as they were written, whoever wrote their block and whatever they hold, in their order', async (t) => {
   const bounds = { readers: 1, queryTimeoutMs: 30_000, queryMemoryBytes: 1 << 30 }
   const clickhouse = openChdb({ path: testFolder(t), ...bounds, onQuery: () => {} })
   t.after(() => clickhouse.close())
@@ -47,7 +47,9 @@ test('frames come out of the store as they were written, whatever they hold, blo
         version++
         const writer = createFrameWriter()
         const written = groups.map((frames) => {
-          const { block, tagSets, metadataSets } = writer.write(frames)
+          const third = Math.ceil(frames.length / 3)
+          const parts = [frames.slice(0, third), writtenElsewhere(frames.slice(third, -third)), frames.slice(-third)]
+          const { block, tagSets, metadataSets } = writer.write(frames.length > 4 ? parts : [frames])
           return { block: Buffer.from(block), tagSets, metadataSets }
         })
         const insert = (table: string, blocks: Buffer[], constants = {}) => {
@@ -104,3 +106,12 @@ test('frames come out of the store as they were written, whatever they hold, blo
     { numRuns: 60 },
   )
 })
+
+const elsewhere = createBlockWriter()
+
+function writtenElsewhere(frames: readonly ReadFrame[]) {
+  elsewhere.begin()
+  for (const frame of frames) elsewhere.add(frame, elsewhere.setOf(frame.tags), elsewhere.setOf(frame.metadata))
+  const [tags, metadata] = [frames.map(({ tags }) => tags), frames.map(({ metadata }) => metadata)]
+  return { block: elsewhere.take(), tags, metadata }
+}

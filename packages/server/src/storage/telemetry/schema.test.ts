@@ -25,14 +25,16 @@ function open(t: TestContext): ClickHouse {
 
 const point = { metric: 'm', kind: 'number', num: 7, str: '' } as const
 const { block } = createFrameWriter().write([
-  {
-    deviceId: 'd',
-    at: 1_762_134_000_000_000,
-    points: [point],
-    tags: undefined,
-    metadata: undefined,
-    frameId: undefined,
-  },
+  [
+    {
+      deviceId: 'd',
+      at: 1_762_134_000_000_000,
+      points: [point],
+      tags: undefined,
+      metadata: undefined,
+      frameId: undefined,
+    },
+  ],
 ])
 const version = 65_536
 const insert = (clickhouse: ClickHouse) =>

@@ -1,26 +1,31 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { Thread } from '../../core/thread.ts'
+import { startThread, type Thread } from '../../core/thread.ts'
+import type { WrittenPack } from '../../telemetry/index.ts'
 import { type BatchReader, openBatchReader } from './batch-reader.ts'
-import type { BatchReaderThread } from './batch-reader-thread.ts'
+import type { BatchReaderThread } from './read-batch.ts'
 
-async function open(t: TestContext, start?: Parameters<typeof openBatchReader>[0]): Promise<BatchReader> {
+const file = new URL('../../batch-reader-thread.ts', import.meta.url)
+const startReading = () => startThread<BatchReaderThread>(file, undefined)
+
+async function open(t: TestContext, start = startReading): Promise<BatchReader> {
   const reader = await openBatchReader(start)
   t.after(() => reader.close())
   return reader
 }
 
+const all = ({ pack }: WrittenPack) => Array.from(pack.each(), (read) => structuredClone(read))
 const frame = (m: number) => JSON.stringify({ device_id: 'd', timestamp: 1762134000, metrics: { m } })
 
 test('a body is read as lines and as an array, with what stands beside its frames', async (t) => {
   const reader = await open(t)
   const lines = await reader.read(Buffer.from(`${frame(1)}\nno json\n`), 'lines', 5)
-  equal(lines.frames.length, 2)
-  deepEqual(lines.frames.at(1), { field: '', issue: 'must be a JSON object' })
+  equal(lines.frames.pack.count, 2)
+  deepEqual(all(lines.frames)[1], { field: '', issue: 'must be a JSON object' })
   const array = await reader.read(Buffer.from(`{"ack":"memory","frames":[${frame(1)},{}]}`), 'array', 5)
   deepEqual(array.rest, { ack: 'memory' })
-  deepEqual(array.frames.at(0), lines.frames.at(0))
-  deepEqual(array.frames.at(1), { field: 'device_id', issue: 'is required' })
+  deepEqual(array.frames.pack.at(0), lines.frames.pack.at(0))
+  deepEqual(all(array.frames)[1], { field: 'device_id', issue: 'is required' })
 })
 
 /** An INVALID_REQUEST as `invalid` makes it. */
@@ -44,7 +49,7 @@ test('while a large batch is read, others have their turn', async (t) => {
   let immediate = setImmediate(count)
   const { frames } = await reader.read(body, 'lines', 5)
   clearImmediate(immediate)
-  equal(frames.length, 10_000)
+  equal(frames.pack.length, 10_000)
   ok(turns > 5, `${turns} turns`)
 })
 
@@ -68,7 +73,7 @@ test('more bodies than may wait are refused, and taken again later', async (t) =
   const reading = [reader.read(body(), 'lines', 5), reader.read(body(), 'lines', 5)]
   await rejects(reader.read(body(), 'lines', 5), { code: 'SERVICE_UNAVAILABLE', retryAfterSeconds: 1 })
   await Promise.all(reading)
-  equal((await reader.read(Buffer.from(frame(1)), 'lines', 5)).frames.length, 1)
+  equal((await reader.read(Buffer.from(frame(1)), 'lines', 5)).frames.pack.length, 1)
 })
 
 test('what stands beside the frames may not be deep', async (t) => {

@@ -1,7 +1,7 @@
 import { fail, invalid } from '../../core/failure.ts'
-import { startThread, type Thread } from '../../core/thread.ts'
-import { FramePack } from '../../telemetry/index.ts'
-import type { BatchReaderThread } from './batch-reader-thread.ts'
+import type { Thread } from '../../core/thread.ts'
+import { type WrittenPack, writtenPack } from '../../telemetry/index.ts'
+import type { BatchReaderThread } from './read-batch.ts'
 
 /** Reads the bodies of batches beside the event loop, for the largest takes a tenth of a second. */
 export interface BatchReader {
@@ -14,7 +14,7 @@ export interface BatchReader {
 }
 
 export interface BatchBody {
-  frames: FramePack
+  frames: WrittenPack
   /** What a body in JSON has beside its frames. */
   rest: Record<string, unknown>
 }
@@ -24,7 +24,7 @@ const retryAfterSeconds = 1
 const bytesMax = 64 * 1024 * 1024
 
 /** Starts the one thread; another takes its place when it has died, as of a want of memory. */
-export async function openBatchReader(start = startReader): Promise<BatchReader> {
+export async function openBatchReader(start: () => Promise<Thread<BatchReaderThread>>): Promise<BatchReader> {
   let thread = await start()
   let restarting: Promise<void> | undefined
   let bytes = 0
@@ -52,14 +52,10 @@ export async function openBatchReader(start = startReader): Promise<BatchReader>
       })
       if ('refused' in answer) throw invalid(answer.refused.field!, answer.refused.issue!)
       const { rest, ...packed } = answer
-      return { frames: new FramePack(packed), rest }
+      return { frames: writtenPack(packed), rest }
     },
     close: () => thread.close(),
   }
-}
-
-function startReader(): Promise<Thread<BatchReaderThread>> {
-  return startThread<BatchReaderThread>(new URL('./batch-reader-thread.ts', import.meta.url), undefined)
 }
 
 /** A small buffer lies in a pool, which cannot be moved to another thread. */
