@@ -187,14 +187,11 @@ function openBatch(sql: Statements, bytesMax: number, now: number): DrainBatch |
   const rows = (open ? sql.upTo.all(open.last) : takeRows(sql, bytesMax)) as unknown as LogRow[]
   if (rows.length === 0) return undefined
 
-  const hours = new Map<string, DeviceHour>()
-  for (const row of rows) {
-    for (const hour of JSON.parse(row.hours) as DeviceHour[]) hours.set(`${hour.hour} ${hour.device}`, hour)
-  }
+  const hours = hoursOf(rows)
   const [first, last] = [rows[0]!.id, rows.at(-1)!.id]
   const version = open?.version ?? nextVersion(sql, now)
   if (!open) sql.setBatch.run(last, version)
-  runAll(sql.markDirty, [...hours.values()])
+  runAll(sql.markDirty, hours)
   return {
     // With the time, for a log that was lost counts from one again, and the store remembers tokens.
     token: `frames-${first}-${last}-${rows[0]!.appended_at}`,
@@ -205,8 +202,21 @@ function openBatch(sql: Statements, bytesMax: number, now: number): DrainBatch |
     blocks: rows.map((row) => row.block),
     tagSets: rows.map((row) => row.tag_sets),
     metadataSets: rows.map((row) => row.metadata_sets),
-    hours: [...hours.values()],
+    hours,
   }
+}
+
+/** Each once. */
+function hoursOf(rows: readonly LogRow[]): DeviceHour[] {
+  const devicesOf = new Map<number, Set<string>>()
+  for (const row of rows) {
+    for (const { hour, device } of JSON.parse(row.hours) as DeviceHour[]) {
+      const devices = devicesOf.get(hour)
+      if (devices) devices.add(device)
+      else devicesOf.set(hour, new Set([device]))
+    }
+  }
+  return [...devicesOf].flatMap(([hour, devices]) => Array.from(devices, (device) => ({ device, hour })))
 }
 
 function nextVersion(sql: Statements, now: number): number {
