@@ -4,6 +4,8 @@ import {
   errorTable,
   eventsStream,
   operations,
+  rateDefaults,
+  taskLimits,
   websocketBearerPrefix,
   websocketLimits,
   websocketPath,
@@ -45,23 +47,28 @@ export const idleSeconds = ${websocketLimits.idleSeconds}
 /** The operations that a device's reports stand for. */
 export const deviceReports = ${JSON.stringify(deviceReports)} as const
 
+export const reportLimits = ${JSON.stringify(reportLimits())}
 export const deviceLimits = ${JSON.stringify(deviceLimits())}
+export const workerLimits = ${JSON.stringify(workerLimits())}
 `
 }
 
-/** Bounds of what a device says. */
+/** Bounds of what handlers say, of commands and of runs. */
+function reportLimits() {
+  const { messageLengthMax, resultBytesMax, logLinesMax, logLineLengthMax } = taskLimits
+  const bounds = { messageLengthMax, resultBytesMax, logLinesMax, logLineLengthMax }
+  const names = Object.keys(bounds) as (keyof typeof bounds)[]
+  return Object.fromEntries(names.map((name) => [name, Math.min(bounds[name], commandLimits[name])]))
+}
+
 function deviceLimits() {
-  const { resultBytesMax, logLinesMax, logLineLengthMax, messageLengthMax, leaseMax } = commandLimits
   const { calls: reportsAtOnce, messagesPerSecond } = websocketLimits
-  return {
-    resultBytesMax,
-    logLinesMax,
-    logLineLengthMax,
-    messageLengthMax,
-    leaseMax,
-    reportsAtOnce,
-    messagesPerSecond,
-  }
+  return { leaseMax: commandLimits.leaseMax, reportsAtOnce, messagesPerSecond }
+}
+
+function workerLimits() {
+  const { leaseMax, leaseSeconds, heldMax, checkpointBytesMax, delaySecondsMax } = taskLimits
+  return { leaseMax, leaseSeconds, heldMax, checkpointBytesMax, delaySecondsMax, callsPerMinute: rateDefaults.work }
 }
 
 function lines(entries: unknown[][]): string {

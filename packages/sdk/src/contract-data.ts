@@ -108,4 +108,6 @@ export const idleSeconds = 75
 /** The operations that a device's reports stand for. */
 export const deviceReports = {"command.ack":"executions.ack","command.progress":"executions.progress","command.log":"executions.logs","command.result":"executions.result"} as const
 
-export const deviceLimits = {"resultBytesMax":196608,"logLinesMax":1000,"logLineLengthMax":8192,"messageLengthMax":1024,"leaseMax":100,"reportsAtOnce":32,"messagesPerSecond":50}
+export const reportLimits = {"messageLengthMax":1024,"resultBytesMax":196608,"logLinesMax":1000,"logLineLengthMax":8192}
+export const deviceLimits = {"leaseMax":100,"reportsAtOnce":32,"messagesPerSecond":50}
+export const workerLimits = {"leaseMax":100,"leaseSeconds":30,"heldMax":1000,"checkpointBytesMax":65536,"delaySecondsMax":604800,"callsPerMinute":6000}

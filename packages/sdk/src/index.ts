@@ -7,7 +7,6 @@ export type {
   DeviceOptions,
   HandlerOptions,
   JournalEntry,
-  StopOptions,
 } from './device/command.ts'
 export type { Device } from './device/device.ts'
 export * from './device/device-error.ts'
@@ -15,4 +14,6 @@ export type { StreamedEvent, StreamInput, StreamOptions } from './event-stream.t
 export * from './namespaces.ts'
 export * from './nexus-error.ts'
 export type { RetryPolicy } from './retry.ts'
+export type { LogLevel } from './said.ts'
+export type { StopOptions } from './stop-options.ts'
 export type { ChannelMessage } from './subscriber.ts'

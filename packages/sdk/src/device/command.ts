@@ -1,7 +1,6 @@
 import type { ExecutionOrder, Input } from '@nexus/contract'
+import type { LogLevel } from '../said.ts'
 import type { DeviceError } from './device-error.ts'
-
-export type LogLevel = NonNullable<Input<'executions.logs'>['lines'][number]['level']>
 
 /** A command as its handler sees it. */
 export interface DeviceCommand<Parameters = Record<string, unknown>> {
@@ -77,11 +76,4 @@ export interface DeviceOptions {
    * refused, a journal that can't be written, handlers that throw what has no code. Unless given, it is written to the console.
    */
   onError?(error: DeviceError | Error): void
-}
-
-export interface StopOptions {
-  /** How long commands under way may go on before their signals are aborted; 10 seconds unless told. */
-  graceMs?: number
-  /** How long they may then take to end, and as long again their results to arrive; 5 seconds unless told. */
-  lastWordsMs?: number
 }

@@ -10,7 +10,7 @@ import {
   Socket,
   type SocketDeps,
 } from '../socket.ts'
-import type { DeviceReport, ReportLink } from './courier.ts'
+import type { DeviceLink, DeviceReport } from './device-report.ts'
 
 /** What a device says first. */
 export interface Hello {
@@ -21,7 +21,7 @@ export interface Hello {
 
 export interface DeviceSessionDeps extends SocketDeps {
   /** For what is larger than a message. */
-  http: ReportLink
+  http: DeviceLink
 }
 
 export interface DeviceSessionEvents {
@@ -36,7 +36,7 @@ export interface DeviceSessionEvents {
 const reportBytesMax = messageBytesMax - 1024
 
 /** One WebSocket over which a device receives and reports, from its opening to its end. */
-export class DeviceSession implements ReportLink {
+export class DeviceSession implements DeviceLink {
   readonly #deps: DeviceSessionDeps
   readonly #events: DeviceSessionEvents
   readonly #socket: Socket

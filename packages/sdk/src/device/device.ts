@@ -1,15 +1,19 @@
 import type { ExecutionOrder } from '@nexus/contract'
+import { Change } from '../change.ts'
 import { deviceLimits } from '../contract-data.ts'
+import { Courier } from '../courier.ts'
 import type { Invoke } from '../namespaces.ts'
+import { Pace } from '../pace.ts'
 import type { RetryPolicy } from '../retry.ts'
 import type { SocketDeps } from '../socket.ts'
-import type { CommandHandler, DeviceOptions, HandlerOptions, Handling, JournalEntry, StopOptions } from './command.ts'
-import { Courier, httpLink } from './courier.ts'
+import { type StopOptions, stopDefaults } from '../stop-options.ts'
+import type { CommandHandler, DeviceOptions, HandlerOptions, Handling, JournalEntry } from './command.ts'
 import { DeviceError } from './device-error.ts'
+import { type DeviceCourier, devicePace, httpLink } from './device-report.ts'
 import { type Beginning, Execution, type ExecutionDeps } from './execution.ts'
 import { Memory } from './memory.ts'
+import { failedWith } from './outcome.ts'
 import { receive } from './receiver.ts'
-import { failedWith } from './said.ts'
 
 export interface DeviceDeps {
   socket: SocketDeps
@@ -19,8 +23,6 @@ export interface DeviceDeps {
 
 const maxConcurrencyDefault = 16
 const beatMs = 5000
-const graceMsDefault = 10_000
-const lastWordsMsDefault = 5000
 const interruptions: ReadonlySet<string | undefined> = new Set(['device_restarted', 'device_stopped', 'lease_lost'])
 
 /**
@@ -36,7 +38,7 @@ export class Device {
   readonly #handlers = new Map<string, Handling>()
   #any: Handling | undefined
   readonly #memory = new Memory()
-  readonly #courier: Courier
+  readonly #courier: DeviceCourier
   readonly #executionDeps: ExecutionDeps
   #state: 'new' | 'started' | 'stopping' | 'stopped' = 'new'
   readonly #receiving = new AbortController()
@@ -44,7 +46,7 @@ export class Device {
   #beating: ReturnType<typeof setInterval> | undefined
   #saved: Promise<void> = Promise.resolve()
   /** Resolved whenever an execution is no longer under way, or over. */
-  #moved = Promise.withResolvers<void>()
+  readonly #moved = new Change()
   #stopped: Promise<void> | undefined
 
   constructor(deps: DeviceDeps, id: string, options: DeviceOptions = {}) {
@@ -55,11 +57,11 @@ export class Device {
     this.#deps = deps
     this.#options = options
     const onError = (error: Error) => this.#tell(error)
-    this.#courier = new Courier({ policy: deps.policy, onError })
+    this.#courier = new Courier({ pace: new Pace(devicePace), policy: deps.policy, onError })
     this.#executionDeps = {
       courier: this.#courier,
       remember: (execution) => this.#remember(execution),
-      acked: () => this.#move(),
+      acked: () => this.#moved.tell(),
       over: (execution, isKept) => this.#over(execution, isKept),
       onError,
     }
@@ -100,23 +102,23 @@ export class Device {
    * still under way after `graceMs` is aborted; what hasn't ended `lastWordsMs` later fails with the code `device_stopped`.
    * Results that could not be brought to the server are told through `onError`, and stay in the journal.
    */
-  stop({ graceMs = graceMsDefault, lastWordsMs = lastWordsMsDefault }: StopOptions = {}): Promise<void> {
-    this.#stopped ??= this.#stop(graceMs, lastWordsMs)
+  stop(options: StopOptions = {}): Promise<void> {
+    this.#stopped ??= this.#stop({ ...stopDefaults, ...options })
     return this.#stopped
   }
 
-  async #stop(graceMs: number, lastWordsMs: number): Promise<void> {
+  async #stop({ graceMs, lastWordsMs }: Required<StopOptions>): Promise<void> {
     this.#state = 'stopping'
     this.#receiving.abort()
-    this.#move()
+    this.#moved.tell()
     await this.#received
     // Without a connection leases are kept by what is said.
     this.#courier.use(httpLink(this.#deps.invoke))
-    await this.#until(() => !this.#isAtWork(), graceMs)
+    await this.#moved.until(() => !this.#isAtWork(), graceMs)
     for (const execution of this.#memory.live) execution.abort('device_stopped', 'the device stops')
-    await this.#until(() => !this.#isAtWork(), lastWordsMs)
+    await this.#moved.until(() => !this.#isAtWork(), lastWordsMs)
     for (const execution of this.#memory.live) execution.giveUp()
-    await this.#until(() => this.#memory.live.length === 0, lastWordsMs)
+    await this.#moved.until(() => this.#memory.live.length === 0, lastWordsMs)
     this.#state = 'stopped'
     clearInterval(this.#beating)
     this.#courier.close()
@@ -141,7 +143,7 @@ export class Device {
         execute: (order) => this.#take(order),
         cancel: (id) => this.#memory.find(id)?.cancel(),
         hasRoom: () => this.#hasRoom(maxConcurrency),
-        moved: () => this.#moved.promise,
+        moved: () => this.#moved.next,
         onError: (error) => this.#tell(error),
       },
       this.#receiving.signal,
@@ -191,11 +193,11 @@ export class Device {
       this.#memory.finish(execution.entry)
       void this.#save(execution.entry)
     } else this.#memory.drop(execution.id)
-    this.#move()
+    this.#moved.tell()
   }
 
   #remember(execution: Execution): Promise<void> {
-    this.#move()
+    this.#moved.tell()
     return this.#save(execution.entry)
   }
 
@@ -218,21 +220,6 @@ export class Device {
   #hasRoom(max: number): boolean {
     const { live } = this.#memory
     return live.length < max && !live.some(({ isUnacked }) => isUnacked)
-  }
-
-  async #until(holds: () => boolean, withinMs: number): Promise<void> {
-    const late = new AbortController()
-    const timer = setTimeout(() => {
-      late.abort()
-      this.#move()
-    }, withinMs)
-    while (!holds() && !late.signal.aborted) await this.#moved.promise
-    clearTimeout(timer)
-  }
-
-  #move(): void {
-    this.#moved.resolve()
-    this.#moved = Promise.withResolvers()
   }
 
   #tell(error: Error): void {

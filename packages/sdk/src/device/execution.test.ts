@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test'
 import type { ExecutionOrder, ExecutionStanding } from '@nexus/contract'
 import { NexusError } from '../nexus-error.ts'
 import type { CommandHandler, DeviceCommand } from './command.ts'
-import type { DeviceReport } from './courier.ts'
+import type { DeviceReport } from './device-report.ts'
 import { Execution } from './execution.ts'
 
 const order = (more: Partial<ExecutionOrder> = {}): ExecutionOrder => ({

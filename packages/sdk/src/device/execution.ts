@@ -1,12 +1,13 @@
 import type { ExecutionOrder, ExecutionStanding } from '@nexus/contract'
 import { NexusError } from '../nexus-error.ts'
+import { asError, codeAmong, invalidResult, isOwnReason, LogLines, progressOf, reasonOf } from '../said.ts'
 import type { CommandHandler, DeviceCommand, Handling, JournalEntry, Outcome } from './command.ts'
-import type { Courier, DeviceReport } from './courier.ts'
 import { DeviceError } from './device-error.ts'
-import { codeAmong, completedWith, failedWith, LogLines, progressOf, reasonOf } from './said.ts'
+import type { DeviceCourier, DeviceReport } from './device-report.ts'
+import { completedWith, failedWith } from './outcome.ts'
 
 export interface ExecutionDeps {
-  courier: Pick<Courier, 'send'>
+  courier: Pick<DeviceCourier, 'send'>
   /** Resolves once what it is now would be there after a crash. */
   remember(execution: Execution): Promise<void>
   acked(): void
@@ -202,7 +203,7 @@ export class Execution {
 
   #withoutResult({ message }: Error): void {
     const { status } = this.#outcome!
-    this.#outcome = status === 'cancelled' ? { status } : failedWith(new DeviceError('invalid_result', message))
+    this.#outcome = status === 'cancelled' ? { status } : { status: 'failed', error: invalidResult(message) }
   }
 
   /** Somebody else has it, or it has ended: under this lease nothing more is said but how it ended, which may count still. */
@@ -303,13 +304,4 @@ export class Execution {
 /** What it did on the way to its end is told along. */
 function cancelledWith({ result, error }: Outcome, isNews: boolean): Outcome {
   return { status: 'cancelled', ...(result !== undefined && { result }), ...(error && isNews && { error }) }
-}
-
-/** Thrown because the signal was aborted, and not for a reason of the handler's. */
-function isOwnReason(thrown: unknown, { aborted, reason }: AbortSignal): boolean {
-  return aborted && (thrown === reason || (thrown as Error | undefined)?.name === 'AbortError')
-}
-
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown))
 }

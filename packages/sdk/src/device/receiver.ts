@@ -1,18 +1,19 @@
 import type { ExecutionOrder } from '@nexus/contract'
 import { deviceLimits } from '../contract-data.ts'
+import { patience } from '../courier.ts'
 import type { Invoke } from '../namespaces.ts'
 import { NexusError } from '../nexus-error.ts'
 import type { RetryPolicy } from '../retry.ts'
 import type { SocketDeps } from '../socket.ts'
-import { type Courier, patience, type ReportLink } from './courier.ts'
+import type { DeviceCourier, DeviceLink } from './device-report.ts'
 import { DeviceSession, type Hello } from './device-session.ts'
 
 export interface ReceiverDeps {
   socket: SocketDeps
   invoke: Invoke
   policy: RetryPolicy
-  courier: Pick<Courier, 'use'>
-  http: ReportLink
+  courier: Pick<DeviceCourier, 'use'>
+  http: DeviceLink
   usesWebSocket: boolean
   maxConcurrency: number
   hello(): Hello

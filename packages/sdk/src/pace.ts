@@ -1,17 +1,23 @@
-import { deviceLimits } from '../contract-data.ts'
+export interface PaceLimits {
+  atOnce: number
+  /** Those of one second may come all at once. */
+  perSecond: number
+}
 
-/** Below what the server takes, so that subscriptions and pings have their part. */
-const perSecond = deviceLimits.messagesPerSecond * 0.8
-const burst = perSecond
-
-/** Bounds what a device says: so many reports at once, so many a second. First come, first served. */
+/** Bounds what is said: so much at once, so much a second. First come, first served. */
 export class Pace {
+  readonly #limits: PaceLimits
   #underWay = 0
-  #left = burst
+  #left: number
   #at = performance.now()
   #notBefore = 0
   readonly #waiting: (() => void)[] = []
   #timer: ReturnType<typeof setTimeout> | undefined
+
+  constructor(limits: PaceLimits) {
+    this.#limits = limits
+    this.#left = limits.perSecond
+  }
 
   /** Resolves when it is the caller's turn, which `leave` ends. */
   enter(): Promise<void> {
@@ -48,7 +54,7 @@ export class Pace {
 
   #admit(): void {
     clearTimeout(this.#timer)
-    while (this.#waiting.length > 0 && this.#underWay < deviceLimits.reportsAtOnce) {
+    while (this.#waiting.length > 0 && this.#underWay < this.#limits.atOnce) {
       const waitMs = this.#waitMs()
       if (waitMs > 0) {
         this.#timer = setTimeout(() => this.#admit(), waitMs)
@@ -62,7 +68,8 @@ export class Pace {
 
   #waitMs(): number {
     const now = performance.now()
-    this.#left = Math.min(burst, this.#left + ((now - this.#at) / 1000) * perSecond)
+    const { perSecond } = this.#limits
+    this.#left = Math.min(perSecond, this.#left + ((now - this.#at) / 1000) * perSecond)
     this.#at = now
     return Math.max(this.#notBefore - now, ((1 - this.#left) / perSecond) * 1000)
   }

@@ -1,50 +1,33 @@
-import type { DeviceReportType, ExecutionStanding, Input } from '@nexus/contract'
-import { deviceReports } from '../contract-data.ts'
-import type { Invoke } from '../namespaces.ts'
-import { NexusError } from '../nexus-error.ts'
-import { type RetryPolicy, retryDelayMs } from '../retry.ts'
-import { Pace } from './pace.ts'
-
-/** What a device says of an execution. */
-export type DeviceReport = {
-  [T in DeviceReportType]: { type: T; payload: Input<(typeof deviceReports)[T]> }
-}[DeviceReportType]
+import { Change } from './change.ts'
+import { NexusError } from './nexus-error.ts'
+import type { Pace } from './pace.ts'
+import { type RetryPolicy, retryDelayMs } from './retry.ts'
 
 /** A way to the server. Errors: `NexusError`. */
-export interface ReportLink {
+export interface ReportLink<Report, Standing> {
   /** While it is there the server keeps the leases. */
   readonly keepsLeases: boolean
   /** It has ended: what was not answered is said over another one. */
   readonly isOver: boolean
-  report(report: DeviceReport): Promise<ExecutionStanding>
+  report(report: Report): Promise<Standing>
 }
 
 export interface CourierDeps {
+  pace: Pace
   policy: RetryPolicy
   onError(error: Error): void
 }
 
-/** Reports as calls of their own. */
-export function httpLink(invoke: Invoke): ReportLink {
-  return {
-    keepsLeases: false,
-    isOver: false,
-    report: ({ type, payload }) =>
-      (invoke as (id: string, input: object) => Promise<ExecutionStanding>)(deviceReports[type], payload),
-  }
-}
-
 /**
- * Brings what a device says to the server, over whichever link there is. What fails in passing is said again, on the next
+ * Brings reports to the server, over whichever link there is. What fails in passing is said again, on the next
  * link if need be, for as long as it takes.
  */
-export class Courier {
+export class Courier<Report, Standing> {
   readonly #deps: CourierDeps
-  readonly #pace = new Pace()
-  #link: ReportLink | undefined
+  #link: ReportLink<Report, Standing> | undefined
   #isClosed = false
   #failures = 0
-  #changed = Promise.withResolvers<void>()
+  readonly #change = new Change()
 
   constructor(deps: CourierDeps) {
     this.#deps = deps
@@ -56,29 +39,29 @@ export class Courier {
   }
 
   /** From now on this way; undefined: what is said waits for the next. */
-  use(link: ReportLink | undefined): void {
+  use(link: ReportLink<Report, Standing> | undefined): void {
     this.#link = link
     this.#failures = 0
-    this.#pace.open()
-    this.#change()
+    this.#deps.pace.open()
+    this.#change.tell()
   }
 
   /** Nothing more is sent. */
   close(): void {
     this.#isClosed = true
-    this.#change()
-    this.#pace.end()
+    this.#change.tell()
+    this.#deps.pace.end()
   }
 
   /**
    * Asks what to say when its turn has come, says it, and resolves with the answer; undefined: there was nothing to say, or
    * nothing is sent any more. Errors: `NexusError`, where saying it again would not help.
    */
-  async send(next: () => DeviceReport | undefined): Promise<ExecutionStanding | undefined> {
+  async send(next: () => Report | undefined): Promise<Standing | undefined> {
     for (;;) {
       const link = await this.#opened()
       if (!link) return undefined
-      await this.#pace.enter()
+      await this.#deps.pace.enter()
       try {
         if (this.#isClosed) return undefined
         if (link !== this.#link) continue
@@ -91,28 +74,23 @@ export class Courier {
         if (!(error instanceof NexusError) || !isPassing(error)) throw error
         if (link === this.#link) this.#failed(link, error)
       } finally {
-        this.#pace.leave()
+        this.#deps.pace.leave()
       }
     }
   }
 
-  async #opened(): Promise<ReportLink | undefined> {
-    while (!this.#link && !this.#isClosed) await this.#changed.promise
+  async #opened(): Promise<ReportLink<Report, Standing> | undefined> {
+    while (!this.#link && !this.#isClosed) await this.#change.next
     return this.#isClosed ? undefined : this.#link
   }
 
-  #failed(link: ReportLink, error: NexusError): void {
+  #failed(link: ReportLink<Report, Standing>, error: NexusError): void {
     if (link.isOver) {
       this.#link = undefined
       return
     }
     this.#deps.onError(error)
-    this.#pace.rest(patience(this.#deps.policy, error, this.#failures++))
-  }
-
-  #change(): void {
-    this.#changed.resolve()
-    this.#changed = Promise.withResolvers()
+    this.#deps.pace.rest(patience(this.#deps.policy, error, this.#failures++))
   }
 }
 

@@ -1,35 +1,39 @@
-import type { CommandError, Input } from '@nexus/contract'
-import { deviceLimits } from '../contract-data.ts'
-import { bytesOf } from '../socket.ts'
-import type { LogLevel, Outcome } from './command.ts'
-import { DeviceError } from './device-error.ts'
+import type { Input } from '@nexus/contract'
+import { reportLimits } from './contract-data.ts'
+import { bytesOf } from './socket.ts'
 
-type Lines = Input<'executions.logs'>['lines']
+/** As work says what went wrong: the code is stable, and its own word. */
+export interface SaidError {
+  code: string
+  message: string
+}
 
-const { messageLengthMax, logLineLengthMax, logLinesMax, resultBytesMax } = deviceLimits
+/** What handlers say on the way. */
+export type Lines = Input<'executions.logs'>['lines']
+export type LogLevel = NonNullable<Lines[number]['level']>
+
+const { messageLengthMax, logLineLengthMax, logLinesMax, resultBytesMax } = reportLimits
 const codeLengthMax = 128
 /** So that a batch of lines fits into a message. */
 const batchBytesMax = 48 * 1024
 
-/** How a handler's value is reported. */
-export function completedWith(value: unknown): Outcome {
+/** What a handler returned, as JSON; or why it is none, or too much. */
+export function resultOf(value: unknown): { result?: unknown } | { error: SaidError } {
   try {
     const text = JSON.stringify(value)
-    if (text === undefined) return { status: 'completed' }
+    if (text === undefined) return {}
     const bytes = new TextEncoder().encode(text).length
-    if (bytes > resultBytesMax)
-      return failedWith(
-        new DeviceError('result_too_large', `${bytes} bytes as JSON, at most ${resultBytesMax} are kept`),
-      )
-    return { status: 'completed', result: JSON.parse(text) }
+    if (bytes <= resultBytesMax) return { result: JSON.parse(text) }
+    return {
+      error: { code: 'result_too_large', message: `${bytes} bytes as JSON, at most ${resultBytesMax} are kept` },
+    }
   } catch (cause) {
-    return failedWith(new DeviceError('invalid_result', `no JSON: ${(cause as Error).message}`, { cause }))
+    return { error: invalidResult(`no JSON: ${(cause as Error).message}`) }
   }
 }
 
-/** How what a handler threw is reported. */
-export function failedWith(thrown: unknown): Outcome {
-  return { status: 'failed', error: errorOf(thrown) }
+export function invalidResult(why: string): SaidError {
+  return { code: 'invalid_result', message: cut(why, messageLengthMax) }
 }
 
 /** Its code, if it has one, which errors of Node have too. */
@@ -38,7 +42,8 @@ export function codeAmong(thrown: unknown): string | undefined {
   return typeof code === 'string' && code !== '' ? code : undefined
 }
 
-function errorOf(thrown: unknown): CommandError {
+/** How what a handler threw is reported. */
+export function saidErrorOf(thrown: unknown): SaidError {
   const code = codeAmong(thrown) ?? 'failed'
   const message = thrown instanceof Error ? thrown.message : String(thrown)
   return { code: cut(code, codeLengthMax), message: cut(message, messageLengthMax) }
@@ -105,4 +110,13 @@ export class LogLines {
 /** No longer than it may be, and without halves of characters. */
 function cut(text: string, lengthMax: number): string {
   return text.slice(0, lengthMax).toWellFormed()
+}
+
+/** Thrown because the signal was aborted, and not for a reason of the handler's. */
+export function isOwnReason(thrown: unknown, { aborted, reason }: AbortSignal): boolean {
+  return aborted && (thrown === reason || (thrown as Error | undefined)?.name === 'AbortError')
+}
+
+export function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
 }
