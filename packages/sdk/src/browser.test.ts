@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
 import { packPublishable, unpack } from '../../../scripts/publishable.ts'
 import { startTestNexus } from '../../server/src/testing/nexus.ts'
+import { until } from '../../server/src/testing/until.ts'
 import { findChromium, openChromium } from './testing/chromium.ts'
 import { type PageServer, servePage } from './testing/page-server.ts'
 import { openRelay } from './testing/relay.ts'
@@ -55,6 +56,19 @@ test('in a browser the SDK is a device that executes commands', { skip }, async 
   })
   const { success, twice } = result as { success: boolean; twice?: number }
   deepEqual([status, success, twice], ['completed', true, 42])
+})
+
+test('in a browser the SDK is a worker that does runs', { skip }, async (t) => {
+  const nexus = await startTestNexus(t, { corsOrigins: '*' })
+  const { key } = await nexus.as({ scopes: ['task:write'] })
+  const page = await open(t, 'be-a-worker', { url: nexus.url, apiKey: key })
+  await page.hears('started')
+  const { task_id } = await nexus.client.tasks.create({ name: 'double', type: 'one_time', parameters: { n: 21 } })
+  const run = await until('it is done', async () => {
+    const { runs } = await nexus.client.tasks.runs.list({ task_id, status: 'completed' })
+    return runs[0]
+  })
+  deepEqual(run.result, { twice: 42 })
 })
 
 const followers: [what: string, page: string][] = [

@@ -1,6 +1,7 @@
 import type { ApiKeyCreated, EventType, Frame, Input, OperationId, Output, QueryOutput } from '@nexus/contract'
 import type { NexusClient } from './client.ts'
 import type { StreamedEvent } from './event-stream.ts'
+import { RunFailure } from './worker/run-failure.ts'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 type Expect<T extends true> = T
@@ -10,7 +11,9 @@ type Methods<T, Path extends string = ''> = {
 }[keyof T & string]
 
 export type Guarantees = [
-  Expect<Equal<Methods<Omit<NexusClient, 'invoke' | 'subscribe' | 'device'>>, OperationId | 'events.stream'>>,
+  Expect<
+    Equal<Methods<Omit<NexusClient, 'invoke' | 'subscribe' | 'device' | 'worker'>>, OperationId | 'events.stream'>
+  >,
   Expect<Equal<Awaited<ReturnType<NexusClient['telemetry']['query']>>, QueryOutput>>,
   Expect<Equal<Awaited<ReturnType<NexusClient['auth']['keys']['rotate']>>, ApiKeyCreated>>,
   Expect<Equal<Awaited<ReturnType<NexusClient['auth']['keys']['revoke']>>, null>>,
@@ -61,6 +64,36 @@ export function devices(client: NexusClient) {
   device.stop({ graceMs: 0 }) satisfies Promise<void>
   // @ts-expect-error: there is no such transport
   client.device('d', { transport: 'carrier-pigeon' })
+}
+
+export async function workers(client: NexusClient) {
+  await using worker = client.worker({ id: 'w', queues: ['default', 'large'], concurrency: 4 })
+  worker.handle<{ day: string }, { rows: number }, { page: number }>('roll-up', async (run) => {
+    run.parameters.day satisfies string
+    run.checkpoint satisfies { page: number } | null
+    run.signal satisfies AbortSignal
+    run.progress({ percent: 10, message: 'reading' })
+    run.log('read')
+    run.log('warn', 'read twice')
+    // @ts-expect-error: there is no such level
+    run.log('loud', 'read')
+    await run.saveCheckpoint({ page: 2 })
+    // @ts-expect-error: not of the type of its checkpoints
+    await run.saveCheckpoint('page 2')
+    if (run.deadline) throw new RunFailure('too_late', 'not in time', { retryable: false, retryAfterSeconds: 60 })
+    return { rows: 3 }
+  })
+  worker.handle('plain', ({ parameters, checkpoint }) => {
+    parameters satisfies Record<string, unknown>
+    // @ts-expect-error: nothing says of which type it is
+    checkpoint satisfies { page: number }
+  })
+  // @ts-expect-error: not what the handler says that it returns
+  worker.handle<object, { rows: number }>('roll-up', () => ({ rows: 'three' }))
+  worker.start()
+  worker.stop({ graceMs: 0 }) satisfies Promise<void>
+  // @ts-expect-error: a list
+  client.worker({ queues: 'default' })
 }
 
 export async function streams(client: NexusClient) {

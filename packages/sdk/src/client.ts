@@ -11,6 +11,8 @@ import { NexusError } from './nexus-error.ts'
 import { type HttpCall, requestOf } from './request.ts'
 import { type RetryPolicy, retryDefaults, retryDelayMs } from './retry.ts'
 import type { ChannelMessage } from './subscriber.ts'
+import type { WorkerOptions } from './worker/run.ts'
+import { Worker } from './worker/worker.ts'
 
 export interface ClientOptions {
   /** Where Nexus listens, as in `http://127.0.0.1:8420`; with or without the specification's `/v1`. */
@@ -38,6 +40,8 @@ export type NexusClient = Namespaces & {
   ): AsyncIterableIterator<ChannelMessage, undefined>
   /** A device that executes commands, over a connection of its own; the key must be bound to it, or an admin's. See `Device`. */
   device(deviceId: string, options?: DeviceOptions): Device
+  /** A worker that does the runs of tasks; the key must have `task:write`. See `Worker`. */
+  worker(options?: WorkerOptions): Worker
 }
 
 export interface EventStream {
@@ -82,6 +86,8 @@ export function createClient(options: ClientOptions): NexusClient {
     events: { ...namespaces.events, stream },
     subscribe: (channel, input, call) => streamChannel(link, channel, input, call),
     device: (id, given) => new Device({ socket, invoke: invoke as Invoke, policy }, id, given),
+    worker: (given = {}) =>
+      new Worker({ invoke: invoke as Invoke, policy, timeoutMs }, given.id ?? `worker-${randomKey()}`, given),
     invoke: invoke as Invoke,
   }
 }

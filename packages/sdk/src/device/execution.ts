@@ -1,6 +1,7 @@
 import type { ExecutionOrder, ExecutionStanding } from '@nexus/contract'
 import { NexusError } from '../nexus-error.ts'
 import { asError, codeAmong, invalidResult, isOwnReason, LogLines, progressOf, reasonOf } from '../said.ts'
+import { Talk } from '../talk.ts'
 import type { CommandHandler, DeviceCommand, Handling, JournalEntry, Outcome } from './command.ts'
 import { DeviceError } from './device-error.ts'
 import type { DeviceCourier, DeviceReport } from './device-report.ts'
@@ -49,7 +50,7 @@ export class Execution {
   #progress: { seq: number; percent?: number; message?: string } = { seq: 0 }
   #isProgressDue = false
   #isResting = false
-  #isTalking = false
+  readonly #talk: Talk<DeviceReport, ExecutionStanding>
   #heardAt = performance.now()
   #deadline: ReturnType<typeof setTimeout> | undefined
   #grace: ReturnType<typeof setTimeout> | undefined
@@ -58,6 +59,12 @@ export class Execution {
   constructor(deps: ExecutionDeps, order: ExecutionOrder, beginning: Beginning) {
     this.#deps = deps
     this.#order = order
+    this.#talk = new Talk({
+      courier: deps.courier,
+      next: () => this.#next(),
+      confirmed: (report, standing) => this.#confirmed(report, standing),
+      refused: (report, error) => this.#refused(report, error),
+    })
     this.#handling = 'handler' in beginning ? beginning : undefined
     this.#rejected = 'rejected' in beginning ? beginning.rejected : undefined
     if ('handler' in beginning) this.#progress.seq = beginning.seq ?? 0
@@ -88,7 +95,7 @@ export class Execution {
   }
 
   start(): void {
-    void this.#talk()
+    void this.#talk.go()
   }
 
   /** It was given again: what there is to say is said under the new lease. */
@@ -98,7 +105,7 @@ export class Execution {
     this.#isAcked = false
     this.#isLost = false
     if (this.#state === 'running') this.#setDeadline()
-    void this.#talk()
+    void this.#talk.go()
   }
 
   cancel(): void {
@@ -120,27 +127,7 @@ export class Execution {
   beat(silentMs: number): void {
     if (this.#state !== 'running' || performance.now() - this.#heardAt < silentMs) return
     this.#isProgressDue = true
-    void this.#talk()
-  }
-
-  /** Says what there is to say, until there is nothing more. */
-  async #talk(): Promise<void> {
-    if (this.#isTalking) return
-    this.#isTalking = true
-    while (this.#next()) {
-      let said: DeviceReport | undefined
-      try {
-        const standing = await this.#deps.courier.send(() => {
-          said = this.#next()
-          return said
-        })
-        if (!standing) break
-        await this.#confirmed(said!, standing)
-      } catch (error) {
-        this.#refused(said!, error as Error)
-      }
-    }
-    this.#isTalking = false
+    void this.#talk.go()
   }
 
   #next(): DeviceReport | undefined {
@@ -179,7 +166,7 @@ export class Execution {
     clearTimeout(this.#chatter)
     this.#chatter = setTimeout(() => {
       this.#isResting = false
-      void this.#talk()
+      void this.#talk.go()
     }, chatterMs)
   }
 
@@ -270,12 +257,12 @@ export class Execution {
         if (this.#state !== 'running') return
         this.#progress = { seq: this.#progress.seq + 1, ...progressOf(percent, message) }
         this.#isProgressDue = true
-        void this.#talk()
+        void this.#talk.go()
       },
       log: (message, level = 'info') => {
         if (this.#state !== 'running') return
         this.#lines.add(message, level)
-        void this.#talk()
+        void this.#talk.go()
       },
     }
   }
@@ -292,7 +279,7 @@ export class Execution {
     this.#state = 'ended'
     this.#isLost = false
     void this.#deps.remember(this)
-    void this.#talk()
+    void this.#talk.go()
   }
 
   #over(isKept: boolean): void {
