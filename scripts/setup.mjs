@@ -19,6 +19,7 @@ const tasks = {
   pack: (args) => [['scripts/pack.ts', ...args]],
   'example:device': (args) => [['examples/device/src/main.ts', ...args]],
   'example:host-metrics': (args) => [['examples/host-metrics/src/main.ts', ...args]],
+  'example:worker': (args) => [['examples/worker/src/main.ts', ...args]],
   'bench:telemetry': (args) => [['bench/telemetry/run.ts', ...args]],
   'bench:stream': (args) => [['bench/stream/run.ts', ...args]],
   'bench:commands': (args) => [['bench/commands/run.ts', ...args]],
