@@ -61,7 +61,7 @@ export function comparable(language: string, text: string): unknown {
   const settled = text
     .trim()
     .replaceAll('\r\n', '\n')
-    .replaceAll(/\b(frame|req|key|cmd|exe|lease)-[0-9a-zA-Z-]{12,}/g, '<$1>')
+    .replaceAll(/\b(frame|req|key|cmd|exe|task|run|lease)-[0-9a-zA-Z-]{12,}/g, '<$1>')
     .replaceAll(/\b[\da-f]{32}\b/g, '<trace>')
     .replaceAll(/("time_left_ms": ?)\d+/g, '$1"<time>"')
     .replaceAll(/\bnxs_live_\w+/g, '<api key>')

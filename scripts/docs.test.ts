@@ -11,9 +11,18 @@ import { assignmentsOf, comparable, type Snippet, snippetsOf } from './docs-snip
 const root = fileURLToPath(new URL('..', import.meta.url))
 const guides = [
   'README.md',
-  ...['telemetry', 'devices', 'events', 'websocket', 'commands', 'rollouts', 'webhooks', 'operating'].map(
-    (name) => `docs/guides/${name}.md`,
-  ),
+  ...[
+    'telemetry',
+    'devices',
+    'events',
+    'websocket',
+    'commands',
+    'rollouts',
+    'tasks',
+    'schedules',
+    'webhooks',
+    'operating',
+  ].map((name) => `docs/guides/${name}.md`),
   'packages/sdk/README.md',
 ]
 
