@@ -23,6 +23,7 @@ const tasks = {
   'bench:telemetry': (args) => [['bench/telemetry/run.ts', ...args]],
   'bench:stream': (args) => [['bench/stream/run.ts', ...args]],
   'bench:commands': (args) => [['bench/commands/run.ts', ...args]],
+  'bench:tasks': (args) => [['bench/tasks/run.ts', ...args]],
   test: (args) => [
     ['scripts/check.ts'],
     ['--test', '--test-reporter=spec', '--test-concurrency=2', ...args, ...(namesFiles(args) ? [] : testFiles)],
