@@ -47,7 +47,7 @@ export async function dailyRollup(client: NexusClient, folder: string, run: Roll
       const lines = await hourlyAverages(client, device, day, run.signal)
       rows += lines.length
       await run.saveCheckpoint({ bytes: await file.append(lines), rows, device_id: device })
-      run.progress({ percent: ((i + 1) / devices.length) * 100, message: device })
+      run.progress(((i + 1) / devices.length) * 100, device)
     }
     await file.finish()
     return { day, file: path, devices: devices.length, rows }

@@ -72,9 +72,9 @@ export async function workers(client: NexusClient) {
     run.parameters.day satisfies string
     run.checkpoint satisfies { page: number } | null
     run.signal satisfies AbortSignal
-    run.progress({ percent: 10, message: 'reading' })
+    run.progress(10, 'reading')
     run.log('read')
-    run.log('warn', 'read twice')
+    run.log('read twice', 'warn')
     // @ts-expect-error: there is no such level
     run.log('loud', 'read')
     await run.saveCheckpoint({ page: 2 })

@@ -76,11 +76,11 @@ test('of what is said faster than it can be sent, all lines come together, and t
   log('first')
   await settled()
   for (let n = 0; n < 50; n++) {
-    log('debug', `line ${n}`)
-    progress({ percent: n, message: `at ${n}` })
+    log(`line ${n}`, 'debug')
+    progress(n, `at ${n}`)
   }
-  progress({ percent: 200 })
-  progress({ percent: Number.NaN })
+  progress(200)
+  progress(Number.NaN)
   await settled()
   deepEqual(ids(), ['logs.add'])
   t.mock.timers.tick(200)
@@ -91,7 +91,7 @@ test('of what is said faster than it can be sent, all lines come together, and t
   const [, lines, beat] = said.map(({ input }) => input) as [unknown, { lines: unknown[] }, { progress: unknown }]
   deepEqual([lines.lines.length, beat.progress], [50, { percent: 100 }])
   log('last')
-  progress({ message: 'at the end' })
+  progress(undefined, 'at the end')
   go('done')
   await settled()
   deepEqual(ids().slice(3), ['logs.add', 'heartbeat', 'complete'])
@@ -171,7 +171,7 @@ test('whoever is cancelled is told once, needs no heartbeat more, and fails as c
   const { signal, progress } = await given
   t.mock.timers.tick(250)
   state.answer = () => ({ ...standing, cancel_requested: true })
-  progress({ percent: 1 })
+  progress(1)
   await settled()
   deepEqual([(signal.reason as RunFailure).code, run.needsHeartbeat], ['cancelled', false])
   go('something')

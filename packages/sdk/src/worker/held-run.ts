@@ -261,16 +261,15 @@ export class HeldRun {
       ...order,
       id,
       signal: this.#controller.signal,
-      progress: ({ percent, message }) => {
+      progress: (percent, message) => {
         if (this.#state !== 'held') return
         const progress = progressOf(percent, message)
         if (Object.keys(progress).length === 0) return
         this.#progress = progress
         void this.#talk.go()
       },
-      log: (...line) => {
+      log: (message, level = 'info') => {
         if (this.#state !== 'held') return
-        const [level, message] = line.length === 1 ? (['info', line[0]] as const) : line
         this.#lines.add(message, level)
         void this.#talk.go()
       },

@@ -1,4 +1,3 @@
-import type { RunProgress } from '@nexus/contract'
 import type { LogLevel } from '../said.ts'
 import type { RunFailure } from './run-failure.ts'
 
@@ -22,12 +21,12 @@ export interface WorkerRun<Parameters = Record<string, unknown>, Checkpoint = un
   /** Aborted, with a `RunFailure`, when it is cancelled, its deadline or its lease is over, or the worker stops. */
   readonly signal: AbortSignal
   /** Says how far it is; `percent` from 0 to 100. Of what is said faster than it can be sent, the last counts. */
-  progress(progress: RunProgress): void
+  progress(percent: number | undefined, message?: string): void
   /**
    * Keeps a line with the run, of the level `info` unless told. Of what is said faster than it can be sent, the newest thousand
    * lines are kept.
    */
-  log(...line: [message: string] | [level: LogLevel, message: string]): void
+  log(message: string, level?: LogLevel): void
   /**
    * Keeps where it is, for the next attempt: any JSON but null, up to 64 KiB, as it is now. Resolves once it is durable, or one that
    * was saved later is. Errors: `TypeError` (no JSON), `RangeError` (too large), the reason of `signal`; `NexusError` (it was refused).

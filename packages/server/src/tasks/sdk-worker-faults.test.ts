@@ -94,7 +94,7 @@ test('over a connection that breaks again and again every run is done, and none 
     if (atWork.has(id)) twice++
     atWork.add(id)
     log('begun')
-    progress({ percent: 50 })
+    progress(50)
     await new Promise((resolve) => setImmediate(resolve))
     atWork.delete(id)
     return 'done'

@@ -14,8 +14,8 @@ test('a run reaches its handler, and what that says and returns reaches who aske
     seen.push({ attempt, name, checkpoint, parameters })
     ok(id && task_id && trace_id && Date.parse(deadline!) > Date.parse(scheduled_for!))
     run.log('a line')
-    run.log('error', 'a bad line')
-    run.progress({ percent: 40, message: 'on it' })
+    run.log('a bad line', 'error')
+    run.progress(40, 'on it')
     return { twice: parameters.n * 2 }
   })
   worker.start()
