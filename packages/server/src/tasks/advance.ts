@@ -28,6 +28,7 @@ export async function advanceTask(
   const task = await deps.store.lock(tx, taskId)
   if (!task) return
   const look: Look = { now, guard }
+  const waiting = task.activeRuns
   const wakes: (number | null)[] = []
   if (isLive(task)) {
     if (task.nextTick !== null && task.nextTick <= now) await fireTicks(deps, tx, task, look)
@@ -35,7 +36,9 @@ export async function advanceTask(
     if (task.definition.type === 'dependent') await fireDependent(deps, tx, task, look)
     endIfSpent(task, now)
   }
-  if (task.activeRuns > 0) wakes.push(await lookAtRuns(deps, tx, task, look))
+  // What was made just now has been looked at, but for its guard, of which telemetry has to be asked first.
+  const isAsking = task.activeRuns > 0 && task.definition.guard !== undefined
+  if (waiting > 0 || isAsking) wakes.push(await lookAtRuns(deps, tx, task, look))
   standAs(task, now)
   if (isLive(task)) wakes.push(task.nextTick)
   const due = wakes.filter((at) => at !== null)

@@ -1,12 +1,12 @@
 import type { TaskStatus } from '@nexus/contract'
-import type { ExpressionBuilder, Kysely } from 'kysely'
+import type { ExpressionBuilder, Kysely, Selectable } from 'kysely'
 import type { Tx } from '../../core/context.ts'
 import type { TaskFilter, TaskRecord, TaskStore } from '../../tasks/index.ts'
 import type { StateEngine } from './engine.ts'
 import { KnownIn } from './known-in.ts'
 import { perParameter, preparedTable } from './prepared-table.ts'
 import type { Sealer } from './sealer.ts'
-import type { StateTables } from './tables.ts'
+import type { StateTables, TasksTable } from './tables.ts'
 import { type TaskRows, taskRows } from './task-rows.ts'
 import { runStore } from './task-runs.ts'
 import { afterCommit, within } from './transaction.ts'
@@ -16,6 +16,7 @@ export function createTaskStore(engine: StateEngine, sealer: Sealer): TaskStore 
   const { reads } = engine
   const db = (tx: Tx | undefined) => (tx ? within(tx) : reads)
   const tasks = preparedTable(engine, 'tasks', 'task_id')
+  const locking = perParameter(engine, lockText) + (engine.kind === 'postgres' ? ' for update' : '')
   const dependent = perParameter(engine, 'select 1 from task_dependencies where depends_on = ? limit 1')
   const inTransactions = new KnownIn<TaskRecord>(({ taskId }) => taskId)
   return {
@@ -39,9 +40,7 @@ export function createTaskStore(engine: StateEngine, sealer: Sealer): TaskStore 
     async lock(tx, taskId) {
       const [known] = inTransactions.find(tx, [taskId]).known
       if (known) return known
-      let query = within(tx).selectFrom('tasks').selectAll().where('task_id', '=', taskId)
-      if (engine.kind === 'postgres') query = query.forUpdate()
-      const row = await query.executeTakeFirst()
+      const [row] = await engine.run<Selectable<TasksTable>>(tx, locking, [taskId])
       if (!row) return undefined
       const task = rows.toTask(row)
       inTransactions.note(tx, [task])
@@ -93,6 +92,8 @@ export function createTaskStore(engine: StateEngine, sealer: Sealer): TaskStore 
     },
   }
 }
+
+const lockText = 'select * from tasks where task_id = ?'
 
 async function writeLinks(tx: Tx, { taskId: task_id, definition }: TaskRecord): Promise<void> {
   const tags = Object.entries(definition.tags ?? {}).map(([key, value]) => ({ task_id, key, value }))
