@@ -63,7 +63,8 @@ const timeoutMsDefault = 15_000
 const leaseMarginMs = 45_000
 const concurrency = 64
 const concurrencyPerHost = 4
-const concurrencyPerKey = 16
+/** One key alone has 16 of them, four have 9 each and leave 28, ten have 5 each and leave 14. */
+const perFreeOfKey = 1 / 3
 /** Other nodes tell nothing of what they leave behind, so it is looked for so often. */
 const lookMs = 60_000
 
@@ -78,7 +79,7 @@ export function createWebhooks(options: WebhookOptions): Webhooks {
     random: options.random ?? Math.random,
     concurrency,
     concurrencyPerHost,
-    concurrencyPerKey,
+    perFreeOfKey,
     leaseMs: timeoutMs + leaseMarginMs,
     onError,
   })

@@ -142,17 +142,41 @@ for (const under of await enginesUnderTest()) {
         most = Math.max(most, ++atOnce)
         return answered.promise.finally(() => atOnce--)
       },
-      { concurrencyPerKey: 5 },
+      { perFreeOfKey: 1 },
     )
     await outbox.ends(well)
     const later = await outbox.enqueue({ keyId: 'well', url: 'https://well.example/' })
     sender.wake()
     await outbox.ends(later)
-    deepEqual([atOnce, most], [5, 5])
+    deepEqual([atOnce, most], [4, 4])
     answered.resolve({})
     await until('all were sent', async () => sender.sent.length === 42)
-    equal(most, 5)
+    equal(most, 4)
   })
+
+  guarantee(
+    'however many dead hosts several keys name, a key that has nothing under way has its turn',
+    async (outbox) => {
+      const dead = ['a', 'b', 'c', 'd', 'e', 'f']
+      for (const keyId of dead)
+        for (let i = 0; i < 30; i++) await outbox.enqueue({ keyId, url: `https://dead-${keyId}${i}.example/` })
+      const answered = Promise.withResolvers<object>()
+      const sender = outbox.startSender(({ url }) => (url.includes('dead') ? answered.promise : {}), {
+        concurrency: 64,
+        perFreeOfKey: 1 / 3,
+      })
+      for (const keyId of ['well-1', 'well-2', 'well-3']) {
+        const well = await outbox.enqueue({ keyId, url: 'https://well.example/' })
+        sender.wake()
+        await outbox.ends(well)
+      }
+      const has = (keyId: string) => sender.sent.filter(({ url }) => url.includes(`dead-${keyId}`)).length
+      const counts = dead.map(has)
+      equal(counts[0], 16)
+      ok(counts.reduce((sum, count) => sum + count) < 60, String(counts))
+      answered.resolve({})
+    },
+  )
 
   guarantee('no more is under way at once than is permitted in all', async (outbox) => {
     const ids: string[] = []

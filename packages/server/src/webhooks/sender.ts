@@ -12,10 +12,11 @@ export interface SenderDeps {
   now(): number
   /** 0 to 1. */
   random(): number
-  /** How many attempts are under way at once, in all, to one host and of one key. */
+  /** How many attempts are under way at once, in all and to one host. */
   concurrency: number
   concurrencyPerHost: number
-  concurrencyPerKey: number
+  /** How many a key has under way, at most, for each that is free; the first of a key needs but one that is free. */
+  perFreeOfKey: number
   /** Longer than an attempt takes: a process that is silent for so long has lost what it held. */
   leaseMs: number
   onError(cause: unknown): void
@@ -35,8 +36,9 @@ const sleepMsMax = 2 ** 31 - 1
 
 /**
  * Takes what is due from the outbox and sends it, as many at once as are permitted in all, to each host and of each key, so that
- * hosts that don't answer hold up nobody else, nor does a key that sends to many of them. Sleeps until the next is due. A delivery is leased in the store before it is sent:
- * no other node sends it too, and what a process had in hand when it was killed is sent again once its lease is over.
+ * hosts that don't answer hold up nobody else, nor do keys that send to many of them: the less is free, the less a key may have.
+ * Sleeps until the next is due. A delivery is leased in the store before it is sent: no other node sends it too, and what a
+ * process had in hand when it was killed is sent again once its lease is over.
  */
 export function createSender(deps: SenderDeps): Sender {
   const { store, now, concurrency } = deps
@@ -104,14 +106,19 @@ export function createSender(deps: SenderDeps): Sender {
   }
 }
 
-type Bounds = Pick<SenderDeps, 'concurrencyPerHost' | 'concurrencyPerKey'>
+type Bounds = Pick<SenderDeps, 'concurrency' | 'concurrencyPerHost' | 'perFreeOfKey'>
 
-function lanesThatAreFull(all: readonly DueDelivery[], { concurrencyPerHost, concurrencyPerKey }: Bounds): Lanes {
+/**
+ * Of keys by the dynamic thresholds of Choudhury and Hahne (IEEE/ACM Transactions on Networking 6(2), 1998): one that has nothing under
+ * way finds something free, however many hosts a few others name.
+ */
+function lanesThatAreFull(all: readonly DueDelivery[], bounds: Bounds): Lanes {
+  const free = bounds.concurrency - all.length
   const withAtLeast = (count: number, nameOf: (one: DueDelivery) => string) =>
     [...Map.groupBy(all, nameOf)].filter(([, of]) => of.length >= count).map(([name]) => name)
   return {
-    hosts: withAtLeast(concurrencyPerHost, ({ host }) => host),
-    keys: withAtLeast(concurrencyPerKey, ({ keyId }) => keyId),
+    hosts: withAtLeast(bounds.concurrencyPerHost, ({ host }) => host),
+    keys: withAtLeast(bounds.perFreeOfKey * free, ({ keyId }) => keyId),
   }
 }
 

@@ -55,7 +55,7 @@ export async function openOutbox(t: TestContext, { fresh }: EngineUnderTest) {
       const told = await Promise.race([answer(post), cut])
       return { error: null, statusCode: 204, response: null, retryAfterMs: 0, ...told }
     }
-    const limits = { concurrency: 8, concurrencyPerHost: 2, concurrencyPerKey: 8, leaseMs: 60_000 }
+    const limits = { concurrency: 8, concurrencyPerHost: 2, perFreeOfKey: 1000, leaseMs: 60_000 }
     const sender = createSender({ store, send, now, random: () => 0.5, onError, ...limits, ...more })
     sender.start()
     running.push(sender)
