@@ -108,7 +108,7 @@ export interface CommandStore extends RolloutStore {
 export interface Callbacks {
   /** Errors: VALIDATION_ERROR, for an address that may not be called. */
   check(url: string, field: string): Promise<void>
-  enqueue(ctx: PublishCtx, message: Callback): Promise<unknown>
+  enqueue(ctx: PublishCtx, messages: readonly Callback[]): Promise<unknown>
 }
 
 export interface Callback {

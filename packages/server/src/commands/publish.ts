@@ -73,9 +73,18 @@ export async function publishCommand(
   const ids = await events.publishAll(ctx, told as NewEvent[])
   command.lastEventId = ids.at(-1)!
   const { callbackUrl: url, callbackEvents: wanted, keyId } = command
-  for (const [i, { type, data: payload }] of told.entries())
-    if (url !== null && isWanted(wanted ?? [], type, payload.status))
-      await callbacks.enqueue(ctx, { keyId, url, eventId: ids[i]!, type, payload, at: now })
+  if (url !== null) {
+    const messages = told.map(({ type, data: payload }, i) => ({
+      keyId,
+      url,
+      eventId: ids[i]!,
+      type,
+      payload,
+      at: now,
+    }))
+    const asked = messages.filter(({ type, payload }) => isWanted(wanted ?? [], type, payload.status))
+    if (asked.length > 0) await callbacks.enqueue(ctx, asked)
+  }
   store.afterCommit(tx, () => {
     for (const { type, data } of news)
       if (type !== 'command.failed' || data.status !== 'timeout')

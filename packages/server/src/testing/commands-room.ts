@@ -40,7 +40,7 @@ export async function openCommandsRoom(t: TestContext, room: CommandsRoomOptions
     work,
     events,
     devices,
-    callbacks: { check: async () => {}, enqueue: async (_ctx, callback) => void called.push(callback) },
+    callbacks: { check: async () => {}, enqueue: async (_ctx, callbacks) => void called.push(...callbacks) },
     lastReading: (deviceId, metric) => readings.get(`${deviceId} ${metric}`),
     now,
     keepMs: 86_400_000,

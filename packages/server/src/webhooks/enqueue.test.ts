@@ -47,6 +47,26 @@ for (const under of await enginesUnderTest()) {
     deepEqual(errors, [null, null, 'too_many_waiting', null])
   })
 
+  guarantee(
+    'of messages that are put down together each is judged by itself, and each key by its own',
+    async (outbox) => {
+      const room = outbox.roomOver(outbox.store, { waitingMax: 2 })
+      await outbox.enqueue({ eventId: 'before' }, room)
+      const large = { payload: 'x'.repeat(256 * 1024) }
+      const ids = await outbox.enqueueAll([large, { eventId: 'b' }, { keyId: 'key-b' }, { eventId: 'c' }], room)
+      const found = await Promise.all(ids.map((id) => outbox.store.find(id)))
+      deepEqual(
+        found.map((one) => [one?.key_id, one?.error]),
+        [
+          ['key-a', 'payload_too_large'],
+          ['key-a', null],
+          ['key-b', null],
+          ['key-a', 'too_many_waiting'],
+        ],
+      )
+    },
+  )
+
   guarantee('what has ended is removed while the room runs', async (outbox, t) => {
     const id = await outbox.enqueue({ payload: 'x'.repeat(256 * 1024) })
     outbox.clock.at += 86_400_001

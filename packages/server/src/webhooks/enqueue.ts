@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import type { WebhookError } from '@nexus/contract'
 import { toIso } from '../core/clock.ts'
 import type { WriteCtx } from '../core/context.ts'
 import { newId } from '../core/ids.ts'
@@ -28,38 +27,47 @@ export interface WebhookMessage {
 const bodyBytesMax = 256 * 1024
 
 /**
- * Puts a message into the outbox, in the transaction of what it tells of; it is on its way once that is durable. Awaits
- * nothing but state. Never fails for what the message is: one that is larger than 256 KiB, or beyond what may wait for its
- * key, is kept as failed, which the key's owner sees. Returns the id of the delivery.
+ * Puts messages into the outbox, in the transaction of what they tell of; they are on their way once that is durable. Awaits
+ * nothing but state. Never fails for what a message is: one that is larger than 256 KiB, or beyond what may wait for its
+ * key, is kept as failed, which the key's owner sees. Returns the ids of the deliveries, in their order.
  */
-export async function enqueueWebhook(
+export async function enqueueWebhooks(
   deps: WebhookDeps,
   ctx: Pick<WriteCtx, 'tx' | 'traceId'>,
-  message: WebhookMessage,
-): Promise<string> {
+  messages: readonly WebhookMessage[],
+): Promise<string[]> {
   const { store } = deps
-  const { keyId, url } = message
   const createdAt = deps.now()
+  const rooms = new Map<string, number>()
+  for (const keyId of new Set(messages.map(({ keyId }) => keyId))) {
+    rooms.set(keyId, deps.waitingMax - (await store.countWaiting(ctx.tx, keyId, deps.waitingMax)))
+    await ensuredSecret(store, ctx.tx, keyId, createdAt)
+  }
+  const made = messages.map((message) => newDelivery(message, ctx.traceId, createdAt))
+  const deliveries = made.map((delivery) => admitted(delivery, rooms))
+  await store.insert(ctx.tx, deliveries)
+  if (deliveries.some(({ error }) => error === null)) store.afterCommit(ctx.tx, deps.wake)
+  return deliveries.map(({ deliveryId }) => deliveryId)
+}
+
+function newDelivery(message: WebhookMessage, traceId: string, createdAt: number): NewDelivery {
+  const { keyId, url, eventId, type, attemptsMax = attemptsDefault } = message
   const body = bodyOf(message, createdAt)
   const isTooLarge = Buffer.byteLength(body) > bodyBytesMax
-  const delivery: NewDelivery = {
+  return {
     deliveryId: newId('whd'),
     keyId,
-    eventId: message.eventId,
-    type: message.type,
+    eventId,
+    type,
     url,
     host: new URL(url).hostname,
     target: createHash('sha256').update(`${keyId}\n${url}`).digest('base64url'),
     body: isTooLarge ? null : body,
-    traceId: ctx.traceId,
-    attemptsMax: message.attemptsMax ?? attemptsDefault,
+    traceId,
+    attemptsMax,
     createdAt,
-    error: isTooLarge ? 'payload_too_large' : await crowded(deps, ctx, keyId),
+    error: isTooLarge ? 'payload_too_large' : null,
   }
-  await ensuredSecret(store, ctx.tx, keyId, createdAt)
-  await store.insert(ctx.tx, delivery)
-  if (delivery.error === null) store.afterCommit(ctx.tx, deps.wake)
-  return delivery.deliveryId
 }
 
 /** As Standard Webhooks recommends; fixed here, so that each attempt sends the same bytes. */
@@ -67,10 +75,10 @@ function bodyOf({ type, payload, at }: WebhookMessage, now: number): string {
   return JSON.stringify({ type, timestamp: toIso(at ?? now), data: payload })
 }
 
-async function crowded(
-  { store, waitingMax }: WebhookDeps,
-  { tx }: Pick<WriteCtx, 'tx'>,
-  keyId: string,
-): Promise<WebhookError | null> {
-  return (await store.hasWaiting(tx, keyId, waitingMax)) ? 'too_many_waiting' : null
+/** Takes its place of those that are left for its key; it has failed when none is. */
+function admitted(delivery: NewDelivery, rooms: Map<string, number>): NewDelivery {
+  if (delivery.error !== null) return delivery
+  const room = rooms.get(delivery.keyId)!
+  rooms.set(delivery.keyId, room - 1)
+  return room > 0 ? delivery : { ...delivery, error: 'too_many_waiting' }
 }

@@ -1,7 +1,7 @@
 import type { WriteCtx } from '../core/context.ts'
 import { createLoop } from '../core/loop.ts'
 import type { WebhookDeps } from './deps.ts'
-import { enqueueWebhook, type WebhookMessage } from './enqueue.ts'
+import { enqueueWebhooks, type WebhookMessage } from './enqueue.ts'
 import { createGuard } from './guard.ts'
 import { type WebhookHandlers, webhookHandlers } from './handlers.ts'
 import type { WebhookStore } from './ports.ts'
@@ -52,8 +52,8 @@ export interface Webhooks {
   check(url: string, field: string): Promise<void>
   /** See `sendRequest`. */
   send(keyId: string, request: SignedRequest, signal: AbortSignal): Promise<PostResult>
-  /** See `enqueueWebhook`. */
-  enqueue(ctx: Pick<WriteCtx, 'tx' | 'traceId'>, message: WebhookMessage): Promise<string>
+  /** See `enqueueWebhooks`. */
+  enqueue(ctx: Pick<WriteCtx, 'tx' | 'traceId'>, messages: readonly WebhookMessage[]): Promise<string[]>
   start(): void
   /** Begins no more attempts; those under way have the grace to end. Nothing is lost. */
   stop(graceMs?: number): Promise<void>
@@ -96,7 +96,7 @@ export function createWebhooks(options: WebhookOptions): Webhooks {
     handlers: webhookHandlers(deps),
     check: guard.check,
     send: (keyId, request, signal) => sendRequest({ store, guard, now, timeoutMs }, keyId, request, signal),
-    enqueue: (ctx, message) => enqueueWebhook(deps, ctx, message),
+    enqueue: (ctx, messages) => enqueueWebhooks(deps, ctx, messages),
     start() {
       sender.start()
       look.start()

@@ -71,9 +71,9 @@ export interface WebhookStore {
   /** Keeps a secret unless there is one. */
   insertSecret(tx: Tx, keyId: string, secret: KeptSecret): Promise<void>
   replaceSecret(tx: Tx, keyId: string, secret: KeptSecret): Promise<void>
-  insert(tx: Tx, delivery: NewDelivery): Promise<void>
-  /** Whether so many deliveries of a key, or more, have not ended. */
-  hasWaiting(tx: Tx, keyId: string, count: number): Promise<boolean>
+  insert(tx: Tx, deliveries: readonly NewDelivery[]): Promise<void>
+  /** How many deliveries of a key have not ended; counted up to `max`. */
+  countWaiting(tx: Tx, keyId: string, max: number): Promise<number>
   find(deliveryId: string, tx?: Tx): Promise<WebhookDelivery | undefined>
   /** Newest first, from after the given position; without `keyId`: of every key. */
   newest(

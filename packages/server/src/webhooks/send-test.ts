@@ -2,7 +2,7 @@ import type { Input, WebhookDelivery } from '@nexus/contract'
 import type { WriteCtx } from '../core/context.ts'
 import { newId } from '../core/ids.ts'
 import type { WebhookDeps } from './deps.ts'
-import { enqueueWebhook } from './enqueue.ts'
+import { enqueueWebhooks } from './enqueue.ts'
 import { foundDelivery } from './get.ts'
 
 /** Puts a message of the type `webhook.test` into the outbox; it is tried once, since its sender is watching. */
@@ -12,13 +12,8 @@ export async function sendTest(
   { url }: Input<'webhooks.test'>,
 ): Promise<WebhookDelivery> {
   const { keyId } = ctx.principal
-  const deliveryId = await enqueueWebhook(deps, ctx, {
-    keyId,
-    url,
-    eventId: newId('test'),
-    type: 'webhook.test',
-    payload: { key_id: keyId },
-    attemptsMax: 1,
-  })
-  return foundDelivery(deps, ctx, deliveryId, ctx.tx)
+  const eventId = newId('test')
+  const message = { keyId, url, eventId, type: 'webhook.test', payload: { key_id: keyId }, attemptsMax: 1 }
+  const [deliveryId] = await enqueueWebhooks(deps, ctx, [message])
+  return foundDelivery(deps, ctx, deliveryId!, ctx.tx)
 }

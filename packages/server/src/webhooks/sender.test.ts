@@ -22,10 +22,8 @@ for (const under of await enginesUnderTest()) {
         }),
     })
     const rolledBack = outbox.store.write(async (tx) => {
-      await room.enqueue(
-        { tx, traceId: '0' },
-        { keyId: 'k', url: 'https://a.example', eventId: 'e', type: 't', payload: 1 },
-      )
+      const message = { keyId: 'k', url: 'https://a.example', eventId: 'e', type: 't', payload: 1 }
+      await room.enqueue({ tx, traceId: '0' }, [message])
       throw new Error('no')
     })
     await rolledBack.catch(() => {})

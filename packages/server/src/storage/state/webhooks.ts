@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import type { Tx } from '../../core/context.ts'
 import type { Lanes, WebhookStore } from '../../webhooks/index.ts'
 import type { StateEngine } from './engine.ts'
+import { preparedTable } from './prepared-table.ts'
 import type { Sealer } from './sealer.ts'
 import type { StateTables } from './tables.ts'
 import { afterCommit, within } from './transaction.ts'
@@ -21,26 +22,33 @@ const trimRows = 500
 export function createWebhookStore(engine: StateEngine, sealer: Sealer): WebhookStore {
   const db = (tx: Tx | undefined) => (tx ? within(tx) : engine.reads)
   const sealed = sealingIn('webhook_deliveries', sealer)
+  const table = preparedTable(engine, 'webhook_deliveries', 'delivery_id')
   return {
     write: (fn) => engine.write(fn),
     afterCommit,
     ...secretMethods(db, sealingIn('webhook_secrets', sealer)),
     ...leaseMethods(engine, sealed),
 
-    async insert(tx, delivery) {
-      await within(tx).insertInto('webhook_deliveries').values(deliveryRow(delivery, sealed)).execute()
-    },
+    insert: (tx, deliveries) =>
+      table.insert(
+        tx,
+        deliveries.map((delivery) => deliveryRow(delivery, sealed)),
+      ),
 
-    async hasWaiting(tx, keyId, count) {
-      const row = await within(tx)
-        .selectFrom('webhook_deliveries')
-        .select('key_id')
-        .where('key_id', '=', keyId)
-        .where('ended_at', 'is', null)
-        .limit(1)
-        .offset(count - 1)
-        .executeTakeFirst()
-      return row !== undefined
+    async countWaiting(tx, keyId, max) {
+      const { count } = await within(tx)
+        .selectFrom((from) =>
+          from
+            .selectFrom('webhook_deliveries')
+            .select('key_id')
+            .where('key_id', '=', keyId)
+            .where('ended_at', 'is', null)
+            .limit(max)
+            .as('waiting'),
+        )
+        .select((of) => of.fn.countAll<number>().as('count'))
+        .executeTakeFirstOrThrow()
+      return count
     },
 
     async find(deliveryId, tx) {

@@ -62,25 +62,39 @@ export async function openOutbox(t: TestContext, { fresh }: EngineUnderTest) {
     return { ...sender, sent }
   }
 
-  const enqueue = (message: Partial<WebhookMessage> = {}, room = outbox) =>
-    store.write((tx) =>
-      room.enqueue(
-        { tx, traceId },
-        {
-          keyId: 'key-a',
-          url: 'https://hooks.example/a',
-          eventId: 'evt-1',
-          type: 'command.completed',
-          payload: {},
-          ...message,
-        },
-      ),
-    )
+  const enqueueAll = (messages: readonly Partial<WebhookMessage>[], room = outbox) => {
+    const usual = {
+      keyId: 'key-a',
+      url: 'https://hooks.example/a',
+      eventId: 'evt-1',
+      type: 'command.completed',
+      payload: {},
+    }
+    const all = messages.map((message) => ({ ...usual, ...message }))
+    return store.write((tx) => room.enqueue({ tx, traceId }, all))
+  }
+  const enqueue = async (message: Partial<WebhookMessage> = {}, room = outbox) => {
+    const [id] = await enqueueAll([message], room)
+    return id!
+  }
   const reaches = (deliveryId: string, is: (delivery: WebhookDelivery) => boolean) =>
     until(`the delivery ${deliveryId} is as expected`, async () => {
       const found = await store.find(deliveryId)
       return found && is(found) && found
     })
   const ends = (deliveryId: string) => reaches(deliveryId, ({ ended_at }) => ended_at !== null)
-  return { engine, store, clock, outbox, options, openAnother, roomOver, startSender, enqueue, reaches, ends }
+  return {
+    engine,
+    store,
+    clock,
+    outbox,
+    options,
+    openAnother,
+    roomOver,
+    startSender,
+    enqueue,
+    enqueueAll,
+    reaches,
+    ends,
+  }
 }
