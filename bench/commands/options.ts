@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util'
-import { chosen, positive } from '../harness/option-values.ts'
+import { benchArguments } from '../harness/bench-arguments.ts'
 import { bullmq } from './peers/bullmq.ts'
 import { graphileWorker } from './peers/graphile-worker.ts'
 import { nexusPostgres, nexusSqlite } from './peers/nexus.ts'
@@ -41,44 +40,24 @@ const modes: Mode[] = [
 
 const inFlight = [1, 50]
 
-const full = { repetitions: 3, window: 3, backlog: 20_000, tripWindow: 4, idle: 1000 }
-const quick = { repetitions: 1, window: 1, backlog: 5000, tripWindow: 1, idle: 100 }
+const systems = [...peers, ...tripSystems]
+const full = { repetitions: 3, window: 3, backlog: 20_000, 'trip-window': 4, idle: 1000 }
+const quick = { repetitions: 1, window: 1, backlog: 5000, 'trip-window': 1, idle: 100 }
 
 export function benchOptions(args: string[]): BenchOptions {
-  const text = { type: 'string' } as const
-  const { values } = parseArgs({
-    args,
-    options: {
-      quick: { type: 'boolean', default: false },
-      systems: text,
-      parts: text,
-      repetitions: text,
-      window: text,
-      backlog: text,
-      'trip-window': text,
-      idle: text,
-      postgres: text,
-      'work-dir': text,
-      'write-docs': { type: 'boolean', default: false },
-    },
-  })
-  const defaults = values.quick ? quick : full
-  const systems = chosen('--systems', values.systems, [...peers, ...tripSystems], ({ name }) => name)
+  const texts = ['postgres'] as const
+  const { systems: asked, amounts, ...told } = benchArguments(args, { systems, parts, full, quick, texts })
   return {
-    peers: peers.filter((peer) => systems.includes(peer)),
-    tripSystems: tripSystems.filter((system) => systems.includes(system)),
-    parts: new Set(chosen('--parts', values.parts, parts, (part) => part)),
+    peers: peers.filter((peer) => asked.includes(peer)),
+    tripSystems: tripSystems.filter((system) => asked.includes(system)),
+    parts: told.parts,
     modes,
-    repetitions: positive('--repetitions', values.repetitions, defaults.repetitions),
-    windowSeconds: positive('--window', values.window, defaults.window),
-    backlog: positive('--backlog', values.backlog, defaults.backlog),
-    trips: {
-      inFlight,
-      windowSeconds: positive('--trip-window', values['trip-window'], defaults.tripWindow),
-      idleDevices: positive('--idle', values.idle, defaults.idle),
-    },
-    postgres: values.postgres ?? 'postgres://postgres@127.0.0.1:5432/test',
-    writeDocs: values['write-docs'],
-    workDir: values['work-dir'],
+    repetitions: amounts.repetitions,
+    windowSeconds: amounts.window,
+    backlog: amounts.backlog,
+    trips: { inFlight, windowSeconds: amounts['trip-window'], idleDevices: amounts.idle },
+    postgres: told.texts.postgres ?? 'postgres://postgres@127.0.0.1:5432/test',
+    writeDocs: told.writeDocs,
+    workDir: told.workDir,
   }
 }

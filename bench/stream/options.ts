@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util'
-import { chosen, positive } from '../harness/option-values.ts'
+import { benchArguments } from '../harness/bench-arguments.ts'
+import { positive } from '../harness/option-values.ts'
 import { bareSse } from './peers/bare-sse.ts'
 import { bareWs } from './peers/bare-ws.ts'
 import { nexusSse, nexusWebSocket } from './peers/nexus.ts'
@@ -32,33 +32,18 @@ const full = { repetitions: 5, window: 10, idle: 10_000 }
 const quick = { repetitions: 2, window: 3, idle: 1000 }
 
 export function benchOptions(args: string[]): BenchOptions {
-  const text = { type: 'string' } as const
-  const { values } = parseArgs({
-    args,
-    options: {
-      quick: { type: 'boolean', default: false },
-      systems: text,
-      parts: text,
-      subscribers: text,
-      batches: text,
-      repetitions: text,
-      window: text,
-      idle: text,
-      'work-dir': text,
-      'write-docs': { type: 'boolean', default: false },
-    },
-  })
-  const defaults = values.quick ? quick : full
+  const texts = ['subscribers', 'batches'] as const
+  const { systems, amounts, ...told } = benchArguments(args, { systems: peers, parts, full, quick, texts })
   return {
-    peers: chosen('--systems', values.systems, peers, (peer) => peer.name),
-    parts: new Set(chosen('--parts', values.parts, parts, (part) => part)),
-    subscribers: numbers('--subscribers', values.subscribers ?? '100,1000'),
-    batches: numbers('--batches', values.batches ?? '250,1'),
-    repetitions: positive('--repetitions', values.repetitions, defaults.repetitions),
-    windowSeconds: positive('--window', values.window, defaults.window),
-    idle: positive('--idle', values.idle, defaults.idle),
-    writeDocs: values['write-docs'],
-    workDir: values['work-dir'],
+    peers: systems,
+    parts: told.parts,
+    subscribers: numbers('--subscribers', told.texts.subscribers ?? '100,1000'),
+    batches: numbers('--batches', told.texts.batches ?? '250,1'),
+    repetitions: amounts.repetitions,
+    windowSeconds: amounts.window,
+    idle: amounts.idle,
+    writeDocs: told.writeDocs,
+    workDir: told.workDir,
   }
 }
 

@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util'
-import { chosen, positive } from '../harness/option-values.ts'
+import { benchArguments } from '../harness/bench-arguments.ts'
 import { influxdb } from './peers/influxdb.ts'
 import { nexus } from './peers/nexus.ts'
 import type { Peer } from './peers/peer.ts'
@@ -32,32 +31,16 @@ const full = { hours: 72, repetitions: 5, window: 10, queries: 200, quiet: 60 }
 const quick = { hours: 2, repetitions: 2, window: 3, queries: 40, quiet: 15 }
 
 export function benchOptions(args: string[]): BenchOptions {
-  const text = { type: 'string' } as const
-  const { values } = parseArgs({
-    args,
-    options: {
-      quick: { type: 'boolean', default: false },
-      systems: text,
-      parts: text,
-      hours: text,
-      repetitions: text,
-      window: text,
-      queries: text,
-      quiet: text,
-      'work-dir': text,
-      'write-docs': { type: 'boolean', default: false },
-    },
-  })
-  const defaults = values.quick ? quick : full
+  const { systems, amounts, ...told } = benchArguments(args, { systems: peers, parts, full, quick })
   return {
-    peers: chosen('--systems', values.systems, peers, (peer) => peer.name),
-    parts: new Set(chosen('--parts', values.parts, parts, (part) => part)),
-    hours: positive('--hours', values.hours, defaults.hours),
-    repetitions: positive('--repetitions', values.repetitions, defaults.repetitions),
-    windowSeconds: positive('--window', values.window, defaults.window),
-    queryRepetitions: positive('--queries', values.queries, defaults.queries),
-    quietSeconds: positive('--quiet', values.quiet, defaults.quiet),
-    writeDocs: values['write-docs'],
-    workDir: values['work-dir'],
+    peers: systems,
+    parts: told.parts,
+    hours: amounts.hours,
+    repetitions: amounts.repetitions,
+    windowSeconds: amounts.window,
+    queryRepetitions: amounts.queries,
+    quietSeconds: amounts.quiet,
+    writeDocs: told.writeDocs,
+    workDir: told.workDir,
   }
 }
