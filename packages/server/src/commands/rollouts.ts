@@ -1,7 +1,8 @@
 import type { CommandRollout, RolloutAbort } from '@nexus/contract'
-import { type Alarm, createAlarm } from '../core/alarm.ts'
+import { type Alarm, createAlarm, failedRestMs } from '../core/alarm.ts'
 import { type Condition, parseCondition, type Reading } from '../core/condition.ts'
 import type { Tx } from '../core/context.ts'
+import { doDue, doEach } from '../core/due-work.ts'
 import type { Loop } from '../core/loop.ts'
 import type { Follower } from './follower.ts'
 import type { CommandStore } from './ports.ts'
@@ -31,7 +32,6 @@ interface Watched {
 const restMsMax = 5000
 const dueAtOnce = 100
 const watchedMax = 1000
-const failedRestMs = 1000
 
 /**
  * Takes the steps of roll-outs that time brings, and follows the metrics that abort them, on the devices that have been given
@@ -96,37 +96,28 @@ export class Rollouts implements Loop {
   }
 
   async #run(): Promise<number | undefined> {
-    const { store, now } = this.#deps
+    const { store, now, onError } = this.#deps
     await this.#catchUp()
-    let isOk = true
-    for (const [commandId, abort] of this.#tripped) {
-      const done = await this.#change(commandId, (tx, command) => this.#deps.abort(tx, command, abort))
-      if (done) this.forget(commandId)
-      isOk &&= done
+    const abort = async ([commandId, abort]: [string, RolloutAbort]) => {
+      await this.#change(commandId, (tx, command) => this.#deps.abort(tx, command, abort))
+      this.forget(commandId)
     }
-    for (;;) {
-      const due = await store.dueRollouts(now(), dueAtOnce)
-      for (const commandId of due) {
-        const done = await this.#change(commandId, (tx, command) => this.#deps.advance(tx, command, now()))
-        isOk &&= done
-      }
-      if (due.length < dueAtOnce || !isOk) break
-    }
-    return isOk ? store.nextRollout() : now() + failedRestMs
+    const advance = (commandId: string) =>
+      this.#change(commandId, (tx, command) => this.#deps.advance(tx, command, now()))
+    const isAborted = await doEach(this.#tripped, abort, onError)
+    const isAdvanced = await doDue(
+      dueAtOnce,
+      (atOnce) => store.dueRollouts(now(), atOnce),
+      (due) => doEach(due, advance, onError),
+    )
+    return isAborted && isAdvanced ? store.nextRollout() : now() + failedRestMs
   }
 
-  /** One that cannot be changed does not hold up the others. */
-  async #change(commandId: string, change: (tx: Tx, command: RollingCommand) => Promise<void>): Promise<boolean> {
-    try {
-      await this.#deps.store.write(async (tx) => {
-        const command = await this.#deps.store.lock(tx, commandId)
-        if (isRolling(command)) await change(tx, command)
-      })
-      return true
-    } catch (cause) {
-      this.#deps.onError(cause)
-      return false
-    }
+  async #change(commandId: string, change: (tx: Tx, command: RollingCommand) => Promise<void>): Promise<void> {
+    await this.#deps.store.write(async (tx) => {
+      const command = await this.#deps.store.lock(tx, commandId)
+      if (isRolling(command)) await change(tx, command)
+    })
   }
 
   /** Begins to watch what began before this start or on another node, and leaves what ended there. */

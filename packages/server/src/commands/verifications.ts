@@ -1,6 +1,7 @@
-import { type Alarm, createAlarm } from '../core/alarm.ts'
+import { type Alarm, createAlarm, failedRestMs } from '../core/alarm.ts'
 import { parseCondition, type Reading } from '../core/condition.ts'
 import type { Tx } from '../core/context.ts'
+import { doDue, doEach } from '../core/due-work.ts'
 import type { Loop } from '../core/loop.ts'
 import type { Follower } from './follower.ts'
 import type { CommandStore, Verifying } from './ports.ts'
@@ -21,8 +22,7 @@ export interface VerificationsDeps {
 type Rule = (execution: ExecutionRecord) => ExecutionRecord
 
 const restMsMax = 5000
-const atOnce = 500
-const failedRestMs = 1000
+const settledAtOnce = 500
 
 /**
  * Looks for the conditions of executions whose devices have succeeded, in what those measure from then on, until they hold or
@@ -83,36 +83,32 @@ export class Verifications implements Loop {
   async #run(): Promise<number | undefined> {
     const { store, now } = this.#deps
     await this.#catchUp()
-    let isOk = await this.#settle([...this.#passed.values()], () => (execution) => verified(execution, now()))
-    for (;;) {
-      const due = await store.verifying(now(), atOnce)
-      const isDone = await this.#settle(due, (one) => {
-        if (this.#hasPassed(one)) return (execution) => verified(execution, now())
-        const last = this.#deps.follower.last(keyOf(one.executionId))
-        return (execution) => verificationFailed(execution, one.verify, last, now())
-      })
-      isOk &&= isDone
-      if (due.length < atOnce || !isDone) break
+    const pass: Rule = (execution) => verified(execution, now())
+    const judge = (one: Verifying): Rule => {
+      if (this.#hasPassed(one)) return pass
+      const last = this.#deps.follower.last(keyOf(one.executionId))
+      return (execution) => verificationFailed(execution, one.verify, last, now())
     }
-    return isOk ? store.nextVerifyBy() : now() + failedRestMs
+    const isPassed = await this.#settle([...this.#passed.values()], () => pass)
+    const isJudged = await doDue(
+      settledAtOnce,
+      (atOnce) => store.verifying(now(), atOnce),
+      (due) => this.#settle(due, judge),
+    )
+    return isPassed && isJudged ? store.nextVerifyBy() : now() + failedRestMs
   }
 
   /** Some of a command at a time; what cannot be changed does not hold up the others. */
   async #settle(all: readonly Verifying[], ruleOf: (one: Verifying) => Rule): Promise<boolean> {
-    let isOk = true
-    const groups = Map.groupBy(all, (one) => one.commandId).values()
-    for (const of of groups.flatMap(inParts)) {
+    const { store, onError } = this.#deps
+    const settlePart = async (of: readonly Verifying[]) => {
       const { commandId } = of[0]!
       const rules = new Map(of.map((one) => [one.executionId, ruleOf(one)]))
-      try {
-        await this.#deps.store.write((tx) => this.#change(tx, commandId, rules))
-        for (const { executionId } of of) this.end(executionId)
-      } catch (cause) {
-        this.#deps.onError(cause)
-        isOk = false
-      }
+      await store.write((tx) => this.#change(tx, commandId, rules))
+      for (const { executionId } of of) this.end(executionId)
     }
-    return isOk
+    const ofCommands = Map.groupBy(all, (one) => one.commandId).values()
+    return doEach(ofCommands.flatMap(inParts), settlePart, onError)
   }
 
   async #change(tx: Tx, commandId: string, rules: ReadonlyMap<string, Rule>): Promise<void> {
@@ -155,5 +151,6 @@ function keyOf(executionId: string): string {
 }
 
 function inParts(all: readonly Verifying[]): Verifying[][] {
-  return Array.from({ length: Math.ceil(all.length / atOnce) }, (_, i) => all.slice(i * atOnce, (i + 1) * atOnce))
+  const count = Math.ceil(all.length / settledAtOnce)
+  return Array.from({ length: count }, (_, i) => all.slice(i * settledAtOnce, (i + 1) * settledAtOnce))
 }

@@ -15,7 +15,8 @@ export interface AlarmOptions {
   onError(cause: unknown): void
 }
 
-const failedRestMs = 1000
+/** How long rests what could not do all that was due. */
+export const failedRestMs = 1000
 
 /** Work that is due at instants: it sleeps until the next of them, and begins with what became due while nobody was there. */
 export function createAlarm({ now, restMsMax, run, onError }: AlarmOptions): Alarm {

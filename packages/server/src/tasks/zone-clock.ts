@@ -1,3 +1,5 @@
+import { utcOffset, type ZoneOffset, zoneOffset } from '../core/zone-offset.ts'
+
 /**
  * A stretch of time in which a zone's offset from UTC is one, [from, until). `before` is the offset just before `from`: the
  * clocks go forward there where `offset` is greater, and back where it is less. All in milliseconds.
@@ -34,13 +36,13 @@ const utc: ZoneClock = { spanAt: () => always }
 const always: Span = { from: Number.NEGATIVE_INFINITY, until: Number.POSITIVE_INFINITY, offset: 0, before: 0 }
 
 function makeClock(name: string): ZoneClock | undefined {
-  const offsetAt = /^[A-Za-z]/.test(name) ? offsetReader(name) : undefined
+  const offsetAt = /^[A-Za-z]/.test(name) ? zoneOffset(name) : undefined
   if (!offsetAt) return undefined
-  return offsetAt === 'utc' ? utc : spansByDay(offsetAt)
+  return offsetAt === utcOffset ? utc : spansByDay(offsetAt)
 }
 
 /** Every change of the clocks since 1970 is alone on its day of UTC: in the tz database no two are nearer than six days. */
-function spansByDay(offsetAt: (at: number) => number): ZoneClock {
+function spansByDay(offsetAt: ZoneOffset): ZoneClock {
   const days = new Map<number, Span[]>()
   const spansOf = (day: number): Span[] => {
     const [from, until] = [day * dayMs, (day + 1) * dayMs]
@@ -67,7 +69,7 @@ function spansByDay(offsetAt: (at: number) => number): ZoneClock {
 }
 
 /** The first second of the offset that holds at `after`, and not yet at `before`. */
-function changeWithin(before: number, after: number, offsetAt: (at: number) => number): number {
+function changeWithin(before: number, after: number, offsetAt: ZoneOffset): number {
   const offset = offsetAt(before)
   let [low, high] = [before, after]
   while (high - low > 1000) {
@@ -77,29 +79,3 @@ function changeWithin(before: number, after: number, offsetAt: (at: number) => n
   }
   return high
 }
-
-/** The offset of a zone at a whole second. */
-function offsetReader(name: string): ((at: number) => number) | 'utc' | undefined {
-  let format: Intl.DateTimeFormat
-  const numeric = 'numeric'
-  const parts = {
-    year: numeric,
-    month: numeric,
-    day: numeric,
-    hour: numeric,
-    minute: numeric,
-    second: numeric,
-  } as const
-  try {
-    format = new Intl.DateTimeFormat('en-US', { timeZone: name, hourCycle: 'h23', ...parts })
-  } catch {
-    return undefined
-  }
-  if (format.resolvedOptions().timeZone === 'UTC') return 'utc'
-  return (at) => {
-    const [month, day, year, hour, minute, second] = format.format(at).match(/\d+/g)!.map(Number) as Six
-    return Date.UTC(year, month - 1, day, hour, minute, second) - at
-  }
-}
-
-type Six = [number, number, number, number, number, number]

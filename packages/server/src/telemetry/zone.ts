@@ -1,4 +1,5 @@
 import { invalid } from '../core/failure.ts'
+import { type ZoneOffset, zoneOffset } from '../core/zone-offset.ts'
 import type { Micros } from './instant.ts'
 
 /** An IANA time zone, seen through `Intl`. */
@@ -38,13 +39,9 @@ const utc: Zone = {
 }
 
 function intlZone(name: string): Zone {
-  const format = formatter(name)
-  const wallOf = (ms: number): number => {
-    const parts: Record<string, number> = {}
-    for (const part of format.formatToParts(ms)) parts[part.type] = Number(part.value)
-    return Date.UTC(parts.year!, parts.month! - 1, parts.day!, parts.hour! % 24, parts.minute!, parts.second!)
-  }
-  const offsetAt = (ms: number) => wallOf(ms) - Math.floor(ms / 1000) * 1000
+  const offsetAt = zoneOffset(name)
+  if (!offsetAt) throw invalid('tz', 'expected an IANA time zone, as in Europe/Berlin')
+  const wallOf = (ms: number) => Math.floor(ms / 1000) * 1000 + offsetAt(ms)
 
   return {
     name,
@@ -63,7 +60,7 @@ function intlZone(name: string): Zone {
  * The first instant whose wall time is at or after `wall`: also on days whose midnight falls into a gap, or comes twice
  * (then the earlier). Offsets before and after the day bracket the answer.
  */
-function firstInstantOf(wall: number, wallOf: (ms: number) => number, offsetAt: (ms: number) => number): number {
+function firstInstantOf(wall: number, wallOf: (ms: number) => number, offsetAt: ZoneOffset): number {
   const candidates = [wall - offsetAt(wall - 26 * hour), wall - offsetAt(wall + 26 * hour)].sort((a, b) => a - b)
   const exact = candidates.find((ms) => wallOf(ms) === wall)
   if (exact !== undefined) return exact
@@ -77,7 +74,7 @@ function firstInstantOf(wall: number, wallOf: (ms: number) => number, offsetAt: 
 }
 
 /** Liberia was 44 minutes and 30 seconds off until 1972; India is half an hour off; most zones are whole hours. */
-function grainOf(offsetAt: (ms: number) => number): number {
+function grainOf(offsetAt: ZoneOffset): number {
   let grain = hour
   for (let ms = 0; ms < Date.UTC(2040, 0); ms += 16 * 24 * hour) {
     const offset = offsetAt(ms)
@@ -85,22 +82,4 @@ function grainOf(offsetAt: (ms: number) => number): number {
     if (offset % hour !== 0) grain = minute
   }
   return grain
-}
-
-function formatter(name: string): Intl.DateTimeFormat {
-  try {
-    const [year, month, day, hour, minute, second] = Array(6).fill('numeric')
-    return new Intl.DateTimeFormat('en-US', {
-      timeZone: name,
-      hourCycle: 'h23',
-      year,
-      month,
-      day,
-      hour,
-      minute,
-      second,
-    })
-  } catch {
-    throw invalid('tz', 'expected an IANA time zone, as in Europe/Berlin')
-  }
 }
