@@ -123,6 +123,32 @@ test('no answer in time is TIMEOUT, no server is SERVICE_UNAVAILABLE, both with 
   await rejects(away.telemetry.metrics(), { code: 'SERVICE_UNAVAILABLE', status: 0 })
 })
 
+test('a call that asks the server to wait is waited for by so much longer', async (t) => {
+  // Node's types do not know this one.
+  t.mock.timers.enable({ apis: ['AbortSignal.timeout' as 'setTimeout'] })
+  const never = (_: unknown, init?: RequestInit) =>
+    new Promise<Response>((_, reject) => init?.signal?.addEventListener('abort', () => reject(init.signal?.reason)))
+  const client = createClient({ url: 'http://x', apiKey: 'k', fetch: never as typeof fetch, retry: false })
+  const command = { command: 'x', target: { device_id: 'd' } }
+  const calls: [call: () => Promise<unknown>, afterMs: number][] = [
+    [() => client.commands.execute({ ...command }), 30_000],
+    [() => client.commands.execute({ ...command, async: false }), 60_000],
+    [() => client.commands.execute({ ...command, async: false, wait_seconds: 120 }), 150_000],
+    [() => client.commands.execute({ ...command, async: false, wait_seconds: 120 }, { timeoutMs: 5000 }), 125_000],
+    [() => client.commands.lease({ device_id: 'd', wait_seconds: 25 }), 55_000],
+  ]
+  for (const [call, afterMs] of calls) {
+    const failures: NexusError[] = []
+    const done = call().catch((cause) => failures.push(cause))
+    t.mock.timers.tick(afterMs - 1)
+    await new Promise(setImmediate)
+    equal(failures.length, 0)
+    t.mock.timers.tick(1)
+    await done
+    equal(failures[0]?.details.reason, 'client_timeout')
+  }
+})
+
 test('an error without an answer says where it was asked for, and why none came', async (t) => {
   const { url } = await startStub(t, 'hangUp')
   const client = createClient({ url, apiKey: 'k', retry: false })

@@ -1,6 +1,8 @@
 import { deepEqual, equal, match } from 'node:assert/strict'
-import { test } from 'node:test'
-import { startTestNexus, type TestNexus } from '../../testing/nexus.ts'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { createEventStore, openSealer, openState } from '../../storage/state/index.ts'
+import { startTestNexus, type TestNexus, testFolder } from '../../testing/nexus.ts'
 import { until } from '../../testing/until.ts'
 
 async function finish({ client }: TestNexus): Promise<void> {
@@ -33,6 +35,38 @@ test('a command is followed from its first event to its last, whenever one begin
   deepEqual(said(await rest.text()), ['command.completed', 'stream.ended'])
   for (const last of [ids[2]!, 'evt-999999999'])
     equal((await nexus.request(path, { headers: { 'last-event-id': last } })).status, 204)
+})
+
+/** The same state, with all but the newest events gone from the log. */
+async function restartTrimmed(t: TestContext, { folder, key, stop }: TestNexus, keep: number): Promise<TestNexus> {
+  await stop()
+  const engine = await openState({ file: join(folder, 'state.db') })
+  const store = createEventStore(engine, await openSealer(engine, { file: join(folder, 'master.key'), now: 0 }))
+  while (await store.trim(0, keep));
+  await engine.close()
+  return startTestNexus(t, { dataDir: folder, adminKey: key })
+}
+
+test('the stream of a command that has ended ends too when its events are gone from the log, and says what is missing', async (t) => {
+  const nexus = await startTestNexus(t, { dataDir: testFolder(t) })
+  const { command_id } = await nexus.client.commands.execute({ command: 'x', target: { device_id: 'd' } })
+  await finish(nexus)
+  const path = `/v1/commands/${command_id}/events`
+  const some = await restartTrimmed(t, nexus, 1)
+  deepEqual(said(await (await some.request(path)).text()), ['stream.gap', 'command.completed', 'stream.ended'])
+  const none = await restartTrimmed(t, some, 0)
+  deepEqual(said(await (await none.request(path)).text()), ['stream.gap', 'stream.ended'])
+  const last = { 'last-event-id': 'evt-1' }
+  deepEqual(said(await (await none.request(path, { headers: last })).text()), ['stream.gap', 'stream.ended'])
+})
+
+test('a command whose first events are gone from the log is followed to its end', async (t) => {
+  const nexus = await startTestNexus(t, { dataDir: testFolder(t) })
+  const { command_id } = await nexus.client.commands.execute({ command: 'x', target: { device_id: 'd' } })
+  const trimmed = await restartTrimmed(t, nexus, 0)
+  const live = await trimmed.request(`/v1/commands/${command_id}/events`)
+  await finish(trimmed)
+  deepEqual(said(await live.text()), ['stream.gap', 'command.started', 'command.completed', 'stream.ended'])
 })
 
 test('who may not see a command may not follow it', async (t) => {

@@ -75,11 +75,8 @@ export class EventStream implements StreamTarget, KeyHolder {
 
   beat(now: number): void {
     this.beatAt = now
-    const position = this.#stream.position()
-    // The last event may be gone from the log.
-    if (this.#lastSeq !== undefined && position !== undefined && position >= this.#lastSeq)
-      this.end('stream.ended', 'nothing_follows')
-    else this.#raw.write(`:\n\n${renderCursor(position)}`)
+    this.#endBehindLast()
+    if (!this.#isEnded) this.#raw.write(`:\n\n${renderCursor(this.#stream.position())}`)
   }
 
   keyChanged(): void {
@@ -99,6 +96,14 @@ export class EventStream implements StreamTarget, KeyHolder {
 
   ready(): void {
     pump(this.#stream, this)
+    this.#endBehindLast()
+  }
+
+  /** The last event may be gone from the log, so that it never comes. */
+  #endBehindLast(): void {
+    const position = this.#stream.position()
+    if (this.#lastSeq !== undefined && position !== undefined && position >= this.#lastSeq)
+      this.end('stream.ended', 'nothing_follows')
   }
 
   *events(events: readonly LoggedEvent[]): Iterable<Buffer> {
