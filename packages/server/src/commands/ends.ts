@@ -6,8 +6,13 @@ export interface Ended {
   only: ExecutionRecord | undefined
 }
 
+/** How many are known to have begun; the oldest give way. */
+const liveMax = 1000
+
 /** Who waits for commands to end, in this process. */
 export class Ends {
+  /** Commands that began here, and whose end was not told yet. */
+  readonly #live = new Set<string>()
   readonly #waiting = new Map<string, Set<(ended: Ended) => void>>()
 
   /** Calls `fn` once the command has ended, if that is not durable yet; returns what ends the wait. */
@@ -20,6 +25,17 @@ export class Ends {
     }
   }
 
+  /** A command begins, once that is durable; its end will be told here. */
+  begin(commandId: string): void {
+    this.#live.add(commandId)
+    if (this.#live.size > liveMax) this.#live.delete(this.#live.values().next().value!)
+  }
+
+  /** Whether it is known not to have ended; if not, it may have. */
+  isLive(commandId: string): boolean {
+    return this.#live.has(commandId)
+  }
+
   /** The ids of the commands that are waited for. */
   get awaited(): string[] {
     return [...this.#waiting.keys()]
@@ -30,6 +46,7 @@ export class Ends {
     const { commandId } = ended.command
     const waiting = this.#waiting.get(commandId)
     this.#waiting.delete(commandId)
+    this.#live.delete(commandId)
     for (const fn of waiting ?? []) fn(ended)
   }
 }

@@ -36,6 +36,8 @@ export async function submitCommand(
   const command = { ...draft, eventId }
   const executions = [...plan.targets.keys()].map((deviceId, position) => newExecution(command, deviceId, position))
   await deps.store.insert(ctx.tx, command, executions)
+  // On another node it could end unheard.
+  if (!deps.store.isShared) deps.store.afterCommit(ctx.tx, () => deps.ends.begin(command.commandId))
   await deps.work.enqueue(
     ctx.tx,
     executions.map((execution) => workOf(command, execution, plan)),

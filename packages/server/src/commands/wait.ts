@@ -35,6 +35,7 @@ export async function commandEnd(deps: WaitDeps, commandId: string, signal: Abor
   const abort = () => over.resolve(undefined)
   signal.addEventListener('abort', abort, { once: true })
   try {
+    if (deps.ends.isLive(commandId)) return signal.aborted ? undefined : await over.promise
     const [command] = await deps.store.find([commandId])
     if (signal.aborted || !command) return undefined
     if (!isOver(command.status)) return await over.promise

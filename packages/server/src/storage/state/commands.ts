@@ -6,6 +6,7 @@ import { rolloutStore } from './command-rollouts.ts'
 import { type CommandRows, commandRows } from './command-rows.ts'
 import type { StateEngine } from './engine.ts'
 import { FreshOrders } from './fresh-orders.ts'
+import { knownCommands } from './known-commands.ts'
 import { KnownIn } from './known-in.ts'
 import { findingBy, perParameter, preparedTable } from './prepared-table.ts'
 import type { Sealer } from './sealer.ts'
@@ -25,6 +26,7 @@ export function createCommandStore(engine: StateEngine, sealer: Sealer): Command
   const commands = preparedTable(engine, 'commands', 'command_id')
   const fresh = new FreshOrders()
   const count = perParameter(engine, countText)
+  const known = knownCommands(engine)
   const byExecution = findingBy<Selectable<CommandsTable> & { execution_id: string }>(
     engine,
     `select executions.execution_id, commands.* from executions
@@ -32,8 +34,13 @@ export function createCommandStore(engine: StateEngine, sealer: Sealer): Command
   )
   const add = async (tx: Tx, commandId: string, change: Partial<Counts>) => {
     const more = commandStatuses.map((status) => change[status] ?? 0)
-    const [row] = await engine.run<Selectable<CommandsTable>>(tx, count, [...more, commandId])
-    return rows.toCommand(row!)
+    const [before] = known.find(tx, [commandId]).known
+    if (before) {
+      if (more.some((by) => by !== 0)) await engine.change(tx, count, [...more, commandId])
+      return known.note(tx, { ...before, counts: addedTo(before.counts, change) })
+    }
+    const [row] = await engine.run<Selectable<CommandsTable>>(tx, `${count} returning *`, [...more, commandId])
+    return known.note(tx, rows.toCommand(row!))
   }
   const { insertExecutions, ...executions } = executionStore(engine, db, rows)
   return {
@@ -46,12 +53,16 @@ export function createCommandStore(engine: StateEngine, sealer: Sealer): Command
 
     async insert(tx, command, executions) {
       await commands.insert(tx, [rows.ofCommand(command)])
+      known.note(tx, command)
       await insertExecutions(tx, executions)
       afterCommit(tx, () => fresh.keep(command, executions))
     },
 
     async find(commandIds, tx) {
-      return (await commands.find(tx, commandIds)).map(rows.toCommand)
+      const { known: found, unknown } = known.find(tx, commandIds)
+      if (unknown.length === 0) return found
+      const read = (await commands.find(tx, unknown)).map(rows.toCommand)
+      return [...found, ...(tx ? read.map((command) => known.note(tx, command)) : read)]
     },
 
     isShared: engine.kind === 'postgres',
@@ -112,12 +123,21 @@ export function createCommandStore(engine: StateEngine, sealer: Sealer): Command
       if (engine.kind === 'postgres') await engine.run(tx, lockOfExecutions, [JSON.stringify(executionIds)])
     },
 
-    save: (tx, command) => commands.change(tx, command.commandId, rows.changesOfCommand(command)),
+    async save(tx, command) {
+      await commands.change(tx, command.commandId, rows.changesOfCommand(command))
+      const [{ counts } = command] = known.find(tx, [command.commandId]).known
+      known.note(tx, { ...command, counts })
+    },
   }
 }
 
+function addedTo(counts: Counts, change: Partial<Counts>): Counts {
+  const sums = commandStatuses.map((status) => [status, counts[status] + (change[status] ?? 0)])
+  return Object.fromEntries(sums) as Counts
+}
+
 const countText = `update commands set ${commandStatuses.map((status) => `${status} = ${status} + ?`).join(', ')}
-  where command_id = ? returning *`
+  where command_id = ?`
 
 const lockOfExecutions = `select from commands where command_id in (
     select command_id from executions where execution_id in (select json_array_elements_text($1))
