@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util'
-import { chosen, positive } from '../harness/option-values.ts'
+import { benchArguments } from '../harness/bench-arguments.ts'
 import { bullmq } from './peers/bullmq.ts'
 import { graphileWorker } from './peers/graphile-worker.ts'
 import { nexus } from './peers/nexus.ts'
@@ -32,33 +31,18 @@ const full = { repetitions: 3, window: 10, together: 10_000, lead: 20_000, idle:
 const quick = { repetitions: 1, window: 2, together: 500, lead: 3000, idle: 1000 }
 
 export function benchOptions(args: string[]): BenchOptions {
-  const text = { type: 'string' } as const
-  const { values } = parseArgs({
-    args,
-    options: {
-      quick: { type: 'boolean', default: false },
-      systems: text,
-      parts: text,
-      repetitions: text,
-      window: text,
-      together: text,
-      idle: text,
-      postgres: text,
-      'work-dir': text,
-      'write-docs': { type: 'boolean', default: false },
-    },
-  })
-  const defaults = values.quick ? quick : full
+  const texts = ['postgres'] as const
+  const { systems, amounts, ...told } = benchArguments(args, { systems: peers, parts, full, quick, texts })
   return {
-    peers: chosen('--systems', values.systems, peers, ({ name }) => name),
-    parts: new Set(chosen('--parts', values.parts, parts, (part) => part)),
-    repetitions: positive('--repetitions', values.repetitions, defaults.repetitions),
-    windowSeconds: positive('--window', values.window, defaults.window),
-    together: positive('--together', values.together, defaults.together),
-    leadMs: defaults.lead,
-    idle: positive('--idle', values.idle, defaults.idle),
-    postgres: values.postgres ?? 'postgres://postgres@127.0.0.1:5432/test',
-    writeDocs: values['write-docs'],
-    workDir: values['work-dir'],
+    peers: systems,
+    parts: told.parts,
+    repetitions: amounts.repetitions,
+    windowSeconds: amounts.window,
+    together: amounts.together,
+    leadMs: amounts.lead,
+    idle: amounts.idle,
+    postgres: told.texts.postgres ?? 'postgres://postgres@127.0.0.1:5432/test',
+    writeDocs: told.writeDocs,
+    workDir: told.workDir,
   }
 }
