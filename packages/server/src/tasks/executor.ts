@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { failedRestMs } from '../core/alarm.ts'
 import type { Tx } from '../core/context.ts'
 import { Failure } from '../core/failure.ts'
 import { newId } from '../core/ids.ts'
@@ -27,7 +28,6 @@ export interface ExecutorDeps {
 
 const concurrency = 64
 const renewMs = 10_000
-const failedRestMs = 1000
 
 interface UnderWay {
   item: WorkItem

@@ -11,8 +11,8 @@ import { dependenciesNamed, type Lookup, resolveTemplates, Unresolved, valueAt }
 /** What is known when a task is looked at. */
 export interface Look {
   now: number
-  /** Whether the guard of the task holds; undefined: nobody has asked telemetry. */
-  guard?: { guard: TaskGuard; holds: boolean } | undefined
+  /** Whether the guard of the task holds (undefined: telemetry did not say); undefined: nobody has asked. */
+  guard?: { guard: TaskGuard; holds: boolean | undefined } | undefined
 }
 
 /** `startBy`: until when it may wait. */
@@ -42,7 +42,7 @@ export async function passGates(
   if (plan.guard) {
     if (!guard || !isDeepStrictEqual(guard.guard, plan.guard))
       return waits({ reason: 'guard', query: plan.guard.query })
-    if (!guard.holds && plan.guard.else === 'skip') return { end: 'skipped', reason: 'guard' }
+    if (guard.holds === false && plan.guard.else === 'skip') return { end: 'skipped', reason: 'guard' }
     if (!guard.holds) return waits({ reason: 'guard', query: plan.guard.query })
   }
   return resolved(deps, tx, run, now)

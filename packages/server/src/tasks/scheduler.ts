@@ -1,5 +1,5 @@
 import type { TaskGuard } from '@nexus/contract'
-import { type Alarm, createAlarm } from '../core/alarm.ts'
+import { type Alarm, createAlarm, failedRestMs } from '../core/alarm.ts'
 import type { Tx } from '../core/context.ts'
 import type { Loop } from '../core/loop.ts'
 import type { Look } from './gates.ts'
@@ -20,7 +20,6 @@ export interface SchedulerDeps {
 
 /** How long it rests at most: an instant that another node has set is not told here. */
 const restMsMax = 5000
-const failedRestMs = 1000
 const dueAtOnce = 500
 /** So many share a commit. */
 const besides = 50
@@ -74,21 +73,16 @@ export class Scheduler implements Loop {
     return next.length === 0 ? undefined : Math.min(...next)
   }
 
-  /** Looks at tasks to which something happened, and at those that depend on them, before the signal is forgotten. */
+  /** Looks at tasks to which something happened, and at those that depend on them, before that is forgotten. */
   async #hearSignals(): Promise<{ isOk: boolean; isMore: boolean }> {
     const { store } = this.#deps
     const signals = await store.signals(dueAtOnce)
-    if (signals.length === 0) return { isOk: true, isMore: false }
-    const taskIds = [...new Set(signals.map(({ taskId }) => taskId))]
-    const dependents = (await Promise.all(taskIds.map((taskId) => store.dependents(taskId)))).flat()
-    const isOk = await this.#each([...new Set([...taskIds, ...dependents])], (taskId) => this.#advance(taskId))
-    if (isOk)
-      await store.write((tx) =>
-        store.clearSignals(
-          tx,
-          signals.map(({ signalId }) => signalId),
-        ),
-      )
+    const byTask = Map.groupBy(signals, ({ taskId }) => taskId)
+    const isOk = await this.#each([...byTask.keys()], async (taskId) => {
+      for (const one of [taskId, ...(await store.dependents(taskId))]) await this.#advance(one)
+      const heard = byTask.get(taskId)!.map(({ signalId }) => signalId)
+      await store.write((tx) => store.clearSignals(tx, heard))
+    })
     return { isOk, isMore: signals.length === dueAtOnce }
   }
 
@@ -122,11 +116,19 @@ export class Scheduler implements Loop {
     await store.write((tx) => advance(tx, taskId, now(), guard))
   }
 
-  /** Telemetry is asked before the transaction opens, for others wait for that. */
+  /**
+   * Telemetry is asked before the transaction opens, for others wait for that. One that cannot be asked does not hold up what the task
+   * has to do beside.
+   */
   async #guardOf(taskId: string): Promise<Look['guard']> {
     const [task] = await this.#deps.store.find([taskId])
     const guard = task?.definition.guard
     if (!task || !guard) return undefined
-    return { guard, holds: await this.#deps.holds(task, guard) }
+    try {
+      return { guard, holds: await this.#deps.holds(task, guard) }
+    } catch (cause) {
+      this.#deps.onError(cause)
+      return { guard, holds: undefined }
+    }
   }
 }
