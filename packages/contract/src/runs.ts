@@ -242,6 +242,7 @@ export const workersHeartbeat = operation({
     runs: Type.Array(
       Type.Object({
         ...RunStanding.properties,
+        status: nullable(Type.Enum(runStatuses), 'Null: there is no such run'),
         lost: Type.Boolean({ description: 'The lease is over: stop working on it, and report nothing' }),
       }),
     ),

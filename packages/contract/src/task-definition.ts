@@ -76,7 +76,7 @@ export const TaskTrigger = Type.Object(
         minLength: 1,
         maxLength: 256,
         description:
-          'Of events with the same key one run waits at most; a template that names what the event says, such as `event.data.device_id`',
+          'Of events with the same key one run waits at most; a template, such as `\u0024{event.data.device_id}`',
       }),
     ),
   },
@@ -103,9 +103,7 @@ export const TaskHandler = Type.Union([
         Type.Record(
           Type.String({ pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~\\-]{1,64}$" }),
           Type.String({ maxLength: 1024, pattern: '^[\\x20-\\x7e]*$' }),
-          {
-            maxProperties: 20,
-          },
+          { maxProperties: 20, additionalProperties: false },
         ),
       ),
       expect: Type.Optional(
@@ -198,7 +196,7 @@ export const TaskMisfire = Type.Object(
       Type.Integer({
         minimum: 1,
         maximum: taskLimits.misfireMax,
-        description: 'How many runs `run_all` makes at most',
+        description: 'How many runs `run_all` makes at most; 10 unless given',
       }),
     ),
   },
@@ -207,13 +205,14 @@ export const TaskMisfire = Type.Object(
 
 export const TaskParameters = Type.Record(Type.String({ minLength: 1, maxLength: 128 }), Type.Unknown(), {
   maxProperties: 256,
-  description: 'Handed to the run; templates in it, such as of `run.scheduled_for`, are replaced',
+  description:
+    'Handed to the run; `\u0024{run.scheduled_for}`, `\u0024{parameters.x}`, `\u0024{deps.<task_id>.result.x}`, `\u0024{event.data.x}` are replaced, and `\u0024\u0024{` is what it says without the first `\u0024`',
 })
 
 export const TaskTags = Type.Record(
-  Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\x00-\\x20\\x7f:,]+$' }),
+  Type.String({ pattern: '^[^\\x00-\\x20\\x7f:,]{1,64}$' }),
   Type.String({ maxLength: taskLimits.tagLengthMax, pattern: '^[^\\x00-\\x1f\\x7f,]*$' }),
-  { maxProperties: taskLimits.tagsMax },
+  { maxProperties: taskLimits.tagsMax, additionalProperties: false },
 )
 
 const definitionFields = {

@@ -46,6 +46,11 @@ const patchFields = Object.fromEntries(
   [...Object.keys(changeable), 'type'].map((name) => [name, Type.Optional(Type.Unknown())]),
 )
 
+const ifMatch = {
+  if_match: Type.Optional(
+    Type.String({ maxLength: 64, description: 'The version that is meant; the header `If-Match`' }),
+  ),
+}
 const taskId = { task_id: Id }
 const onlyTask = Type.Object(taskId, closed)
 const reading = { effect: 'read', scope: 'task:read', rate: 'task' } as const
@@ -123,9 +128,7 @@ export const tasksUpdate = operation({
       {
         ...taskId,
         ...patchFields,
-        if_match: Type.Optional(
-          Type.String({ maxLength: 64, description: 'The version that is changed; the header `If-Match`' }),
-        ),
+        ...ifMatch,
       },
       closed,
     ),
@@ -147,6 +150,7 @@ export const tasksDelete = operation({
       active: Type.Optional(
         Type.Enum(['cancel', 'drain'] as const, { description: 'What becomes of runs that have not ended' }),
       ),
+      ...ifMatch,
       force: Type.Optional(Type.Boolean({ description: 'Although other tasks depend on it' })),
     },
     closed,

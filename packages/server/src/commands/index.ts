@@ -30,6 +30,7 @@ import { commandEnd, outcomeOf } from './wait.ts'
 export type { Callback, Callbacks, CommandFilter, CommandStore, ExecutionFilter, RolloutStore } from './ports.ts'
 export type { ReceiverOptions, Sink } from './receivers.ts'
 export type { CommandOrder, CommandRecord, Counts, DefinitionRecord, ExecutionRecord, LogRecord } from './record.ts'
+export { checkTarget } from './target.ts'
 
 export interface CommandsOptions {
   store: CommandStore

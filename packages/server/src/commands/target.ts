@@ -1,7 +1,7 @@
 import type { CommandTarget, DeviceStatus } from '@nexus/contract'
 import { commandLimits } from '@nexus/contract'
 import type { Ctx } from '../core/context.ts'
-import { holds } from '../core/context.ts'
+import { holds, type Principal } from '../core/context.ts'
 import { fail, invalid } from '../core/failure.ts'
 import type { TagCondition } from '../core/tag-filter.ts'
 import { textFault } from '../core/value.ts'
@@ -21,9 +21,8 @@ export async function resolveTarget(
   target: CommandTarget,
   only?: readonly string[],
 ): Promise<Targets> {
-  assertOneWay(target)
-  const named = only ?? target.device_ids ?? (target.device_id === undefined ? undefined : [target.device_id])
-  assertPermitted(ctx, target, named)
+  checkTarget(ctx.principal, target)
+  const named = only ?? namedIn(target)
   const ids = named ?? (await devices.select(conditionsOf(target), commandLimits.targetsMax + 1, ctx.signal))
   if (ids.length === 0)
     throw fail('NOT_FOUND', { reason: 'no_device_matches', field: 'target', issue: 'no device meets it' })
@@ -33,23 +32,38 @@ export async function resolveTarget(
   return new Map(ids.map((id) => [id, standing.get(id)]))
 }
 
-function assertOneWay({ device_id, device_ids, service, tags, all }: CommandTarget): void {
+/** What is wrong with a target whatever devices there are. Errors: INVALID_REQUEST, FORBIDDEN. */
+export function checkTarget(principal: Principal, target: CommandTarget, field = 'target'): void {
+  assertOneWay(target, field)
+  assertPermitted(principal, target, namedIn(target), field)
+}
+
+function namedIn({ device_id, device_ids }: CommandTarget): readonly string[] | undefined {
+  return device_ids ?? (device_id === undefined ? undefined : [device_id])
+}
+
+function assertOneWay({ device_id, device_ids, service, tags, all }: CommandTarget, field: string): void {
   const ways = [device_id, device_ids, tags, all].filter((way) => way !== undefined).length
   if (ways > 1 || (all !== undefined && service !== undefined))
-    throw invalid('target', 'names devices in two ways: expected one of device_id, device_ids, service and tags, all')
+    throw invalid(field, 'names devices in two ways: expected one of device_id, device_ids, service and tags, all')
   if (ways === 0 && service === undefined)
-    throw invalid('target', 'names no device: expected device_id, device_ids, service, tags or all')
+    throw invalid(field, 'names no device: expected device_id, device_ids, service, tags or all')
   const texts = [device_id, ...(device_ids ?? []), service, ...Object.entries(tags ?? {}).flat()]
-  const bad = texts.map((text) => text && textFault('target', text)).find(Boolean)
+  const bad = texts.map((text) => text && textFault(field, text)).find(Boolean)
   if (bad) throw invalid(bad.field, bad.issue)
 }
 
-function assertPermitted({ principal }: Ctx, { all }: CommandTarget, named: readonly string[] | undefined): void {
+function assertPermitted(
+  principal: Principal,
+  { all }: CommandTarget,
+  named: readonly string[] | undefined,
+  field: string,
+): void {
   if (all && !holds(principal, 'admin'))
-    throw fail('FORBIDDEN', { field: 'target.all', required_scope: 'admin', issue: 'needs the scope admin' })
+    throw fail('FORBIDDEN', { field: `${field}.all`, required_scope: 'admin', issue: 'needs the scope admin' })
   const { deviceId } = principal
   if (deviceId !== null && !named?.every((id) => id === deviceId))
-    throw fail('FORBIDDEN', { field: 'target', issue: `the key is bound to the device ${deviceId}` })
+    throw fail('FORBIDDEN', { field, issue: `the key is bound to the device ${deviceId}` })
 }
 
 function conditionsOf({ service, tags = {} }: CommandTarget): TagCondition[] {

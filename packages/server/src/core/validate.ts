@@ -2,9 +2,11 @@ import type { ErrorDetails } from '@nexus/contract'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Settings } from 'typebox/system'
+import { discriminatedIn, narrowed } from './discriminated.ts'
 import { expectationOf, type Node, oneOf } from './expectation.ts'
 import { fail } from './failure.ts'
 import { nearest } from './nearest.ts'
+import type { Fault } from './value.ts'
 
 const errorsListed = 20
 /** One fault of a union is several errors to the compiler. */
@@ -18,20 +20,18 @@ const nameLengthShown = 128
 export function validator(schema: TSchema, what: string): (input: unknown) => unknown {
   const compiled = Compile(schema)
   Settings.Set({ maxErrors: errorsFound })
+  const unions = discriminatedIn(schema)
   return (input) => {
     if (compiled.Check(input)) return input
-    throw fail('INVALID_REQUEST', faults(schema, compiled.Errors(input)), { message: `Invalid ${what}` })
+    const { found, faults: of } = narrowed(unions, input, compiled.Errors(input))
+    throw fail('INVALID_REQUEST', faults(schema, found, of), { message: `Invalid ${what}` })
   }
 }
 
 type SchemaError = ReturnType<ReturnType<typeof Compile>['Errors']>[number]
-interface Fault {
-  field: string
-  issue: string
-}
 
-function faults(schema: TSchema, found: readonly SchemaError[]): ErrorDetails {
-  const errors = new Map<string, Fault>()
+function faults(schema: TSchema, found: readonly SchemaError[], known: readonly Fault[]): ErrorDetails {
+  const errors = new Map(known.map((one) => [one.field, one]))
   for (const error of found) {
     for (const fault of faultsOf(schema, error, found)) {
       if (errors.size >= errorsListed) break

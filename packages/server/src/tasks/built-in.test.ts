@@ -128,3 +128,74 @@ test('what a task does needs the scopes of the key that makes it, and still has 
   })
   deepEqual([run.status, run.error!.code], ['failed', 'forbidden'])
 })
+
+test('a command is cancelled with its run, whether a device has it or not', async (t) => {
+  const nexus = await startTestNexus(t)
+  const { client } = nexus
+  const handler = { type: 'command', command: 'x', target: { device_id: 'd' } } as const
+  const submitted = (count: number) =>
+    until('the command is there', async () => {
+      const { commands } = await client.commands.list()
+      return commands.length === count && commands[0]
+    })
+  const ended = (command_id: string) =>
+    until('the command has ended', async () => {
+      const { status } = await client.commands.get({ command_id })
+      return status !== 'pending' && status !== 'running' && status
+    })
+  const waiting = await client.tasks.create({ name: 'x', type: 'one_time', handler })
+  const unseen = await submitted(1)
+  await client.tasks.cancel({ task_id: waiting.task_id })
+  equal(await ended(unseen.command_id), 'cancelled')
+
+  const running = await client.tasks.create({ name: 'x', type: 'one_time', handler })
+  const seen = await submitted(2)
+  const [order] = (await client.commands.lease({ device_id: 'd', wait_seconds: 10 }))!.executions
+  const { execution_id, lease_token } = order!
+  await client.tasks.cancel({ task_id: running.task_id })
+  await until('the device is asked to stop', async () => {
+    const standing = await client.executions.progress({ execution_id, lease_token, seq: 1 })
+    return standing.cancel_requested
+  })
+  await client.executions.result({ execution_id, lease_token, status: 'cancelled' })
+  equal(await ended(seen.command_id), 'cancelled')
+  const late = { name: 'x', type: 'one_time', handler, timeout_seconds: 1, retry_policy: { max_retries: 0 } } as const
+  await client.tasks.create(late)
+  const slow = await submitted(3)
+  equal(await ended(slow.command_id), 'cancelled')
+})
+
+test('who may not do what a task does may not say with what it is done', async (t) => {
+  const nexus = await startTestNexus(t)
+  const handler = { type: 'command', command: 'x', target: { device_id: 'd' } } as const
+  const schedule = { cron: '0 0 1 1 *' }
+  const { task_id } = await nexus.client.tasks.create({ name: 'x', type: 'scheduled', schedule, handler })
+  const { client } = await nexus.as({ scopes: ['task:write'] })
+  await rejects(client.tasks.execute({ task_id, parameters: { mode: 'other' } }), { code: 'FORBIDDEN' })
+  await client.tasks.execute({ task_id })
+})
+
+test('what is wrong with a handler is told of the one that is meant', async (t) => {
+  const nexus = await startTestNexus(t)
+  const faults: [handler: object, field: string, issue: RegExp][] = [
+    [{ type: 'nope' }, 'handler.type', /one of worker, http, command, telemetry_query/],
+    [{ type: 'telemetry_query', query: { last: '1x' } }, 'handler.query.last', /must/],
+    [{ type: 'command', command: 're start', target: { device_id: 'd' } }, 'handler.command', /must/],
+    [{ type: 'command', command: 'x', target: {} }, 'handler.target', /names no device/],
+    [{ type: 'telemetry_query', query: { last: '999999d' } }, 'handler.query.last', /3650d/],
+    [{ type: 'http', url: 'https://example.com', headers: { Host: 'h' } }, 'handler.headers.Host', /set by Nexus/],
+    [{ type: 'http', url: 'https://example.com', headers: { 'a b': 'h' } }, 'handler.headers.a b', /name must match/],
+  ]
+  for (const [handler, field, issue] of faults) {
+    const answer = await nexus.request('/v1/tasks', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ name: 'x', type: 'one_time', handler }),
+    })
+    const { error } = (await answer.json()) as {
+      error: { details: { field: string; issue: string; errors: unknown[] } }
+    }
+    deepEqual([error.details.field, error.details.errors.length], [field, 1], JSON.stringify(error))
+    ok(issue.test(error.details.issue), error.details.issue)
+  }
+})

@@ -5,12 +5,13 @@ import {
   type TaskHandler,
   taskLimits,
 } from '@nexus/contract'
+import { durationMs } from '../core/duration.ts'
 import { invalid } from '../core/failure.ts'
 import { compileFilter } from '../core/filter.ts'
 import type { RetryPolicy } from '../work/index.ts'
 import { parseGuard } from './guard.ts'
 import { type CompiledSchedule, parseSchedule } from './schedule.ts'
-import { checkTemplates } from './templates.ts'
+import { checkTemplates, hasTemplate } from './templates.ts'
 
 /** What no frame of telemetry can be: those are not kept, so that one could be lost. */
 const transientTypes: readonly string[] = ['telemetry.frame']
@@ -33,7 +34,30 @@ export function checkDefinition(definition: TaskDefinition, anchor: number): voi
   if (bytes > taskLimits.parametersBytesMax)
     throw wrong('parameters', `have ${bytes} bytes as JSON: at most ${taskLimits.parametersBytesMax}`)
   checkTemplates(parameters, 'parameters')
-  if (handler) checkTemplates(handler, 'handler')
+  if (handler) checkHandler(handler)
+}
+
+/** Which Node writes itself, or which would say where the request goes. */
+const ownHeaders = [
+  'host',
+  'content-length',
+  'content-type',
+  'transfer-encoding',
+  'connection',
+  'upgrade',
+  'te',
+  'trailer',
+]
+const lastMsMax = 3650 * 86_400_000
+
+function checkHandler(handler: TaskHandler): void {
+  checkTemplates(handler.type === 'command' ? handler.parameters : undefined, 'handler.parameters')
+  const own =
+    handler.type === 'http' &&
+    Object.keys(handler.headers ?? {}).find((name) => ownHeaders.includes(name.toLowerCase()))
+  if (own) throw wrong(`handler.headers.${own}`, 'is set by Nexus')
+  if (handler.type === 'telemetry_query' && durationMs(handler.query.last) > lastMsMax)
+    throw wrong('handler.query.last', 'must be at most 3650d')
 }
 
 function checkKind({ type, schedule, trigger, dependencies = [], misfire, overlap, max_runs }: TaskDefinition): void {
@@ -61,7 +85,13 @@ function checkTrigger({ event_types, filters, dedupe_key }: NonNullable<TaskDefi
       `${transient} triggers nothing, for frames are not kept as events; let an alert do it`,
     )
   if (filters) compileFilter(filters, 'trigger.filters')
-  if (dedupe_key !== undefined) checkTemplates(dedupe_key, 'trigger.dedupe_key')
+  if (dedupe_key === undefined) return
+  checkTemplates(dedupe_key, 'trigger.dedupe_key')
+  if (!hasTemplate(dedupe_key))
+    throw wrong(
+      'trigger.dedupe_key',
+      'names nothing of the event, so all events would have the same key: expected a template, as in \u0024{event.data.device_id}',
+    )
 }
 
 function checkDelays({ initial_delay_seconds, max_delay_seconds }: RunRetryPolicy): void {

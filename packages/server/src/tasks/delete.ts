@@ -1,6 +1,7 @@
 import { type Input, taskLimits } from '@nexus/contract'
 import type { WriteCtx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
+import { assertVersion } from './assert-version.ts'
 import { lockedTask, type TaskDeps } from './deps.ts'
 import { endRun } from './end-run.ts'
 import { publishTask } from './publish.ts'
@@ -11,10 +12,11 @@ const listedMax = 20
 export async function deleteTask(
   deps: TaskDeps,
   ctx: WriteCtx,
-  { task_id, active, force = false }: Input<'tasks.delete'>,
+  { task_id, active, force = false, if_match }: Input<'tasks.delete'>,
 ): Promise<null> {
   const { tx } = ctx
   const task = await lockedTask(deps, tx, task_id)
+  assertVersion(task, if_match)
   const dependents = force ? [] : await deps.store.dependents(task_id, tx)
   if (dependents.length > 0)
     throw fail('CONFLICT', {

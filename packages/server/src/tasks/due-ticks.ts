@@ -1,8 +1,8 @@
 import { type TaskDefinition, taskLimits } from '@nexus/contract'
 import { type CompiledSchedule, nextAfter, previousAtOrBefore } from './schedule.ts'
 
-/** A tick that comes no later than this is on time. */
-const onTimeMs = 10_000
+/** The newest tick is on time if it comes no later than this, and others no later than that. */
+const onTimeMs = { newest: 10_000, others: 1000 }
 const { missedRunsMax, misfireMax } = taskLimits
 
 /** What becomes of the ticks that are due; the oldest first. */
@@ -18,7 +18,7 @@ export interface DueTicks {
 }
 
 /**
- * Sorts the ticks from `next` until now. On time is what is at most ten seconds late. What came while nobody was there is
+ * Sorts the ticks from `next` until now. On time is the newest, if it is at most ten seconds late, and what is at most one second late. What came while nobody was there is
  * for the misfire policy: `run_once` runs the newest of it, unless there is one on time; `skip` none; `run_all` the newest
  * `max`; older ones than `grace_seconds` are missed. No more than a thousand are looked at, from the newest back.
  */
@@ -28,7 +28,7 @@ export function dueTicks(
 ): DueTicks {
   const { policy = 'run_once', grace_seconds = 3600, max = 10 } = misfire
   const ticks = newestFirst(schedule, next, now)
-  const fire = ticks.filter((tick) => now - tick <= onTimeMs)
+  const fire = ticks.filter((tick, i) => now - tick <= (i === 0 ? onTimeMs.newest : onTimeMs.others))
   const past = ticks.slice(fire.length)
   const wanted = { run_once: fire.length > 0 ? 0 : 1, skip: 0, run_all: max }[policy]
   const late = past.filter((tick, i) => i < wanted && now - tick <= grace_seconds * 1000)

@@ -3,9 +3,12 @@ import { taskLimits } from '@nexus/contract'
 import type { Ctx } from '../core/context.ts'
 import { durationMs } from '../core/duration.ts'
 import { Failure } from '../core/failure.ts'
-import type { Outcome } from './executor.ts'
+import { type Outcome, RunOver } from './executor.ts'
 import type { Acting, HttpSender } from './ports.ts'
 import type { RunPlan, RunRecord } from './record.ts'
+
+/** Why a run fails in whose name nothing may be done any more. */
+export const keyRevoked = 'key_revoked'
 
 export interface BuiltInDeps {
   acting: Acting
@@ -18,7 +21,7 @@ type Handler<Type extends RunPlan['handler']['type']> = Extract<RunPlan['handler
 /** Does the work of a run that no worker does, with the rights of its key. Rejects when `signal` is aborted. */
 export async function executeBuiltIn(deps: BuiltInDeps, run: RunRecord, signal: AbortSignal): Promise<Outcome> {
   const principal = await deps.acting.principal(run.keyId)
-  if (!principal) return failed('key_revoked', 'The key in whose name it runs is no more', false)
+  if (!principal) return failed(keyRevoked, 'The key in whose name it runs is no more', false)
   const { handler } = run.plan
   const ctx: Ctx = {
     principal,
@@ -83,7 +86,10 @@ async function command(
   const idempotencyKey = `${run.runId}-${failures}`
   const { command_id } = await acting.invoke('commands.execute', ctx, input, { idempotencyKey })
   const ended = await acting.commandEnd(command_id, ctx.signal)
-  if (!ended) throw ctx.signal.reason
+  if (!ended) {
+    if (ctx.signal.reason instanceof RunOver) await cancelCommand(acting, ctx, command_id)
+    throw ctx.signal.reason
+  }
   const { status, result, error, summary } = ended
   if (status === 'completed')
     return { result: { command_id, status, ...(result && { result }), ...(summary && { summary }) } }
@@ -93,6 +99,21 @@ async function command(
     checkpoint,
   }
 }
+
+/** It ends with its run: its devices are told, and have their time to confirm. */
+async function cancelCommand(acting: Acting, ctx: Ctx, command_id: string): Promise<void> {
+  const signal = AbortSignal.timeout(cancelConfirmMs)
+  try {
+    await acting.invoke('commands.cancel', { ...ctx, signal }, { command_id })
+    await acting.commandEnd(command_id, signal)
+  } catch (cause) {
+    // It has ended by itself.
+    if (!(cause instanceof Failure)) throw cause
+  }
+}
+
+/** Less than a worker has to confirm a cancel. */
+const cancelConfirmMs = 8000
 
 async function query({ acting, now }: BuiltInDeps, ctx: Ctx, { query }: Handler<'telemetry_query'>): Promise<Outcome> {
   const { last, ...asked } = query

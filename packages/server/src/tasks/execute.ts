@@ -4,6 +4,7 @@ import { fail, invalid } from '../core/failure.ts'
 import { advanceTask } from './advance.ts'
 import { lockedTask, type TaskDeps } from './deps.ts'
 import { makeRun } from './make-run.ts'
+import { assertScopes } from './permission.ts'
 import type { RunRecord, TaskRecord } from './record.ts'
 import { checkTemplates } from './templates.ts'
 
@@ -17,6 +18,8 @@ export async function executeTask(
   const now = ctx.now()
   const task = await lockedTask(deps, tx, task_id)
   assertRoom(task)
+  // Whoever says what is done needs what whoever said that it is done needed.
+  if (parameters) assertScopes(ctx.principal, task.definition)
   if (parameters) checkParameters({ ...task.definition.parameters, ...parameters })
   const occasion = { cause: 'manual' as const, parameters, traceId: ctx.traceId, causeId: task.eventId }
   const run = (await makeRun(deps, tx, task, occasion, { now })) as RunRecord

@@ -4,7 +4,7 @@ import type { Tx } from '../core/context.ts'
 import { Failure } from '../core/failure.ts'
 import { newId } from '../core/ids.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
-import type { Work, WorkItem } from '../work/index.ts'
+import { hasEnded, type Report, type Work, type WorkItem } from '../work/index.ts'
 import type { TaskStore } from './ports.ts'
 import type { RunRecord } from './record.ts'
 import type { RunWatch } from './run-watch.ts'
@@ -24,6 +24,11 @@ export interface ExecutorDeps {
   /** Reports how it ended. */
   settle(tx: Tx, held: { run_id: string; lease_token: string }, outcome: Outcome): Promise<unknown>
   onError(cause: unknown): void
+}
+
+/** Why an attempt is cut off that nobody else takes over: it was cancelled, or its time is over. */
+export class RunOver extends Error {
+  override readonly name = 'RunOver'
 }
 
 const concurrency = 64
@@ -111,7 +116,7 @@ export class Executor implements Loop {
     const stopWatching = this.#cutWhenCancelled(item, cut)
     try {
       const outcome = await this.#outcomeOf(execute(run, cut.signal), cut.signal)
-      if (outcome === undefined) return
+      if (outcome === undefined) return await this.#leave(item)
       const held = { run_id: item.id, lease_token: item.leaseToken! }
       await store.write((tx) => settle(tx, held, outcome))
     } catch (cause) {
@@ -122,6 +127,14 @@ export class Executor implements Loop {
     }
   }
 
+  /** What can be taken over is, as soon as somebody is there; of the rest the lease has to run out, for it may have been done. */
+  async #leave({ id, leaseToken, queue, retry }: WorkItem): Promise<void> {
+    const isSafe = queue !== builtInQueue('http')
+    const said: Report = { id, leaseToken: leaseToken!, kind: 'lost' }
+    if (isSafe && retry.on.includes('worker_lost'))
+      await this.#deps.store.write((tx) => this.#deps.work.report(tx, [said]))
+  }
+
   #cutWhenCancelled({ id, leaseToken }: WorkItem, cut: AbortController): () => void {
     const { watch, work } = this.#deps
     const watched = watch.open([id])
@@ -129,7 +142,8 @@ export class Executor implements Loop {
       .next(cut.signal)
       .then(() => work.find([id]))
       .then(([item]) => {
-        if (item?.leaseToken !== leaseToken || item.cancelRequestedAt !== null) cut.abort()
+        if (item && (hasEnded(item) || item.cancelRequestedAt !== null)) cut.abort(new RunOver())
+        else if (item?.leaseToken !== leaseToken) cut.abort()
       })
       .catch(this.#deps.onError)
     return () => {
@@ -145,7 +159,8 @@ export class Executor implements Loop {
     const reported = await this.#deps.store.write((tx) => this.#deps.work.report(tx, reports))
     for (const [i, { cut }] of held.entries()) {
       const heard = reported[i]!
-      if ('lost' in heard || heard.cancelRequestedAt !== null) cut.abort()
+      if ('lost' in heard) cut.abort()
+      else if (heard.cancelRequestedAt !== null) cut.abort(new RunOver())
     }
   }
   /** Undefined: Nexus stops, and leaves it to whoever comes next. */

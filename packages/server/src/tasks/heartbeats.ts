@@ -32,9 +32,9 @@ async function renewAll(
   const found = await store.findRuns(held.map(({ run_id }) => run_id))
   workers.note([...new Set(found.map(({ plan }) => workQueueOf(plan)))])
   const known = new Map(found.map((run) => [run.runId, run]))
-  return reported.flatMap((item) => {
+  return reported.map((item) => {
     const run = known.get(item.id)
-    if (!run) return []
-    return [{ ...runStanding(run, 'state' in item ? item : undefined), lost: !('state' in item) }]
+    if (!run) return { run_id: item.id, status: null, cancel_requested: false, lease_expires_at: null, lost: true }
+    return { ...runStanding(run, 'state' in item ? item : undefined), lost: !('state' in item) }
   })
 }

@@ -1,5 +1,6 @@
 import type { Tx } from '../core/context.ts'
 import type { TaskDeps } from './deps.ts'
+import { keyRevoked } from './execute-built-in.ts'
 import type { RunChange } from './on-run-work.ts'
 import { publishTask } from './publish.ts'
 import { hasRunEnded, type RunRecord, type TaskRecord } from './record.ts'
@@ -13,7 +14,8 @@ export async function noteEnds(deps: TaskDeps, tx: Tx, changes: readonly RunChan
     const task = await deps.store.lock(tx, taskId)
     if (!task) continue
     for (const { after } of byTask.get(taskId)!) noteEnd(task, after, now)
-    await pauseIfFailing(deps, tx, task, now)
+    const isRevoked = byTask.get(taskId)!.some(({ after }) => after.error?.code === keyRevoked)
+    await pauseIfFailing(deps, tx, task, { isRevoked, now })
     standAs(task, now)
     await deps.store.save(tx, task)
     await signalEnd(deps, tx, task)
@@ -31,11 +33,23 @@ function noteEnd(task: TaskRecord, run: RunRecord, now: number): void {
   else if (status !== 'cancelled') task.failuresInRow++
 }
 
-async function pauseIfFailing(deps: TaskDeps, tx: Tx, task: TaskRecord, now: number): Promise<void> {
-  const { pause_after_failures: max } = task.definition
-  if (max === undefined || task.failuresInRow < max || task.pausedAt !== null) return
+/** Also where the key in whose name it runs is no more: no run of it would do better. */
+async function pauseIfFailing(
+  deps: TaskDeps,
+  tx: Tx,
+  task: TaskRecord,
+  { isRevoked, now }: { isRevoked: boolean; now: number },
+): Promise<void> {
+  const { type, pause_after_failures: max = Number.POSITIVE_INFINITY } = task.definition
+  if (
+    type === 'one_time' ||
+    task.pausedAt !== null ||
+    task.endedAt !== null ||
+    (!isRevoked && task.failuresInRow < max)
+  )
+    return
   task.pausedAt = now
-  task.statusReason = 'failures_in_row'
+  task.statusReason = isRevoked ? keyRevoked : 'failures_in_row'
   task.nextTick = null
   standAs(task, now)
   await publishTask(deps, { tx, traceId: task.traceId }, 'task.paused', task, task.eventId)

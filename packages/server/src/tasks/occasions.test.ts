@@ -204,6 +204,8 @@ test('a template that names nothing fails its run, and one that could name nothi
   const room = await openTasksRoom(t)
   const { task_id } = await room.create({ parameters: { x: template('parameters.y') } })
   deepEqual(await room.stands(task_id), ['failed/template_unresolved'])
+  const literal = await room.create({ parameters: { cmd: `echo $${template('HOME')}`, x: template('task.name') } })
+  deepEqual((await room.runs(literal.task_id))[0]!.parameters, { cmd: `echo ${template('HOME')}`, x: 'x' })
   for (const text of [template(''), template('nothing.x'), template('run'), template('event..x')])
     await rejects(room.create({ parameters: { x: [text] } }), { code: 'VALIDATION_ERROR' })
 })
@@ -320,4 +322,26 @@ test('a retry runs again what a run was about', async (t) => {
   const [second] = await room.lease()
   await room.complete(second!)
   equal((await room.get(task_id)).status, 'completed')
+})
+
+test('a run by hand and a pause take nothing from a task that runs once', async (t) => {
+  const room = await openTasksRoom(t)
+  const run_at = new Date(room.clock.at + 9000).toISOString()
+  const { task_id } = await room.create({ schedule: { run_at } })
+  await room.execute(task_id)
+  for (const order of await room.lease()) await room.complete(order)
+  await room.call('tasks.pause', { task_id })
+  const resumed = await room.call('tasks.resume', { task_id })
+  deepEqual([resumed.status, resumed.next_run], ['scheduled', run_at])
+  await room.pass(9000)
+  deepEqual(await room.stands(task_id), ['completed', 'queued'])
+})
+
+test('a key of a trigger has to name something, and a version that is gone deletes nothing', async (t) => {
+  const room = await openTasksRoom(t)
+  const trigger = { event_types: ['device.registered' as const], dedupe_key: 'event.data.device_id' }
+  await rejects(room.create({ type: 'event_driven', trigger }), { code: 'VALIDATION_ERROR' })
+  const { task_id } = await room.create({ schedule: { run_at: '2999-01-01T00:00:00Z' } })
+  await room.call('tasks.update', { task_id, name: 'y' })
+  await rejects(room.call('tasks.delete', { task_id, if_match: '"1"' }), because('version_mismatch'))
 })

@@ -1,5 +1,6 @@
 import type { TaskDefinition } from '@nexus/contract'
-import { type Ctx, holds } from '../core/context.ts'
+import { checkTarget } from '../commands/index.ts'
+import { type Ctx, holds, type Principal } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
 import { scopeOfEvent } from '../events/index.ts'
 import { handlerOf } from './definition.ts'
@@ -14,6 +15,14 @@ export async function assertPermitted(
   { principal }: Ctx,
   definition: TaskDefinition,
 ): Promise<void> {
+  assertScopes(principal, definition)
+  const handler = handlerOf(definition)
+  if (handler.type === 'http') await http.check(handler.url, 'handler.url')
+  if (handler.type === 'command') checkTarget(principal, handler.target, 'handler.target')
+}
+
+/** What the task does, and what it asks, needs these of its caller too. Errors: FORBIDDEN, naming the scope. */
+export function assertScopes(principal: Principal, definition: TaskDefinition): void {
   const handler = handlerOf(definition)
   const isCommand = principal.scopes.some((scope) => scope.startsWith('command:execute'))
   if (handler.type === 'command' && !isCommand && !holds(principal, 'admin')) throw lacks('handler', 'command:execute')
@@ -24,7 +33,6 @@ export async function assertPermitted(
     const scope = scopeOfEvent(type)
     if (!holds(principal, scope)) throw lacks('trigger.event_types', scope)
   }
-  if (handler.type === 'http') await http.check(handler.url, 'handler.url')
 }
 
 function lacks(field: string, scope: string) {

@@ -5,8 +5,8 @@ import type { TaskRecord } from './record.ts'
  * (one that makes no more runs); else `scheduled`.
  */
 export function standAs(task: TaskRecord, now: number): void {
-  if (task.definition.type === 'one_time' && task.nextTick === null && task.activeRuns === 0 && task.lastRun)
-    task.endedAt ??= now
+  const { definition, firedAt, activeRuns } = task
+  if (definition.type === 'one_time' && firedAt !== null && activeRuns === 0) task.endedAt ??= now
   task.status = statusOf(task)
 }
 

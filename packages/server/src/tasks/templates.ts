@@ -7,7 +7,9 @@ import { isRecord } from '../core/labels.ts'
  */
 export type Lookup = (path: readonly string[]) => unknown
 
-const template = /\$\{([^${}]*)\}/g
+/** What begins with two `$` is meant as it stands, without the first of them. */
+const template = /\$?\$\{([^${}]*)\}/g
+const isEscaped = (found: string) => found.startsWith('$$')
 const roots = ['run', 'task', 'parameters', 'deps', 'event'] as const
 const partsMax = 16
 const nestingMax = 16
@@ -26,7 +28,8 @@ export class Unresolved extends Error {
 /** Errors: VALIDATION_ERROR, for a template that no run could resolve. */
 export function checkTemplates(value: unknown, field: string): void {
   eachText(value, field, (text, at) => {
-    for (const [, path] of text.matchAll(template)) {
+    for (const [found, path] of text.matchAll(template)) {
+      if (isEscaped(found)) continue
       const parts = partsOf(path!)
       if (parts.length > partsMax) throw invalid(at, `\${${path}} has more than ${partsMax} parts`, 'VALIDATION_ERROR')
       if (!roots.some((root) => root === parts[0]) || parts.length < 2 || parts.includes(''))
@@ -37,6 +40,11 @@ export function checkTemplates(value: unknown, field: string): void {
         )
     }
   })
+}
+
+/** Whether a text has one. */
+export function hasTemplate(text: string): boolean {
+  return [...text.matchAll(template)].some(([found]) => !isEscaped(found))
 }
 
 /**
@@ -64,9 +72,9 @@ export function valueAt(value: unknown, path: readonly string[]): unknown {
 export function dependenciesNamed(value: unknown): string[] {
   const named = new Set<string>()
   eachText(value, '', (text) => {
-    for (const [, path] of text.matchAll(template)) {
+    for (const [found, path] of text.matchAll(template)) {
       const [root, taskId] = partsOf(path!)
-      if (root === 'deps' && taskId) named.add(taskId)
+      if (!isEscaped(found) && root === 'deps' && taskId) named.add(taskId)
     }
   })
   return [...named]
@@ -79,8 +87,9 @@ function resolveText(text: string, lookup: Lookup): unknown {
     return value
   }
   const [whole] = [...text.matchAll(template)]
-  if (whole && whole[0] === text) return found(whole[1]!)
-  return text.replaceAll(template, (_, path: string) => {
+  if (whole && whole[0] === text && !isEscaped(text)) return found(whole[1]!)
+  return text.replaceAll(template, (written: string, path: string) => {
+    if (isEscaped(written)) return written.slice(1)
     const value = found(path)
     return typeof value === 'string' ? value : JSON.stringify(value)
   })

@@ -48,6 +48,20 @@ for (const [misfire, stands] of misfires)
     equal(Date.parse(after.next_run!), Math.ceil(room.clock.at / minuteMs) * minuteMs)
   })
 
+test('of ticks of a second the newest is on time, and older ones are not', async (t) => {
+  const room = await openTasksRoom(t)
+  const { task_id } = await room.create({
+    type: 'scheduled',
+    schedule: { every: '1s' },
+    overlap: 'allow',
+    misfire: { policy: 'skip' },
+  })
+  await room.pass(5000)
+  const stands = await room.stands(task_id)
+  equal(stands.filter((one) => one === 'missed/misfire').length, 3)
+  equal(stands.length, 5)
+})
+
 test('of very many missed ticks the newest are told one by one, and the rest at once', async (t) => {
   const room = await openTasksRoom(t)
   const { task_id } = await room.create({ type: 'scheduled', schedule: { every: '1s' }, misfire: { policy: 'skip' } })

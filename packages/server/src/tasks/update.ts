@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Input, type Task, TaskDefinition } from '@nexus/contract'
 import type { Ctx, WriteCtx } from '../core/context.ts'
-import { fail, invalid } from '../core/failure.ts'
+import { invalid } from '../core/failure.ts'
 import { mergePatch } from '../core/merge-patch.ts'
 import { validator } from '../core/validate.ts'
 import { advanceTask } from './advance.ts'
+import { assertVersion } from './assert-version.ts'
 import { changedTask } from './changed-task.ts'
 import { prepareTask } from './create.ts'
 import { assertNoCycle } from './dependencies.ts'
@@ -15,7 +16,7 @@ import type { TaskRecord } from './record.ts'
 
 type Patch = Input<'tasks.update'>
 
-const checked = validator(TaskDefinition, 'a changed task')
+const checked = validator(TaskDefinition, 'task, as it would be with this change')
 
 /** Errors: NOT_FOUND, INVALID_REQUEST, VALIDATION_ERROR (what would come of it is no task), FORBIDDEN. */
 export async function prepareUpdate(deps: TaskDeps, ctx: Ctx, input: Patch): Promise<void> {
@@ -54,14 +55,6 @@ function patched({ definition }: TaskRecord, { task_id: _, if_match: __, ...patc
   if (patch.type !== undefined && patch.type !== definition.type)
     throw invalid('type', `cannot be changed: it is ${definition.type}`, 'VALIDATION_ERROR')
   return checked(mergePatch(definition, patch)) as TaskDefinition
-}
-
-function assertVersion({ version }: TaskRecord, expected: string | undefined): void {
-  if (expected === undefined || expected === '*') return
-  const tags = expected.split(',').map((tag) => tag.trim().replace(/^"(.*)"$/, '$1'))
-  if (tags.includes(String(version))) return
-  const issue = `the task has changed: it is version ${version}`
-  throw fail('CONFLICT', { reason: 'version_mismatch', field: 'if_match', version, issue }, { http: 412 })
 }
 
 /** A schedule that was changed begins anew, also that of a task that had ended. */

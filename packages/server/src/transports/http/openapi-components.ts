@@ -6,6 +6,7 @@ type Json = Record<string, unknown>
 /** Statuses that HTTP has beside those of the error table, for the same code. */
 const finerStatuses: Record<number, { code: ErrorCode; summary: string }> = {
   406: { code: 'INVALID_REQUEST', summary: 'No media type that the client accepts' },
+  412: { code: 'CONFLICT', summary: 'It is another version by now' },
   413: { code: 'INVALID_REQUEST', summary: 'The body is too large' },
   415: { code: 'INVALID_REQUEST', summary: 'Neither JSON nor another media type that is understood' },
 }

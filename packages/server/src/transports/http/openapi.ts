@@ -135,13 +135,18 @@ function successResponses(operation: Operation, notes: OperationNotes, schemas: 
   return {
     [operation.status]: {
       description: notes.success ?? operation.summary,
-      headers: { ...headers, ...(operation.location !== undefined && { Location: locationHeader }) },
+      headers: {
+        ...headers,
+        ...(operation.location !== undefined && { Location: locationHeader }),
+        ...(operation.etag !== undefined && { ETag: etagHeader }),
+      },
       content,
     },
     ...otherSuccess(operation, headers, content),
   }
 }
 
+const etagHeader = { description: 'Its version, for `If-Match`', schema: { type: 'string' } }
 const locationHeader = { description: 'Where it is found', schema: { type: 'string' } }
 
 function otherSuccess({ otherSuccess: other }: Operation, headers: Json, content: Json): Json {
@@ -153,6 +158,7 @@ function otherSuccess({ otherSuccess: other }: Operation, headers: Json, content
 
 function errorResponses(operation: Operation, hasBody: boolean): Json {
   const statuses = new Set([...commonErrors, ...operation.errors].map(statusOf))
+  if (Object.hasOwn(propertiesOf(operation.input), 'if_match')) statuses.add(412)
   if (operation.alternatives) statuses.add(406)
   if (hasBody) for (const status of [413, 415]) statuses.add(status)
   return Object.fromEntries(
