@@ -48,7 +48,7 @@ export const TaskSchedule = Type.Object(
       Type.String({ minLength: 1, maxLength: 64, description: 'An IANA time zone; UTC unless given' }),
     ),
     start_at: Type.Optional({ ...Timestamp, description: 'No tick before' }),
-    end_at: Type.Optional({ ...Timestamp, description: 'No tick after' }),
+    end_at: Type.Optional({ ...Timestamp, description: 'No tick from then on' }),
     jitter_seconds: Type.Optional(Seconds(0, 86_400, 'Spreads the runs of a tick; the same for the same tick')),
     dst: Type.Optional(
       Type.Object(
@@ -144,7 +144,13 @@ export const DependencyPolicy = Type.Object(
   {
     condition: Type.Optional(Type.Enum(['all_success', 'all_done', 'any_success'] as const)),
     on_failure: Type.Optional(Type.Enum(['wait', 'skip', 'fail'] as const)),
-    timeout_seconds: Type.Optional(Seconds(1, taskLimits.waitSecondsMax, 'How long a run waits; it is skipped then')),
+    timeout_seconds: Type.Optional(
+      Seconds(
+        1,
+        taskLimits.waitSecondsMax,
+        'How long a run waits; it is skipped then, or failed where `on_failure` is `fail`',
+      ),
+    ),
   },
   closed,
 )
@@ -225,7 +231,6 @@ const definitionFields = {
   dependencies: Type.Optional(
     Type.Array(Id, {
       maxItems: taskLimits.dependenciesMax,
-      uniqueItems: true,
       description: 'Tasks that come before it',
     }),
   ),
@@ -237,7 +242,8 @@ const definitionFields = {
   misfire: Type.Optional(TaskMisfire),
   overlap: Type.Optional(
     Type.Enum(overlapPolicies, {
-      description: 'What becomes of a tick while a run has not ended; `skip` unless given',
+      description:
+        'What becomes of a run while the one before has not ended; unless given `skip` for ticks, `allow` for events, `queue_all` for dependencies',
     }),
   ),
   max_runs: Type.Optional(

@@ -42,9 +42,17 @@ export type Task = Static<typeof Task>
 const { type: _, ...changeable } = TaskDefinition.properties
 
 export type TaskPatch = MergePatch<TaskDefinition>
-const patchFields = Object.fromEntries(
-  [...Object.keys(changeable), 'type'].map((name) => [name, Type.Optional(Type.Unknown())]),
-)
+/** What is merged is an object of whatever is changed: the task that comes of it is checked as a whole. */
+const merged = Type.Object({}, { additionalProperties: true, description: 'Merged into what is there' })
+const patchFields = {
+  type: Type.Optional(Type.Enum(taskTypes)),
+  ...Object.fromEntries(
+    Object.entries(changeable).map(([name, schema]) => [
+      name,
+      Type.Optional(nullable('anyOf' in schema || ('type' in schema && schema.type === 'object') ? merged : schema)),
+    ]),
+  ),
+}
 
 const ifMatch = {
   if_match: Type.Optional(

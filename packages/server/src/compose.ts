@@ -278,6 +278,7 @@ async function compose(
     tlsReload,
     ...(shared ? [shared] : []),
   ]
+  await tasks.load()
   for (const loop of loops) loop.start()
   closers.push(
     () => devices.stop(),

@@ -5,6 +5,7 @@ import type { Invoke } from '../namespaces.ts'
 import { NexusError } from '../nexus-error.ts'
 import type { Pace } from '../pace.ts'
 import type { RetryPolicy } from '../retry.ts'
+import { asError } from '../said.ts'
 
 export interface LeasingDeps {
   invoke: Invoke
@@ -34,10 +35,12 @@ export async function takeRuns(deps: LeasingDeps, signal: AbortSignal): Promise<
       for (const order of await lease(deps, signal)) deps.take(order)
       failures = 0
     } catch (error) {
-      if (signal.aborted || !(error instanceof NexusError)) return
-      onError(error)
-      // Cut short: the worker stops.
-      await policy.sleep(patience(policy, error, failures++), signal).catch(() => {})
+      if (signal.aborted) return
+      const said = error instanceof NexusError ? error : undefined
+      onError(asError(error))
+      // Rejects when the worker stops.
+      const ms = said ? patience(policy, said, failures++) : policy.maxDelayMs
+      await policy.sleep(ms, signal).catch(() => {})
     }
   }
 }

@@ -10,7 +10,7 @@ import { fireTriggers } from './fire-triggers.ts'
 import type { Look } from './gates.ts'
 import { lookAtRuns } from './look-at-runs.ts'
 import { makeRun, noteEnded, type Occasion } from './make-run.ts'
-import { isLive, type TaskRecord } from './record.ts'
+import { isLive, isSpent, type TaskRecord } from './record.ts'
 import { previousAtOrBefore } from './schedule.ts'
 import { standAs } from './standing.ts'
 
@@ -35,9 +35,11 @@ export async function advanceTask(
     if (task.definition.trigger) wakes.push(await fireTriggers(deps, tx, task, look))
     if (task.definition.type === 'dependent') await fireDependent(deps, tx, task, look)
     endIfSpent(task, now)
+    if (!isLive(task)) deps.store.afterCommit(tx, () => deps.triggers.put(task))
   }
   // What was made just now has been looked at, but for its guard, of which telemetry has to be asked first.
   const isAsking = task.activeRuns > 0 && task.definition.guard !== undefined
+  if (task.deletedAt !== null || task.endedAt !== null) await deps.store.forgetTriggers(tx, taskId)
   if (waiting > 0 || isAsking) wakes.push(await lookAtRuns(deps, tx, task, look))
   standAs(task, now)
   if (isLive(task)) wakes.push(task.nextTick)
@@ -92,11 +94,6 @@ async function giveUpWaiting(deps: TaskDeps, tx: Tx, task: TaskRecord): Promise<
   const waiting = new Set(items.filter(({ waitingFor }) => waitingFor?.reason === 'dependency').map(({ id }) => id))
   for (const run of queued)
     if (waiting.has(run.runId)) await endRun(deps, tx, run, { status: 'skipped', reason: 'dependency_not_met' })
-}
-
-/** Whether it has made all the runs that it may. */
-export function isSpent({ definition: { max_runs }, runsMade }: TaskRecord): boolean {
-  return max_runs !== undefined && runsMade >= max_runs
 }
 
 function endIfSpent(task: TaskRecord, now: number): void {

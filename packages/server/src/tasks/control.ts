@@ -1,13 +1,13 @@
 import { type Input, type Task, taskLimits } from '@nexus/contract'
 import type { Tx, WriteCtx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
-import { advanceTask, isSpent } from './advance.ts'
+import { advanceTask } from './advance.ts'
 import { changedTask } from './changed-task.ts'
 import { lockedTask, type TaskDeps } from './deps.ts'
 import { endRun } from './end-run.ts'
 import { nextTickOf } from './next-tick.ts'
 import { publishTask } from './publish.ts'
-import { byHand } from './record.ts'
+import { byHand, isSpent } from './record.ts'
 import { standAs } from './standing.ts'
 
 /** No tick, event or dependency makes it run, and of its runs those that no worker has wait. Errors: NOT_FOUND, CONFLICT (`task_ended`). */
@@ -59,10 +59,10 @@ export async function resumeTask(deps: TaskDeps, ctx: WriteCtx, { task_id }: Inp
 export async function cancelTask(deps: TaskDeps, ctx: WriteCtx, { task_id }: Input<'tasks.cancel'>): Promise<Task> {
   const { tx } = ctx
   const task = await lockedTask(deps, tx, task_id)
-  if (task.activeRuns === 0 && (task.nextTick === null || task.definition.type !== 'one_time'))
+  const isAhead = task.definition.type === 'one_time' && task.firedAt === null && task.endedAt === null
+  if (task.activeRuns === 0 && !isAhead)
     throw fail('CONFLICT', { reason: 'no_active_runs', issue: 'all of its runs have ended' })
-  if (task.definition.type === 'one_time' && task.nextTick !== null)
-    Object.assign(task, { nextTick: null, endedAt: ctx.now(), statusReason: 'cancelled' })
+  if (isAhead) Object.assign(task, { nextTick: null, pausedAt: null, endedAt: ctx.now(), statusReason: 'cancelled' })
   for (const run of await deps.store.activeRuns(tx, task_id, taskLimits.activeRunsMax))
     await endRun(deps, tx, run, { reason: 'cancelled' })
   standAs(task, ctx.now())

@@ -25,6 +25,8 @@ export function checkDefinition(definition: TaskDefinition, anchor: number): voi
   checkKind(definition)
   if (trigger) checkTrigger(trigger)
   if (guard) parseGuard(guard)
+  const twice = dependencies.find((id, i) => dependencies.indexOf(id) < i)
+  if (twice !== undefined) throw wrong('dependencies', `names ${twice} twice`)
   if (dependency_policy && dependencies.length === 0)
     throw wrong('dependency_policy', 'has no meaning without dependencies')
   if (dependency_policy?.timeout_seconds !== undefined && type === 'dependent')
@@ -36,6 +38,9 @@ export function checkDefinition(definition: TaskDefinition, anchor: number): voi
   checkTemplates(parameters, 'parameters')
   if (handler) checkHandler(handler)
 }
+
+/** Stands in place of a header that is a secret. */
+export const hiddenHeader = '[hidden]'
 
 /** Which Node writes itself, or which would say where the request goes. */
 const ownHeaders = [
@@ -56,6 +61,11 @@ function checkHandler(handler: TaskHandler): void {
     handler.type === 'http' &&
     Object.keys(handler.headers ?? {}).find((name) => ownHeaders.includes(name.toLowerCase()))
   if (own) throw wrong(`handler.headers.${own}`, 'is set by Nexus')
+  if (handler.type === 'http' && Object.values(handler.headers ?? {}).includes(hiddenHeader))
+    throw wrong(
+      'handler.headers',
+      `has ${hiddenHeader}, which is what a secret is shown as: leave it out, or give it anew`,
+    )
   if (handler.type === 'telemetry_query' && durationMs(handler.query.last) > lastMsMax)
     throw wrong('handler.query.last', 'must be at most 3650d')
 }

@@ -31,18 +31,12 @@ export async function deleteTask(
       issue: `${task.activeRuns} of its runs have not ended: give active=cancel to cancel them, or active=drain to let them end`,
     })
   Object.assign(task, { deletedAt: ctx.now(), nextTick: null, wakeAt: null })
-  if (active === 'cancel')
-    for (const run of await deps.store.activeRuns(tx, task_id, taskLimits.activeRunsMax))
-      await endRun(deps, tx, run, { reason: 'task_deleted' })
+  // What waits for something of the task would wait for ever.
+  for (const run of await deps.store.activeRuns(tx, task_id, taskLimits.activeRunsMax))
+    if (active === 'cancel' || run.isHeld) await endRun(deps, tx, run, { reason: 'task_deleted' })
   await deps.store.save(tx, task)
-  const triggers = await deps.store.triggers(tx, task_id, triggersMax)
-  await deps.store.clearTriggers(
-    tx,
-    triggers.map(({ triggerId }) => triggerId),
-  )
+  await deps.store.unlink(tx, task_id)
   await publishTask(deps, { tx, traceId: ctx.traceId }, 'task.deleted', task, task.eventId)
   deps.store.afterCommit(tx, () => deps.triggers.put(task))
   return null
 }
-
-const triggersMax = 1000

@@ -4,6 +4,7 @@ import { fail } from '../core/failure.ts'
 import type { Told } from '../core/told.ts'
 import type { Events } from '../events/index.ts'
 import type { Work } from '../work/index.ts'
+import type { Guards } from './guards.ts'
 import type { Acting, HttpSender, TaskStore } from './ports.ts'
 import type { RunRecord, TaskRecord } from './record.ts'
 import type { RunWatch } from './run-watch.ts'
@@ -23,6 +24,7 @@ export interface TaskDeps {
   triggers: Triggers
   workers: Workers
   watch: RunWatch
+  guards: Guards
   /** A task has to be looked at then, maybe earlier than anything before. */
   expect(at: number): void
   now(): number

@@ -26,13 +26,29 @@ export interface ExecutorDeps {
   onError(cause: unknown): void
 }
 
+/** Tells that something has moved, to all who wait for that. */
+class Signal {
+  #told = Promise.withResolvers<void>()
+
+  next(): Promise<void> {
+    return this.#told.promise
+  }
+
+  tell(): void {
+    this.#told.resolve()
+    this.#told = Promise.withResolvers()
+  }
+}
+
 /** Why an attempt is cut off that nobody else takes over: it was cancelled, or its time is over. */
 export class RunOver extends Error {
   override readonly name = 'RunOver'
 }
 
-const concurrency = 64
-const renewMs = 10_000
+/** How many attempts are under way at once. A command is but waited for. */
+const slots: Record<BuiltIn, number> = { http: 64, telemetry_query: 16, command: 1000 }
+const renewMs = 5000
+const settleTriesMax = 5
 
 interface UnderWay {
   item: WorkItem
@@ -47,8 +63,8 @@ export class Executor implements Loop {
   readonly #underWay = new Map<string, UnderWay>()
   readonly #stopping = new AbortController()
   readonly #renewals: Loop
-  #running: Promise<void> = Promise.resolve()
-  #onRoom: (() => void) | undefined
+  #running: Promise<unknown> = Promise.resolve()
+  readonly #moved = new Signal()
 
   constructor(deps: ExecutorDeps) {
     this.#deps = deps
@@ -57,12 +73,13 @@ export class Executor implements Loop {
 
   start(): void {
     this.#renewals.start()
-    this.#running = this.#lease()
+    this.#running = Promise.all(builtIns.map((type) => this.#lease(type)))
   }
+
   /** Begins no more attempts; those under way have the grace to end, and are then left to whoever comes next. */
   async stop(graceMs = 0): Promise<void> {
     this.#stopping.abort()
-    this.#onRoom?.()
+    this.#moved.tell()
     await this.#running
     const cutAll = () => {
       for (const { cut } of this.#underWay.values()) cut.abort()
@@ -73,29 +90,22 @@ export class Executor implements Loop {
     await this.#renewals.stop()
   }
 
-  async #lease(): Promise<void> {
+  async #lease(type: BuiltIn): Promise<void> {
     const { signal } = this.#stopping
-    const queues = builtIns.map((type: BuiltIn) => ({ kind: 'task' as const, queue: builtInQueue(type) }))
+    const queue = builtInQueue(type)
+    const free = () => slots[type] - [...this.#underWay.values()].filter(({ item }) => item.queue === queue).length
     while (!signal.aborted) {
       try {
-        await this.#room()
+        while (free() <= 0 && !signal.aborted) await this.#moved.next()
         if (signal.aborted) return
-        const max = concurrency - this.#underWay.size
-        const items = await this.#deps.work.lease({ queues, worker: this.#workerId, max }, signal)
-        for (const item of items) this.#begin(item)
+        const queues = [{ kind: 'task' as const, queue }]
+        for (const item of await this.#deps.work.lease({ queues, worker: this.#workerId, max: free() }, signal))
+          this.#begin(item)
       } catch (cause) {
         this.#deps.onError(cause)
         await pause(failedRestMs, undefined, { signal }).catch(() => {})
       }
     }
-  }
-
-  async #room(): Promise<void> {
-    if (this.#underWay.size < concurrency) return
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#onRoom = resolve
-    await promise
-    this.#onRoom = undefined
   }
 
   #begin(item: WorkItem): void {
@@ -104,7 +114,7 @@ export class Executor implements Loop {
       .catch(this.#deps.onError)
       .finally(() => {
         this.#underWay.delete(item.id)
-        this.#onRoom?.()
+        this.#moved.tell()
       })
     this.#underWay.set(item.id, { item, cut, done })
   }
@@ -118,12 +128,26 @@ export class Executor implements Loop {
       const outcome = await this.#outcomeOf(execute(run, cut.signal), cut.signal)
       if (outcome === undefined) return await this.#leave(item)
       const held = { run_id: item.id, lease_token: item.leaseToken! }
-      await store.write((tx) => settle(tx, held, outcome))
+      await this.#persistently(() => store.write((tx) => settle(tx, held, outcome)))
     } catch (cause) {
       // It is in other hands, or has ended.
       if (!(cause instanceof Failure && cause.details.reason === 'lease_lost')) throw cause
     } finally {
       stopWatching()
+    }
+  }
+
+  /** What was done is not done again because the state was full for a moment. */
+  async #persistently(act: () => Promise<unknown>): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        await act()
+        return
+      } catch (cause) {
+        const isPassing = cause instanceof Failure && cause.code === 'SERVICE_UNAVAILABLE'
+        if (!isPassing || tries === settleTriesMax) throw cause
+        await pause(failedRestMs)
+      }
     }
   }
 
@@ -140,8 +164,10 @@ export class Executor implements Loop {
     const watched = watch.open([id])
     void watched
       .next(cut.signal)
-      .then(() => work.find([id]))
-      .then(([item]) => {
+      .then((isNews) => (isNews ? work.find([id]) : undefined))
+      .then((found) => {
+        const [item] = found ?? []
+        if (!found) return
         if (item && (hasEnded(item) || item.cancelRequestedAt !== null)) cut.abort(new RunOver())
         else if (item?.leaseToken !== leaseToken) cut.abort()
       })

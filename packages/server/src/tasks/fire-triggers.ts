@@ -3,9 +3,10 @@ import type { Tx } from '../core/context.ts'
 import type { TaskDeps } from './deps.ts'
 import type { Look } from './gates.ts'
 import { makeRun, noteEnded, type Occasion } from './make-run.ts'
-import type { TaskRecord, TriggerRecord } from './record.ts'
+import { isSpent, type TaskRecord, type TriggerRecord } from './record.ts'
 
-const triggersAtOnce = 200
+/** With a debounce, so many keys may wait. */
+const triggersAtOnce = 1000
 
 /**
  * Makes the runs of the events that triggered a task, and forgets those in the same transaction: of each event one run comes,
@@ -16,7 +17,7 @@ export async function fireTriggers(deps: TaskDeps, tx: Tx, task: TaskRecord, loo
   if (found.length === 0) return null
   const debounceMs = (task.definition.trigger!.debounce_seconds ?? 0) * 1000
   const taken: TriggerRecord[] = []
-  let wakeAt = found.length === triggersAtOnce ? look.now : null
+  let wakeAt: number | null = null
   if (debounceMs === 0) {
     for (const trigger of found) await fire(deps, tx, task, trigger, look)
     taken.push(...found)
@@ -33,7 +34,7 @@ export async function fireTriggers(deps: TaskDeps, tx: Tx, task: TaskRecord, loo
     tx,
     taken.map(({ triggerId }) => triggerId),
   )
-  return wakeAt
+  return found.length === triggersAtOnce && taken.length > 0 ? look.now : wakeAt
 }
 
 async function fire(deps: TaskDeps, tx: Tx, task: TaskRecord, trigger: TriggerRecord, look: Look): Promise<void> {
@@ -47,6 +48,7 @@ async function fire(deps: TaskDeps, tx: Tx, task: TaskRecord, trigger: TriggerRe
     traceId,
     causeId: eventId,
   }
+  if (isSpent(task)) return
   if (dedupeKey !== null && (await deps.store.hasQueued(tx, task.taskId, dedupeKey))) return
   if ((await depthOf(deps, eventId)) >= taskLimits.causalDepthMax)
     await noteEnded(deps, tx, task, occasion, { status: 'skipped', reason: 'causal_depth' }, look.now)

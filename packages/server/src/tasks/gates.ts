@@ -6,13 +6,13 @@ import type { WaitingFor } from '../work/index.ts'
 import { type DependencyVerdict, judgeDependencies } from './dependencies.ts'
 import type { TaskDeps } from './deps.ts'
 import { byHand, type RunRecord, type TaskRecord } from './record.ts'
-import { dependenciesNamed, type Lookup, resolveTemplates, Unresolved, valueAt } from './templates.ts'
+import { dependenciesNamed, type Lookup, resolveTemplates, TooLarge, Unresolved, valueAt } from './templates.ts'
 
 /** What is known when a task is looked at. */
 export interface Look {
   now: number
-  /** Whether the guard of the task holds (undefined: telemetry did not say); undefined: nobody has asked. */
-  guard?: { guard: TaskGuard; holds: boolean | undefined } | undefined
+  /** Whether the guard of the task, as it was asked about, holds; undefined: nobody has asked. */
+  guard?: { guard: TaskGuard; holds: boolean } | undefined
 }
 
 /** `startBy`: until when it may wait. */
@@ -39,11 +39,11 @@ export async function passGates(
     return { end: plan.dependencyPolicy.on_failure === 'fail' ? 'failed' : 'skipped', reason: 'dependency_failed' }
   if (depends) return waits(waitingForTasks(depends), waitsUntil(run))
   if (plan.inTurn && isBusy) return waits({ reason: 'concurrency' })
-  if (plan.guard) {
-    if (!guard || !isDeepStrictEqual(guard.guard, plan.guard))
-      return waits({ reason: 'guard', query: plan.guard.query })
-    if (guard.holds === false && plan.guard.else === 'skip') return { end: 'skipped', reason: 'guard' }
-    if (!guard.holds) return waits({ reason: 'guard', query: plan.guard.query })
+  const asked = plan.isGuarded ? task.definition.guard : undefined
+  if (asked) {
+    const isAnswered = guard !== undefined && isDeepStrictEqual(guard.guard, asked)
+    if (isAnswered && !guard.holds && asked.else === 'skip') return { end: 'skipped', reason: 'guard' }
+    if (!isAnswered || !guard.holds) return waits({ reason: 'guard', query: asked.query })
   }
   return resolved(deps, tx, run, now)
 }
@@ -85,6 +85,7 @@ async function resolved({ store }: Pick<TaskDeps, 'store'>, tx: Tx, run: RunReco
     const parameters = resolveTemplates(plan.parameters, lookupFor(run, results, now)) as Record<string, unknown>
     return { waitingFor: null, startBy: null, parameters }
   } catch (cause) {
+    if (cause instanceof TooLarge) return { end: 'failed', reason: 'parameters_too_large' }
     if (!(cause instanceof Unresolved)) throw cause
     const error = { code: 'template_unresolved', message: `parameters: \${${cause.path}} is not there` }
     return { end: 'failed', reason: 'template_unresolved', error }

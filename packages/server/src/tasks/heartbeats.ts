@@ -16,10 +16,31 @@ export async function heartbeatWorker(
     const standing = await renewAll(deps, runs)
     const isNews = standing.some(({ lost, cancel_requested }) => lost || cancel_requested)
     if (wait_seconds === 0 || isNews) return { runs: standing }
-    await watched.next(AbortSignal.any([ctx.signal, AbortSignal.timeout(wait_seconds * 1000)]))
+    await untilNews(deps, watched, runs, AbortSignal.any([ctx.signal, AbortSignal.timeout(wait_seconds * 1000)]))
     return { runs: await renewAll(deps, runs) }
   } finally {
     watched.end()
+  }
+}
+
+/** How often it is looked for what happened on another node. */
+const lookMs = 2000
+
+async function untilNews(
+  { work }: TaskDeps,
+  watched: ReturnType<TaskDeps['watch']['open']>,
+  held: Input<'workers.heartbeat'>['runs'],
+  over: AbortSignal,
+): Promise<void> {
+  const tokens = new Map(held.map(({ run_id, lease_token }) => [run_id, lease_token]))
+  while (!over.aborted) {
+    const isHere = await watched.next(AbortSignal.any([over, AbortSignal.timeout(lookMs)]))
+    if (isHere) return
+    const items = await work.find([...tokens.keys()])
+    if (
+      items.some(({ id, leaseToken, cancelRequestedAt }) => leaseToken !== tokens.get(id) || cancelRequestedAt !== null)
+    )
+      return
   }
 }
 

@@ -9,6 +9,7 @@ import type { RunObserver, TaskDeps } from './deps.ts'
 import { executeBuiltIn } from './execute-built-in.ts'
 import { Executor, type Outcome } from './executor.ts'
 import { guardHolds } from './guard-holds.ts'
+import { Guards } from './guards.ts'
 import { type TaskHandlers, taskHandlers } from './handlers.ts'
 import { lockTasksOf } from './lock-records.ts'
 import { onRunWork } from './on-run-work.ts'
@@ -57,6 +58,8 @@ export interface Tasks extends Loop {
   onWork: OnChange
   /** Where the events of a run are. Errors: FORBIDDEN, NOT_FOUND. */
   trail(principal: Principal, runId: string): Promise<Trail>
+  /** Learns which tasks events trigger; before anything is published. */
+  load(): Promise<void>
   /** Does what is due; the loops do so by themselves. */
   sweep(): Promise<void>
 }
@@ -68,10 +71,15 @@ export function createTasks({ store, work, events, http, acting, now, keepMs, ob
   const watch = new RunWatch()
   const scheduler = new Scheduler({
     store,
-    advance: (tx, taskId, at, guard) => advanceTask(deps, tx, taskId, at, guard),
+    advance: (tx, taskId, at) => advanceTask(deps, tx, taskId, at),
     stalled: (tx, runId, at) => tellStalled(deps, tx, runId, at),
-    holds: (task, guard) => guardHolds({ acting, now }, task, guard),
     now,
+    onError,
+  })
+  const guards = new Guards({
+    store,
+    holds: (task, guard) => guardHolds({ acting, now }, task, guard),
+    advance: (tx, taskId, guard) => advanceTask(deps, tx, taskId, now(), guard),
     onError,
   })
   const triggers = new Triggers({ store, now, wake: () => scheduler.expect(now()), onError })
@@ -85,6 +93,7 @@ export function createTasks({ store, work, events, http, acting, now, keepMs, ob
     triggers,
     workers: new Workers(now),
     watch,
+    guards,
     expect: (at) => scheduler.expect(at),
     now,
     observe,
@@ -111,12 +120,16 @@ export function createTasks({ store, work, events, http, acting, now, keepMs, ob
     lockRecords: lockTasksOf(store),
     onWork: onRunWork(deps),
     trail: (principal, runId) => runTrail(deps, principal, runId),
-    sweep: () => scheduler.sweep(),
+    load: () => triggers.load(),
+    async sweep() {
+      await scheduler.sweep()
+      await guards.settled()
+    },
     start: () => {
       for (const loop of loops) loop.start()
     },
     async stop(graceMs = 0) {
-      await Promise.all([triggers.stop(), scheduler.stop(), trimming.stop(), executor.stop(graceMs)])
+      await Promise.all([triggers.stop(), scheduler.stop(), guards.stop(), trimming.stop(), executor.stop(graceMs)])
     },
   }
 }

@@ -1,18 +1,24 @@
 import type { Input, Output, RunOrder } from '@nexus/contract'
 import { toIso } from '../core/clock.ts'
 import type { Ctx } from '../core/context.ts'
+import { invalid } from '../core/failure.ts'
 import type { WorkItem } from '../work/index.ts'
 import type { TaskDeps } from './deps.ts'
 import type { RunRecord } from './record.ts'
 import { workerQueue, workNameOf } from './run-work.ts'
 
-/** The long poll of a worker. */
+/** A look is a search in each of them. */
+const placesMax = 200
+
+/** The long poll of a worker. Errors: INVALID_REQUEST (more queues times names than are looked at). */
 export async function leaseRuns(
   deps: TaskDeps,
   ctx: Ctx,
   { worker_id, queues = ['default'], names, max = 1, wait_seconds = 0 }: Input<'workers.lease'>,
 ): Promise<Output<'workers.lease'>> {
   const at = [...new Set(queues)].flatMap((queue) => [...new Set(names)].map((name) => workerQueue(queue, name)))
+  if (at.length > placesMax)
+    throw invalid('names', `with ${queues.length} queues are ${at.length} places to look: at most ${placesMax}`)
   deps.workers.note(at)
   const wanted = { queues: at.map((queue) => ({ kind: 'task' as const, queue })), worker: worker_id, max }
   const items =

@@ -33,11 +33,14 @@ export async function lookAtRuns(deps: TaskDeps, tx: Tx, task: TaskRecord, look:
     }
     const { waitingFor, parameters, startBy } = passed
     if (waitingFor === null) {
-      await release(deps, tx, run, parameters, look.now)
+      const readyAt = Math.max(look.now, items.get(run.runId)?.notBefore ?? 0)
+      await release(deps, tx, run, parameters, readyAt)
       isBusy ||= run.plan.inTurn
     } else if (!isDeepStrictEqual(waitingFor, items.get(run.runId)?.waitingFor))
       await deps.work.hold(tx, [run.runId], waitingFor, startBy)
-    if (waitingFor?.reason === 'guard') wakeAt = look.guard ? look.now + guardMs : look.now
+    if (waitingFor?.reason !== 'guard') continue
+    wakeAt = look.now + guardMs
+    if (!look.guard) deps.store.afterCommit(tx, () => deps.guards.ask(task.taskId))
   }
   return wakeAt
 }
@@ -47,9 +50,9 @@ async function release(
   tx: Tx,
   run: RunRecord,
   parameters: RunRecord['parameters'],
-  now: number,
+  readyAt: number,
 ): Promise<void> {
-  const stallAt = run.plan.handler.type === 'worker' ? now + stallMs : null
+  const stallAt = run.plan.handler.type === 'worker' ? readyAt + stallMs : null
   await work.hold(tx, [run.runId], null, null)
   const [locked] = await store.lockRuns(tx, [run.runId])
   if (locked) await store.saveRuns(tx, [{ ...locked, isHeld: false, parameters, stallAt }])

@@ -7,6 +7,7 @@ import type { TaskDeps } from './deps.ts'
 import { endRun } from './end-run.ts'
 import { type Look, passGates } from './gates.ts'
 import { jitterMs } from './jitter.ts'
+import { noteEnds } from './note-ends.ts'
 import { publishEnd, publishRun } from './publish.ts'
 import { byHand, type RunPlan, type RunRecord, type TaskRecord } from './record.ts'
 import { stallMs, workQueueOf } from './run-work.ts'
@@ -38,6 +39,8 @@ export async function makeRun(
   occasion: Occasion,
   look: Look,
 ): Promise<RunRecord | undefined> {
+  const { scheduledFor = null } = occasion
+  if (scheduledFor !== null && (await deps.store.hasTick(tx, task.taskId, scheduledFor))) return undefined
   const refusal = await overlapRefusal(deps, tx, task, occasion)
   if (refusal !== undefined)
     return noteEnded(deps, tx, task, occasion, { status: 'skipped', reason: refusal }, look.now)
@@ -51,9 +54,8 @@ export async function startRun(
   task: TaskRecord,
   run: RunRecord,
   look: Look,
-): Promise<RunRecord | undefined> {
+): Promise<RunRecord> {
   const { now } = look
-  if (await deps.store.hasTick(tx, run)) return undefined
   const notBefore = notBeforeOf(task, run)
   const passed = await passGates(deps, tx, task, run, { ...look, isBusy: task.activeRuns > 0 })
   if ('end' in passed) {
@@ -63,8 +65,7 @@ export async function startRun(
       error: passed.error ?? null,
       completedAt: now,
     })
-    await publishEnd(deps, tx, run)
-    await deps.store.insertRun(tx, run)
+    await insertEnded(deps, tx, task, run)
     return run
   }
   run.parameters = passed.parameters
@@ -93,9 +94,18 @@ export async function noteEnded(
   now: number,
 ): Promise<RunRecord> {
   const run = { ...newRun(task, occasion, now), status, statusReason: reason, missedTicks, completedAt: now }
+  await insertEnded(deps, tx, task, run)
+  return run
+}
+
+/** One that ends as it is made is told to its task, and to those that depend on it, as any other. */
+async function insertEnded(deps: TaskDeps, tx: Tx, task: TaskRecord, run: RunRecord): Promise<void> {
   await publishEnd(deps, tx, run)
   await deps.store.insertRun(tx, run)
-  return run
+  if (run.status === 'missed') return
+  task.firedAt = run.createdAt
+  task.activeRuns++
+  await noteEnds(deps, tx, [{ before: { ...run, status: 'queued' }, after: run }], run.createdAt)
 }
 
 async function overlapRefusal(
@@ -106,16 +116,18 @@ async function overlapRefusal(
 ): Promise<string | undefined> {
   if (task.activeRuns >= taskLimits.activeRunsMax) return 'too_many_active_runs'
   if (task.activeRuns === 0 || byHand.includes(cause) || inTurn) return undefined
+  const before = await deps.store.countInTurn(tx, task.taskId, 2)
+  if (before === 0) return undefined
   const overlap = overlapOf(task.definition)
   switch (overlap) {
     case 'skip':
       return 'overlap'
     case 'queue_one':
       // One runs, or is about to, and one waits.
-      return task.activeRuns > 1 ? 'overlap' : undefined
+      return before > 1 ? 'overlap' : undefined
     case 'cancel_running': {
       const active = await deps.store.activeRuns(tx, task.taskId, taskLimits.activeRunsMax)
-      for (const run of active) await endRun(deps, tx, run, { reason: 'replaced' })
+      for (const run of active.filter(({ plan }) => plan.inTurn)) await endRun(deps, tx, run, { reason: 'replaced' })
       return undefined
     }
     case 'queue_all':
@@ -166,7 +178,7 @@ function planOf(
   { definition }: TaskRecord,
   { cause, event = null, parameters, dependenciesSince = 0 }: Occasion,
 ): RunPlan {
-  const { name, guard = null, dependencies = [] } = definition
+  const { name, dependencies = [] } = definition
   const isFree = byHand.includes(cause) || cause === 'backfill'
   return {
     name,
@@ -175,7 +187,7 @@ function planOf(
     dependencies: isFree || cause === 'dependency' ? [] : dependencies,
     dependencyPolicy: { ...definition.dependency_policy, ...dependencyPolicyOf(definition) },
     dependenciesSince,
-    guard: isFree ? null : guard,
+    isGuarded: !isFree,
     inTurn: !byHand.includes(cause) && overlapOf(definition) !== 'allow',
     event,
   }

@@ -345,3 +345,103 @@ test('a key of a trigger has to name something, and a version that is gone delet
   await room.call('tasks.update', { task_id, name: 'y' })
   await rejects(room.call('tasks.delete', { task_id, if_match: '"1"' }), because('version_mismatch'))
 })
+
+test('a guard that is taken away holds nothing back any more', async (t) => {
+  const room = await openTasksRoom(t)
+  const { task_id } = await room.create({ guard: { query: 'avg(cpu_usage) < 70 over 5m' } })
+  deepEqual(await room.stands(task_id), ['queued/guard'])
+  await room.call('tasks.update', { task_id, guard: null })
+  deepEqual(await room.stands(task_id), ['queued/no_worker'])
+})
+
+test('a guard that nobody answers holds up nothing but its runs, and is asked again after a while', async (t) => {
+  const room = await openTasksRoom(t)
+  const { task_id } = await room.create({ guard: { query: 'avg(cpu_usage) < 70 over 5m' } })
+  const { events } = await room.call('events.list', { limit: 100 })
+  await room.tasks.sweep()
+  await room.tasks.sweep()
+  deepEqual((await room.call('events.list', { limit: 100 })).events, events)
+  room.readings.set('cpu_usage', 50)
+  await room.pass(14_999)
+  deepEqual(await room.stands(task_id), ['queued/guard'])
+  await room.pass(1)
+  deepEqual(await room.stands(task_id), ['queued/no_worker'])
+})
+
+test('a retry has the rights of the run that it repeats', async (t) => {
+  const room = await openTasksRoom(t)
+  const { principal } = room.ctx
+  const other = { ...principal, keyId: 'key-other' }
+  const task = await room.call('tasks.create', { name: 'x', type: 'one_time' }, other)
+  const [order] = await room.lease()
+  await room.fail(order!, { retryable: false })
+  await room.call('tasks.update', { task_id: task.task_id, description: 'taken over' })
+  const again = await room.call('runs.retry', { run_id: order!.run_id }, other)
+  const rows = await room.state.write(async () => (await room.store.findRuns([again.run_id]))[0]!.keyId)
+  equal(rows, 'key-other')
+})
+
+test('a task that ends as it is made has ended, and tells who depends on it', async (t) => {
+  const room = await openTasksRoom(t)
+  const failing = await room.create({ parameters: { x: template('parameters.y') } })
+  deepEqual([failing.status, failing.last_run?.status], ['failed', 'failed'])
+  const first = await room.create({ name: 'first', type: 'scheduled', schedule: { cron: '0 0 1 1 *' } })
+  const second = await room.create({
+    type: 'dependent',
+    dependencies: [first.task_id],
+    dependency_policy: { on_failure: 'fail' },
+  })
+  const third = await room.create({
+    type: 'dependent',
+    dependencies: [second.task_id],
+    dependency_policy: { condition: 'all_done' },
+  })
+  room.clock.at += 1
+  await room.execute(first.task_id)
+  const [order] = await room.lease({ names: ['first'] })
+  room.clock.at += 1
+  await room.fail(order!, { retryable: false })
+  await room.tasks.sweep()
+  deepEqual(await room.stands(second.task_id), ['failed/dependency_failed'])
+  deepEqual(await room.stands(third.task_id), ['queued/no_worker'])
+})
+
+test('so many runs and no more, whatever number of events comes at once', async (t) => {
+  const room = await openTasksRoom(t)
+  const { task_id } = await room.create({
+    type: 'event_driven',
+    max_runs: 1,
+    trigger: { event_types: ['device.registered'] },
+  })
+  for (const device_id of ['a', 'b', 'c']) await room.call('devices.put', { device_id })
+  await room.tasks.sweep()
+  equal((await room.runs(task_id)).length, 1)
+})
+
+test('a run by hand does not keep a tick from running, and cancel_running leaves it alone', async (t) => {
+  const room = await openTasksRoom(t)
+  for (const overlap of ['skip', 'cancel_running'] as const) {
+    const { task_id } = await room.create({ type: 'scheduled', schedule: { every: '1m' }, overlap })
+    await room.execute(task_id)
+    await room.pass(60_000)
+    deepEqual(await room.stands(task_id), ['queued/no_worker', 'queued/no_worker'])
+    await room.call('tasks.delete', { task_id, active: 'cancel' })
+  }
+})
+
+test('what a deleted task still had waiting ends, and what is under way goes on', async (t) => {
+  const room = await openTasksRoom(t)
+  const { task_id } = await room.create({ dependencies: ['task-none'] })
+  const under = await room.execute(task_id)
+  await room.call('tasks.delete', { task_id, active: 'drain' })
+  deepEqual(await room.stands(task_id), ['cancelled/task_deleted', 'queued/no_worker'])
+  equal((await room.run(under)).status, 'queued')
+})
+
+test('templates that name too much fail the run', async (t) => {
+  const room = await openTasksRoom(t)
+  const long = 'x'.repeat(8000)
+  const many = Array.from({ length: 500 }, () => template('parameters.long'))
+  const { task_id } = await room.create({ parameters: { long, many } })
+  deepEqual(await room.stands(task_id), ['failed/parameters_too_large'])
+})

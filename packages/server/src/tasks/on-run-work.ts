@@ -23,7 +23,7 @@ export function onRunWork(deps: TaskDeps): OnChange {
     const runs = new Map(found.map((run) => [run.runId, run]))
     const changed = news.flatMap(({ before: was, after: item }): RunChange[] => {
       const before = runs.get(item.id)
-      return before ? [{ before, after: { ...afterWork(before, was!, item), ...told.of(tx, item.id) } }] : []
+      return before ? [{ before, after: { ...afterWork(before, was!, item, now), ...told.of(tx, item.id) } }] : []
     })
     for (const { before, after } of changed) await publishRunChange(deps, tx, before, after)
     await store.saveRuns(
@@ -44,7 +44,7 @@ function isNews({ before, after }: Change): boolean {
   return before.state !== after.state || before.cancelRequestedAt !== after.cancelRequestedAt
 }
 
-function afterWork(run: RunRecord, before: WorkItem, item: WorkItem): RunRecord {
+function afterWork(run: RunRecord, before: WorkItem, item: WorkItem, now: number): RunRecord {
   const { state, attempt, leaseToken, worker } = item
   if (state === 'running') {
     if (before.state !== 'pending') return run
@@ -60,12 +60,12 @@ function afterWork(run: RunRecord, before: WorkItem, item: WorkItem): RunRecord 
       stallAt: null,
     }
   }
-  if (state === 'pending') return before.state === 'running' ? queuedAgain(run, item) : run
+  if (state === 'pending') return before.state === 'running' ? queuedAgain(run, item, now) : run
   return { ...run, ...endOf(run, before, item), completedAt: item.endedAt, stallAt: null }
 }
 
-function queuedAgain(run: RunRecord, { statusReason, attempt, notBefore }: WorkItem): RunRecord {
-  const stallAt = run.plan.handler.type === 'worker' ? (notBefore ?? 0) + stallMs : null
+function queuedAgain(run: RunRecord, { statusReason, attempt, notBefore }: WorkItem, now: number): RunRecord {
+  const stallAt = run.plan.handler.type === 'worker' ? Math.max(now, notBefore ?? now) + stallMs : null
   // Who gave it back never began.
   const startedAt = attempt === 0 ? null : run.startedAt
   return { ...run, status: 'queued', statusReason, attempt, startedAt, progress: null, stallAt }

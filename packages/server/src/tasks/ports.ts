@@ -48,6 +48,10 @@ export interface TaskStore {
   clearSignals(tx: Tx, signalIds: readonly number[]): Promise<void>
   /** The tasks that depend on one. */
   dependents(taskId: string, tx?: Tx): Promise<string[]>
+  /** Takes a task that is deleted out of what it is found by. */
+  unlink(tx: Tx, taskId: string): Promise<void>
+  /** Lets one transaction at a time change what depends on what. */
+  lockDependencies(tx: Tx): Promise<void>
   hasDependents(tx: Tx, taskId: string): Promise<boolean>
   /** The dependencies of each of these. */
   dependenciesOf(taskIds: readonly string[], tx?: Tx): Promise<Map<string, string[]>>
@@ -55,13 +59,14 @@ export interface TaskStore {
   triggered(limit: number): Promise<TaskRecord[]>
 
   addTrigger(tx: Tx, trigger: Omit<TriggerRecord, 'triggerId'>): Promise<void>
+  forgetTriggers(tx: Tx, taskId: string): Promise<void>
   /** The oldest of a task. */
   triggers(tx: Tx, taskId: string, limit: number): Promise<TriggerRecord[]>
   clearTriggers(tx: Tx, triggerIds: readonly number[]): Promise<void>
 
   insertRun(tx: Tx, run: RunRecord): Promise<void>
-  /** Whether a run of the same tick is there, but for skipped and missed ones. */
-  hasTick(tx: Tx, run: RunRecord): Promise<boolean>
+  /** Whether a run of a tick is there, but for skipped and missed ones. */
+  hasTick(tx: Tx, taskId: string, tick: number): Promise<boolean>
   findRuns(runIds: readonly string[], tx?: Tx): Promise<RunRecord[]>
   /** Runs that nobody else changes until the transaction ends. */
   lockRuns(tx: Tx, runIds: readonly string[]): Promise<RunRecord[]>
@@ -69,6 +74,9 @@ export interface TaskStore {
   running(taskIds: readonly string[], tx?: Tx): Promise<ReadonlySet<string>>
   /** Writes what may change of runs that are locked. */
   saveRuns(tx: Tx, runs: readonly RunRecord[]): Promise<void>
+  hasRuns(taskId: string): Promise<boolean>
+  /** How many that go in turn have not ended, up to `max`. */
+  countInTurn(tx: Tx, taskId: string, max: number): Promise<number>
   /** Newest first. */
   runs(filter: RunFilter): Promise<RunRecord[]>
   /** Runs of a task that have not ended, the oldest first. */

@@ -6,7 +6,6 @@ import type {
   RunProgress,
   RunStatus,
   TaskDefinition,
-  TaskGuard,
   TaskHandler,
   TaskStatus,
 } from '@nexus/contract'
@@ -70,7 +69,8 @@ export interface RunPlan {
   dependencyPolicy: DependencyPolicy
   /** An end of a dependency counts if it came after this. */
   dependenciesSince: number
-  guard: TaskGuard | null
+  /** The guard of the task, as it is then, has to hold. */
+  isGuarded: boolean
   /** It begins once those before it have ended. */
   inTurn: boolean
   /** The event that triggered it. */
@@ -144,3 +144,8 @@ export function isLive({ deletedAt, pausedAt, endedAt }: TaskRecord): boolean {
 
 /** Runs that a client asked for by themselves. */
 export const byHand: readonly RunCause[] = ['manual', 'retry']
+
+/** Whether it has made all the runs that it may. */
+export function isSpent({ definition: { max_runs }, runsMade }: TaskRecord): boolean {
+  return max_runs !== undefined && runsMade >= max_runs
+}

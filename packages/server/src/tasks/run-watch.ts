@@ -10,16 +10,19 @@ export class RunWatch {
   }
 
   /**
-   * Begins to watch: `next` resolves once one of them has changed since, or `signal` is aborted. The caller must end it.
+   * Begins to watch: `next` resolves once one of them has changed since (true), or `signal` is aborted. The caller must end it.
    */
-  open(runIds: readonly string[]): { next(signal: AbortSignal): Promise<void>; end(): void } {
-    const { promise, resolve: wake } = Promise.withResolvers<void>()
+  open(runIds: readonly string[]): { next(signal: AbortSignal): Promise<boolean>; end(): void } {
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    const wake = () => resolve(true)
     for (const runId of runIds) this.#waiting.set(runId, (this.#waiting.get(runId) ?? new Set()).add(wake))
     return {
-      async next(signal) {
-        signal.addEventListener('abort', () => wake(), { once: true })
-        if (signal.aborted) wake()
-        await promise
+      next(signal) {
+        const late = Promise.withResolvers<boolean>()
+        const abort = () => late.resolve(false)
+        signal.addEventListener('abort', abort, { once: true })
+        if (signal.aborted) abort()
+        return Promise.race([promise, late.promise]).finally(() => signal.removeEventListener('abort', abort))
       },
       end: () => {
         for (const runId of runIds) this.#leave(runId, wake)

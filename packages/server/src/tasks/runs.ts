@@ -19,7 +19,7 @@ export async function listRuns(
 ): Promise<Output<'tasks.runs.list'>> {
   const before = cursor === undefined ? undefined : positionOf(cursor)
   const found = await deps.store.runs({ taskId: task_id, status, before, limit: limit + 1 })
-  if (found.length === 0) await foundTask(deps, task_id)
+  if (found.length === 0 && !(await deps.store.hasRuns(task_id))) await foundTask(deps, task_id)
   const { rows, next } = page(found, limit, ({ createdAt, runId }) => [createdAt, runId])
   return { runs: await shownRuns(deps, rows), next_cursor: next }
 }
@@ -67,8 +67,14 @@ export async function retryRun(deps: TaskDeps, ctx: WriteCtx, { run_id }: Input<
   assertRoom(task)
   const occasion = { cause: 'retry' as const, scheduledFor: before.scheduledFor, traceId: before.traceId }
   const fresh = newRun(task, { ...occasion, causeId: before.lastEventId }, now)
-  const plan = { ...before.plan, dependencies: [], guard: null, inTurn: false }
-  const run = (await startRun(deps, tx, task, { ...fresh, plan, retryOf: run_id }, { now })) as RunRecord
+  const plan = { ...before.plan, dependencies: [], isGuarded: false, inTurn: false }
+  const run = (await startRun(
+    deps,
+    tx,
+    task,
+    { ...fresh, keyId: before.keyId, plan, retryOf: run_id },
+    { now },
+  )) as RunRecord
   await deps.store.save(tx, task)
   return shownOne(deps, run, ctx)
 }

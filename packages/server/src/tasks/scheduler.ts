@@ -1,19 +1,14 @@
-import type { TaskGuard } from '@nexus/contract'
 import { type Alarm, createAlarm, failedRestMs } from '../core/alarm.ts'
 import type { Tx } from '../core/context.ts'
 import type { Loop } from '../core/loop.ts'
-import type { Look } from './gates.ts'
 import type { TaskStore } from './ports.ts'
-import type { TaskRecord } from './record.ts'
 
 export interface SchedulerDeps {
   store: TaskStore
   /** See `advanceTask`. */
-  advance(tx: Tx, taskId: string, now: number, guard: Look['guard']): Promise<void>
+  advance(tx: Tx, taskId: string, now: number): Promise<void>
   /** Tells that nobody takes a run. */
   stalled(tx: Tx, runId: string, now: number): Promise<void>
-  /** Asks telemetry, in the name of a key. */
-  holds(task: TaskRecord, guard: TaskGuard): Promise<boolean>
   now(): number
   onError(cause: unknown): void
 }
@@ -112,23 +107,6 @@ export class Scheduler implements Loop {
 
   async #advance(taskId: string): Promise<void> {
     const { store, now, advance } = this.#deps
-    const guard = await this.#guardOf(taskId)
-    await store.write((tx) => advance(tx, taskId, now(), guard))
-  }
-
-  /**
-   * Telemetry is asked before the transaction opens, for others wait for that. One that cannot be asked does not hold up what the task
-   * has to do beside.
-   */
-  async #guardOf(taskId: string): Promise<Look['guard']> {
-    const [task] = await this.#deps.store.find([taskId])
-    const guard = task?.definition.guard
-    if (!task || !guard) return undefined
-    try {
-      return { guard, holds: await this.#deps.holds(task, guard) }
-    } catch (cause) {
-      this.#deps.onError(cause)
-      return { guard, holds: undefined }
-    }
+    await store.write((tx) => advance(tx, taskId, now()))
   }
 }

@@ -1,7 +1,8 @@
-import type { Run, RunSubStatus, Task } from '@nexus/contract'
+import type { Run, RunSubStatus, Task, TaskDefinition } from '@nexus/contract'
 import { toIso } from '../core/clock.ts'
 import type { Tx } from '../core/context.ts'
 import type { WorkItem } from '../work/index.ts'
+import { hiddenHeader } from './definition.ts'
 import type { TaskDeps } from './deps.ts'
 import type { LastRun, RunRecord, TaskRecord } from './record.ts'
 import { workNameOf, workQueueOf } from './run-work.ts'
@@ -32,7 +33,7 @@ function shownTask(task: TaskRecord, known: ReadonlySet<string>, isRunning: bool
     }))
   return {
     task_id: task.taskId,
-    ...task.definition,
+    ...withoutSecrets(task.definition),
     status: isRunning ? 'running' : task.status,
     status_reason: task.statusReason,
     created_at: toIso(task.createdAt),
@@ -46,6 +47,19 @@ function shownTask(task: TaskRecord, known: ReadonlySet<string>, isRunning: bool
     runs_made: task.runsMade,
     ...(warnings.length > 0 && { warnings }),
   }
+}
+
+const secretHeader = /authorization|cookie|token|secret|key|password|signature/i
+
+/** What opens doors elsewhere is shown to nobody. */
+function withoutSecrets(definition: TaskDefinition): TaskDefinition {
+  const { handler } = definition
+  if (handler?.type !== 'http' || !handler.headers) return definition
+  const headers = Object.entries(handler.headers).map(([name, value]) => [
+    name,
+    secretHeader.test(name) ? hiddenHeader : value,
+  ])
+  return { ...definition, handler: { ...handler, headers: Object.fromEntries(headers) } }
 }
 
 function shownLast({ runId, status, cause, scheduledFor, startedAt, completedAt }: LastRun): Task['last_run'] {

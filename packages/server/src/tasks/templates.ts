@@ -14,6 +14,13 @@ const roots = ['run', 'task', 'parameters', 'deps', 'event'] as const
 const partsMax = 16
 const nestingMax = 16
 
+/** What templates name is more than a run may have. */
+export class TooLarge extends Error {
+  override readonly name = 'TooLarge'
+}
+
+const resolvedBytesMax = 1024 * 1024
+
 /** A template that names nothing that is there. */
 export class Unresolved extends Error {
   readonly path: string
@@ -49,13 +56,23 @@ export function hasTemplate(text: string): boolean {
 
 /**
  * A copy with each template replaced: a text that is one template becomes the value that it names, whatever its type; inside
- * of a text a value is written as text, or as JSON. Throws `Unresolved`.
+ * of a text a value is written as text, or as JSON. Throws `Unresolved`, `TooLarge`.
  */
 export function resolveTemplates(value: unknown, lookup: Lookup): unknown {
+  let bytes = 0
+  return resolved(value, (path) => {
+    const found = lookup(path)
+    bytes += JSON.stringify(found)?.length ?? 0
+    if (bytes > resolvedBytesMax) throw new TooLarge()
+    return found
+  })
+}
+
+function resolved(value: unknown, lookup: Lookup): unknown {
   if (typeof value === 'string') return resolveText(value, lookup)
-  if (Array.isArray(value)) return value.map((each) => resolveTemplates(each, lookup))
+  if (Array.isArray(value)) return value.map((each) => resolved(each, lookup))
   if (!isRecord(value)) return value
-  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, resolveTemplates(each, lookup)]))
+  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, resolved(each, lookup)]))
 }
 
 /** Reads a path in a value. */

@@ -6,7 +6,7 @@ import { createLoop, type Loop } from '../core/loop.ts'
 import { idOf, type LoggedEvent } from '../events/index.ts'
 import type { TaskStore } from './ports.ts'
 import { isLive, type TaskRecord } from './record.ts'
-import { resolveTemplates, Unresolved, valueAt } from './templates.ts'
+import { resolveTemplates, TooLarge, Unresolved, valueAt } from './templates.ts'
 
 interface Trigger {
   taskId: string
@@ -34,8 +34,8 @@ export class Triggers implements Loop {
   readonly #deps: TriggersDeps
   readonly #loop
   #byType = new Map<EventType, Trigger[]>()
-  /** Counts what was put here, so that a reading from before does not undo it. */
-  #puts = 0
+  /** What was put while tasks are read: it goes over that. */
+  #late: Map<string, TaskRecord> | undefined
 
   constructor(deps: TriggersDeps) {
     this.#deps = deps
@@ -53,21 +53,19 @@ export class Triggers implements Loop {
 
   /** A task was made or changed here: it counts from this moment on. */
   put(task: TaskRecord): void {
-    this.#puts++
-    for (const [type, triggers] of this.#byType)
-      this.#byType.set(
-        type,
-        triggers.filter(({ taskId }) => taskId !== task.taskId),
-      )
-    if (isLive(task)) add(this.#byType, task)
+    if (!task.definition.trigger) return
+    this.#late?.set(task.taskId, task)
+    replace(this.#byType, task)
   }
 
   /** Reads which tasks there are, as committed. */
   async load(): Promise<void> {
-    const before = this.#puts
+    const late = new Map<string, TaskRecord>()
+    this.#late = late
     const byType = new Map<EventType, Trigger[]>()
     for (const task of await this.#deps.store.triggered(triggersMax)) add(byType, task)
-    if (this.#puts === before) this.#byType = byType
+    for (const task of late.values()) replace(byType, task)
+    this.#byType = byType
   }
 
   /** Called in the transaction of each event that is published. */
@@ -87,6 +85,15 @@ export class Triggers implements Loop {
   }
 }
 
+function replace(byType: Map<EventType, Trigger[]>, task: TaskRecord): void {
+  for (const [type, triggers] of byType)
+    byType.set(
+      type,
+      triggers.filter(({ taskId }) => taskId !== task.taskId),
+    )
+  if (isLive(task)) add(byType, task)
+}
+
 function add(byType: Map<EventType, Trigger[]>, task: TaskRecord): void {
   for (const type of task.definition.trigger?.event_types ?? [])
     byType.set(type, [...(byType.get(type) ?? []), triggerOf(task)])
@@ -103,7 +110,7 @@ function keyOf(template: string, event: { id: string; type: string; data: object
     const key = resolveTemplates(template, ([root, ...path]) => (root === 'event' ? valueAt(event, path) : undefined))
     return createHash('sha256').update(JSON.stringify(key)).digest('base64url')
   } catch (cause) {
-    if (cause instanceof Unresolved) return ''
+    if (cause instanceof Unresolved || cause instanceof TooLarge) return ''
     throw cause
   }
 }

@@ -8,9 +8,11 @@ import { advanceTask } from './advance.ts'
 import { assertVersion } from './assert-version.ts'
 import { changedTask } from './changed-task.ts'
 import { prepareTask } from './create.ts'
+import { checkDefinition } from './definition.ts'
 import { assertNoCycle } from './dependencies.ts'
 import { foundTask, lockedTask, type TaskDeps } from './deps.ts'
 import { nextTickOf } from './next-tick.ts'
+import { assertScopes } from './permission.ts'
 import { publishTask } from './publish.ts'
 import type { TaskRecord } from './record.ts'
 
@@ -34,9 +36,14 @@ export async function updateTask(deps: TaskDeps, ctx: WriteCtx, input: Patch): P
   const before = task.definition
   const definition = patched(task, input)
   const now = ctx.now()
+  // Somebody else may have changed it since that was checked.
+  checkDefinition(definition, now)
+  assertScopes(ctx.principal, definition)
   if (isDeepStrictEqual(before, definition)) return changedTask(deps, tx, task.taskId)
-  if (!isDeepStrictEqual(before.dependencies, definition.dependencies))
+  if (!isDeepStrictEqual(before.dependencies, definition.dependencies)) {
+    await deps.store.lockDependencies(tx)
     await assertNoCycle(task.taskId, definition.dependencies ?? [], (ids) => deps.store.dependenciesOf(ids, tx))
+  }
   Object.assign(task, { definition, runsAs: ctx.principal.keyId, updatedAt: now, version: task.version + 1 })
   if (!isDeepStrictEqual(before.schedule, definition.schedule)) reschedule(task, now)
   if (

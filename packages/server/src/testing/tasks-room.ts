@@ -37,8 +37,9 @@ export async function openTasksRoom(t: TestContext, room: TasksRoomOptions = {})
     onChange: { task: (tx, changes, at) => tasks.onWork(tx, changes, at) },
     onError,
   })
+  const store = createTaskStore(state, sealer)
   const tasks = createTasks({
-    store: createTaskStore(state, sealer),
+    store,
     work,
     events,
     http: {
@@ -78,6 +79,7 @@ export async function openTasksRoom(t: TestContext, room: TasksRoomOptions = {})
   )
   return {
     ...opened,
+    store,
     tasks,
     work,
     call,

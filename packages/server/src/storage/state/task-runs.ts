@@ -19,6 +19,8 @@ type RunStore = Pick<
   | 'running'
   | 'saveRuns'
   | 'runs'
+  | 'hasRuns'
+  | 'countInTurn'
   | 'activeRuns'
   | 'heldRuns'
   | 'hasHeld'
@@ -54,10 +56,7 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
       inTransactions.note(tx, [run])
     },
 
-    async hasTick(tx, { taskId, scheduledFor, retryOf }) {
-      if (scheduledFor === null || retryOf !== null) return false
-      return (await engine.run(tx, tick, [taskId, scheduledFor])).length > 0
-    },
+    hasTick: async (tx, taskId, at) => (await engine.run(tx, tick, [taskId, at])).length > 0,
 
     async lockRuns(tx, runIds) {
       if (engine.kind === 'sqlite') return findRuns(runIds, tx)
@@ -91,6 +90,28 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
         )
       const found = await query.orderBy('created_at', 'desc').orderBy('run_id', 'desc').limit(limit).execute()
       return found.map(rows.toRun)
+    },
+
+    async hasRuns(taskId) {
+      const row = await reads
+        .selectFrom('task_runs')
+        .select('run_id')
+        .where('task_id', '=', taskId)
+        .limit(1)
+        .executeTakeFirst()
+      return row !== undefined
+    },
+
+    async countInTurn(tx, taskId, max) {
+      const found = await within(tx)
+        .selectFrom('task_runs')
+        .select('run_id')
+        .where('task_id', '=', taskId)
+        .where('completed_at', 'is', null)
+        .where('in_turn', '=', 1)
+        .limit(max)
+        .execute()
+      return found.length
     },
 
     async activeRuns(tx, taskId, limit) {
@@ -200,6 +221,18 @@ async function trim(engine: StateEngine, before: number): Promise<boolean> {
     .selectFrom('task_runs')
     .select('run_id')
     .where('completed_at', '<', before)
+    .where((where) =>
+      where.not(
+        where.exists(
+          where
+            .selectFrom('tasks')
+            .select('tasks.task_id')
+            .whereRef('tasks.task_id', '=', 'task_runs.task_id')
+            .whereRef('last_completed_run', '=', 'task_runs.run_id')
+            .where('deleted_at', 'is', null),
+        ),
+      ),
+    )
     .orderBy('completed_at')
     .limit(trimmedAtOnce)
     .execute()

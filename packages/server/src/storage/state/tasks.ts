@@ -68,6 +68,13 @@ export function createTaskStore(engine: StateEngine, sealer: Sealer): TaskStore 
       return found.map((row) => row.task_id)
     },
 
+    async unlink(tx, taskId) {
+      for (const table of ['task_tags', 'task_dependencies', 'task_triggers'] as const)
+        await within(tx).deleteFrom(table).where('task_id', '=', taskId).execute()
+    },
+
+    lockDependencies: (tx) => engine.exclusive(tx, 'task dependencies'),
+
     hasDependents: async (tx, taskId) => (await engine.run(tx, dependent, [taskId])).length > 0,
 
     async dependenciesOf(taskIds, tx) {
@@ -183,7 +190,10 @@ function standing(where: ExpressionBuilder<StateTables, 'tasks'>, status: TaskSt
 function queueStore(
   { reads }: StateEngine,
   rows: TaskRows,
-): Pick<TaskStore, 'signal' | 'signals' | 'clearSignals' | 'addTrigger' | 'triggers' | 'clearTriggers'> {
+): Pick<
+  TaskStore,
+  'signal' | 'signals' | 'clearSignals' | 'addTrigger' | 'forgetTriggers' | 'triggers' | 'clearTriggers'
+> {
   return {
     async signal(tx, task_id) {
       await within(tx).insertInto('task_signals').values({ task_id }).execute()
@@ -201,6 +211,10 @@ function queueStore(
 
     async addTrigger(tx, trigger) {
       await within(tx).insertInto('task_triggers').values(rows.ofTrigger(trigger)).execute()
+    },
+
+    async forgetTriggers(tx, taskId) {
+      await within(tx).deleteFrom('task_triggers').where('task_id', '=', taskId).execute()
     },
 
     async triggers(tx, taskId, limit) {

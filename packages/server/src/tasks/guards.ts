@@ -1,0 +1,67 @@
+import type { TaskGuard } from '@nexus/contract'
+import type { Tx } from '../core/context.ts'
+import type { Look } from './gates.ts'
+import type { TaskStore } from './ports.ts'
+import type { TaskRecord } from './record.ts'
+
+export interface GuardsDeps {
+  store: Pick<TaskStore, 'write' | 'find'>
+  /** Asks telemetry, in the name of a key. */
+  holds(task: TaskRecord, guard: TaskGuard): Promise<boolean>
+  /** See `advanceTask`. */
+  advance(tx: Tx, taskId: string, guard: Look['guard']): Promise<void>
+  onError(cause: unknown): void
+}
+
+const atOnce = 8
+
+/** Asks telemetry about guards, beside everything else: what is slow to answer holds up nothing but the runs that wait for it. */
+export class Guards {
+  readonly #deps: GuardsDeps
+  readonly #asked = new Set<string>()
+  readonly #underWay = new Set<Promise<void>>()
+  #isStopped = false
+
+  constructor(deps: GuardsDeps) {
+    this.#deps = deps
+  }
+
+  /** Has the guard of a task looked at, once however often it is asked for. */
+  ask(taskId: string): void {
+    this.#asked.add(taskId)
+    this.#go()
+  }
+
+  /** Resolves when none is being asked. */
+  async settled(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    await this.settled()
+  }
+
+  #go(): void {
+    while (!this.#isStopped && this.#underWay.size < atOnce && this.#asked.size > 0) {
+      const [taskId] = this.#asked
+      this.#asked.delete(taskId!)
+      const asking = this.#look(taskId!)
+        .catch(this.#deps.onError)
+        .finally(() => {
+          this.#underWay.delete(asking)
+          this.#go()
+        })
+      this.#underWay.add(asking)
+    }
+  }
+
+  async #look(taskId: string): Promise<void> {
+    const { store, holds, advance } = this.#deps
+    const [task] = await store.find([taskId])
+    const guard = task?.definition.guard
+    if (!task || !guard) return
+    const answer = { guard, holds: await holds(task, guard) }
+    await store.write((tx) => advance(tx, taskId, answer))
+  }
+}
