@@ -68,7 +68,6 @@ export const RunEventData = Type.Object({
   progress: Type.Optional(RunProgress),
   result: Type.Optional(Type.Unknown()),
   error: Type.Optional(RunError),
-  missed_ticks: Type.Optional(Type.Integer()),
   waiting_for: Type.Optional(WaitingFor),
 })
 

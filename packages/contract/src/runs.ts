@@ -69,7 +69,6 @@ export const Run = Type.Object({
   waiting_for: nullable(WaitingFor),
   cause: Type.Enum(runCauses),
   scheduled_for: nullable({ ...Timestamp, description: 'Its tick' }),
-  missed_ticks: Type.Optional(Type.Integer({ description: 'How many older ticks this missed run stands for' })),
   attempt: Type.Integer({ description: 'How often it was given to a worker' }),
   parameters: Type.Record(Type.String(), Type.Unknown()),
   progress: nullable(RunProgress),

@@ -16,7 +16,7 @@ export const taskLimits = {
   waitSecondsMax: 30 * 86_400,
   backfillMax: 1000,
   misfireMax: 1000,
-  /** Older ticks that were missed are told in one run. */
+  /** The newest of the ticks that were missed are told one by one, and those before them as one. */
   missedRunsMax: 100,
   scheduleCountMax: 100,
   /** Runs of one task that have not ended. */

@@ -184,7 +184,8 @@ export const tasksPause = operation({
   ...changing,
   id: 'tasks.pause',
   summary: 'Pause a task: no tick, event or dependency makes it run',
-  description: 'Runs that wait, wait on; those that have begun go on.',
+  description:
+    'Runs wait that no worker has, but for those that were asked for by hand; those that have begun go on. Events that came before are acted on when it is resumed.',
   http: 'POST /v1/tasks/{task_id}/pause',
   input: onlyTask,
   output: Task,

@@ -86,14 +86,10 @@ export async function noteEnded(
   tx: Tx,
   task: TaskRecord,
   occasion: Occasion,
-  {
-    status,
-    reason,
-    missedTicks = null,
-  }: { status: 'skipped' | 'missed' | 'failed'; reason: string; missedTicks?: number | null },
+  { status, reason }: { status: 'skipped' | 'missed' | 'failed'; reason: string },
   now: number,
 ): Promise<RunRecord> {
-  const run = { ...newRun(task, occasion, now), status, statusReason: reason, missedTicks, completedAt: now }
+  const run = { ...newRun(task, occasion, now), status, statusReason: reason, completedAt: now }
   await insertEnded(deps, tx, task, run)
   return run
 }
@@ -146,7 +142,6 @@ export function newRun(task: TaskRecord, occasion: Occasion, now: number): RunRe
     cause: occasion.cause,
     scheduledFor: occasion.scheduledFor ?? null,
     plan: planOf(task, occasion),
-    missedTicks: null,
     retryOf: null,
     dedupeKey: occasion.dedupeKey ?? null,
     createdAt: now,

@@ -27,8 +27,10 @@ function noteEnd(task: TaskRecord, run: RunRecord, now: number): void {
   task.activeRuns--
   if (status === 'skipped') return
   task.lastRun = { runId, status, cause, scheduledFor, startedAt, completedAt: now }
-  task.lastEndedAt = now
-  if (status === 'completed') task.lastCompleted = { runId, at: now }
+  // Later than the end before, whatever the clocks of several nodes say: it is one that nobody has heard of.
+  const at = Math.max(now, (task.lastEndedAt ?? 0) + 1)
+  task.lastEndedAt = at
+  if (status === 'completed') task.lastCompleted = { runId, at }
   if (status === 'completed') task.failuresInRow = 0
   else if (status !== 'cancelled') task.failuresInRow++
 }

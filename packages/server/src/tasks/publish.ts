@@ -74,7 +74,7 @@ export async function publishRun(
 }
 
 function dataOf(run: RunRecord, type: RunEvent): EventData<'task.completed'> {
-  const { statusReason, scheduledFor, missedTicks, progress, error, plan } = run
+  const { statusReason, scheduledFor, progress, error, plan } = run
   return {
     task_id: run.taskId,
     run_id: run.runId,
@@ -85,7 +85,6 @@ function dataOf(run: RunRecord, type: RunEvent): EventData<'task.completed'> {
     seq: run.seq,
     ...(statusReason !== null && { status_reason: statusReason }),
     ...(scheduledFor !== null && { scheduled_for: toIso(scheduledFor) }),
-    ...(missedTicks !== null && { missed_ticks: missedTicks }),
     ...(type === 'task.progress' && progress !== null && { progress }),
     ...(run.result !== null && { result: run.result }),
     ...(error !== null && { error }),

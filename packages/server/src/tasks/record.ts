@@ -85,7 +85,6 @@ export interface RunRecord {
   readonly cause: RunCause
   readonly scheduledFor: number | null
   readonly plan: RunPlan
-  readonly missedTicks: number | null
   readonly retryOf: string | null
   readonly dedupeKey: string | null
   readonly createdAt: number

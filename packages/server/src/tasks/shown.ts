@@ -97,7 +97,6 @@ function shownRun(run: RunRecord, standing: Standing): Run {
     status_reason: run.statusReason,
     cause: run.cause,
     scheduled_for: iso(run.scheduledFor),
-    ...(run.missedTicks !== null && { missed_ticks: run.missedTicks }),
     attempt: run.attempt,
     parameters: { ...(run.parameters ?? run.plan.parameters) },
     progress: run.progress,

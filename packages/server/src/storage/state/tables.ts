@@ -256,7 +256,6 @@ export interface TaskRunsTable {
   cause: Fixed<string>
   scheduled_for: Fixed<number | null>
   plan: Fixed<string>
-  missed_ticks: Fixed<number | null>
   retry_of: Fixed<string | null>
   dedupe_key: Fixed<string | null>
   created_at: Fixed<number>

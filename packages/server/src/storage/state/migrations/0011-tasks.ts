@@ -71,7 +71,6 @@ async function createRuns(db: Kysely<unknown>): Promise<void> {
     .addColumn('cause', 'text', (column) => column.notNull())
     .addColumn('scheduled_for', 'bigint')
     .addColumn('plan', 'text', (column) => column.notNull())
-    .addColumn('missed_ticks', 'integer')
     .addColumn('retry_of', 'text')
     .addColumn('dedupe_key', 'text')
     .addColumn('created_at', 'bigint', (column) => column.notNull())
