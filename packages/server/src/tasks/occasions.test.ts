@@ -8,7 +8,6 @@ import { until } from '../testing/until.ts'
 
 /** As in a parameter. */
 const template = (path: string) => `\${${path}}`
-const because = (reason: string) => (error: Failure) => error.details.reason === reason
 
 async function finish(room: TasksRoom, name: string, outcome: 'complete' | 'fail', result?: unknown) {
   const [order] = await room.lease({ names: [name] })
@@ -241,111 +240,6 @@ async function ended(room: TasksRoom, task_id: string): Promise<void> {
   await until('the end of a run', async () => (await room.get(task_id)).active_runs === 0)
 }
 
-test('a change holds for runs from then on, needs the version that it names, and cannot change the type', async (t) => {
-  const room = await openTasksRoom(t)
-  const { task_id } = await room.create({
-    type: 'scheduled',
-    schedule: { cron: '0 2 * * *', timezone: 'UTC' },
-    parameters: { a: 1, b: { c: 2 } },
-  })
-  const first = await room.execute(task_id)
-  const changed = await room.call('tasks.update', {
-    task_id,
-    if_match: '"1"',
-    parameters: { a: null, b: { d: 3 } },
-    schedule: { timezone: 'Europe/Berlin' },
-  })
-  deepEqual(changed.parameters, { b: { c: 2, d: 3 } })
-  deepEqual(changed.schedule, { cron: '0 2 * * *', timezone: 'Europe/Berlin' })
-  equal(changed.version, 2)
-  deepEqual((await room.run(first)).parameters, { a: 1, b: { c: 2 } })
-  await rejects(room.call('tasks.update', { task_id, if_match: '"1"', name: 'y' }), because('version_mismatch'))
-  await rejects(room.call('tasks.update', { task_id, type: 'one_time' }), { code: 'VALIDATION_ERROR' })
-  await rejects(room.call('tasks.update', { task_id, schedule: null }), { code: 'VALIDATION_ERROR' })
-  await rejects(room.call('tasks.update', { task_id, name: null }), { code: 'INVALID_REQUEST' })
-})
-
-test('a task with runs or dependents is deleted only as told, and its runs can still be read', async (t) => {
-  const room = await openTasksRoom(t)
-  const a = await room.create({ type: 'scheduled', schedule: { cron: '0 0 1 1 *' } })
-  await room.create({ type: 'dependent', dependencies: [a.task_id] })
-  const run_id = await room.execute(a.task_id)
-  const { task_id } = a
-  await rejects(room.call('tasks.delete', { task_id }), because('has_dependents'))
-  await rejects(room.call('tasks.delete', { task_id, force: true }), because('active_runs'))
-  await room.call('tasks.delete', { task_id, force: true, active: 'drain' })
-  await rejects(room.get(task_id), { code: 'NOT_FOUND' })
-  const [order] = await room.lease()
-  await room.complete(order!)
-  equal((await room.run(run_id)).status, 'completed')
-  equal((await room.runs(task_id)).length, 1)
-})
-
-test('a list has all of the tags, the newest first, and counts', async (t) => {
-  const room = await openTasksRoom(t)
-  const schedule = { run_at: '2999-01-01T00:00:00Z' }
-  for (let i = 0; i < 5; i++) {
-    await room.create({ name: `t${i}`, schedule, tags: { team: i % 2 ? 'a' : 'b', nr: String(i) } })
-    room.clock.at += 1
-  }
-  const page = await room.call('tasks.list', { tags: 'team:b', limit: 2 })
-  deepEqual(
-    page.tasks.map(({ name }) => name),
-    ['t4', 't2'],
-  )
-  equal(page.total, 3)
-  const rest = await room.call('tasks.list', { tags: 'team:b', limit: 2, cursor: page.next_cursor! })
-  deepEqual(
-    rest.tasks.map(({ name }) => name),
-    ['t0'],
-  )
-  deepEqual(
-    (await room.call('tasks.list', { offset: 4 })).tasks.map(({ name }) => name),
-    ['t0'],
-  )
-  deepEqual(
-    (await room.call('tasks.list', { tags: 'team:b,nr:2' })).tasks.map(({ name }) => name),
-    ['t2'],
-  )
-  equal((await room.call('tasks.list', { status: 'running' })).total, 0)
-  await rejects(room.call('tasks.list', { tags: 'team' }), { code: 'INVALID_REQUEST' })
-})
-
-test('a retry runs again what a run was about', async (t) => {
-  const room = await openTasksRoom(t)
-  const { task_id } = await room.create({ parameters: { a: 1 }, retry_policy: { max_retries: 0 } })
-  const [order] = await room.lease()
-  await room.fail(order!)
-  const again = await room.call('runs.retry', { run_id: order!.run_id })
-  deepEqual([again.retry_of, again.cause, again.parameters], [order!.run_id, 'retry', { a: 1 }])
-  await rejects(room.call('runs.retry', { run_id: again.run_id }), because('run_active'))
-  const [second] = await room.lease()
-  await room.complete(second!)
-  equal((await room.get(task_id)).status, 'completed')
-})
-
-test('a run by hand and a pause take nothing from a task that runs once', async (t) => {
-  const room = await openTasksRoom(t)
-  const run_at = new Date(room.clock.at + 9000).toISOString()
-  const { task_id } = await room.create({ schedule: { run_at } })
-  await room.execute(task_id)
-  for (const order of await room.lease()) await room.complete(order)
-  await room.call('tasks.pause', { task_id })
-  const resumed = await room.call('tasks.resume', { task_id })
-  deepEqual([resumed.status, resumed.next_run], ['scheduled', run_at])
-  await room.pass(9000)
-  deepEqual(await room.stands(task_id), ['completed', 'queued'])
-})
-
-test('a key of a trigger has to name something, and a version that is gone deletes nothing', async (t) => {
-  const room = await openTasksRoom(t)
-  const trigger = { event_types: ['device.registered' as const], dedupe_key: 'event.data.device_id' }
-  await rejects(room.create({ type: 'event_driven', trigger }), { code: 'VALIDATION_ERROR' })
-  const { task_id } = await room.create({ schedule: { run_at: '2999-01-01T00:00:00Z' } })
-  await room.call('tasks.update', { task_id, name: 'y' })
-  await rejects(room.call('tasks.delete', { task_id, if_match: '"1"' }), because('version_mismatch'))
-})
-
 test('a guard that is taken away holds nothing back any more', async (t) => {
   const room = await openTasksRoom(t)
   const { task_id } = await room.create({ guard: { query: 'avg(cpu_usage) < 70 over 5m' } })
@@ -366,19 +260,6 @@ test('a guard that nobody answers holds up nothing but its runs, and is asked ag
   deepEqual(await room.stands(task_id), ['queued/guard'])
   await room.pass(1)
   deepEqual(await room.stands(task_id), ['queued/no_worker'])
-})
-
-test('a retry has the rights of the run that it repeats', async (t) => {
-  const room = await openTasksRoom(t)
-  const { principal } = room.ctx
-  const other = { ...principal, keyId: 'key-other' }
-  const task = await room.call('tasks.create', { name: 'x', type: 'one_time' }, other)
-  const [order] = await room.lease()
-  await room.fail(order!, { retryable: false })
-  await room.call('tasks.update', { task_id: task.task_id, description: 'taken over' })
-  const again = await room.call('runs.retry', { run_id: order!.run_id }, other)
-  const rows = await room.state.write(async () => (await room.store.findRuns([again.run_id]))[0]!.keyId)
-  equal(rows, 'key-other')
 })
 
 test('a task that ends as it is made has ended, and tells who depends on it', async (t) => {
@@ -416,26 +297,6 @@ test('so many runs and no more, whatever number of events comes at once', async 
   for (const device_id of ['a', 'b', 'c']) await room.call('devices.put', { device_id })
   await room.tasks.sweep()
   equal((await room.runs(task_id)).length, 1)
-})
-
-test('a run by hand does not keep a tick from running, and cancel_running leaves it alone', async (t) => {
-  const room = await openTasksRoom(t)
-  for (const overlap of ['skip', 'cancel_running'] as const) {
-    const { task_id } = await room.create({ type: 'scheduled', schedule: { every: '1m' }, overlap })
-    await room.execute(task_id)
-    await room.pass(60_000)
-    deepEqual(await room.stands(task_id), ['queued/no_worker', 'queued/no_worker'])
-    await room.call('tasks.delete', { task_id, active: 'cancel' })
-  }
-})
-
-test('what a deleted task still had waiting ends, and what is under way goes on', async (t) => {
-  const room = await openTasksRoom(t)
-  const { task_id } = await room.create({ dependencies: ['task-none'] })
-  const under = await room.execute(task_id)
-  await room.call('tasks.delete', { task_id, active: 'drain' })
-  deepEqual(await room.stands(task_id), ['cancelled/task_deleted', 'queued/no_worker'])
-  equal((await room.run(under)).status, 'queued')
 })
 
 test('templates that name too much fail the run', async (t) => {
