@@ -57,7 +57,8 @@ function tableOf(results: Results, measure: Measure): string[] {
 
 function memoryText({ memory }: Results): string {
   const bytes = median(memory.map(({ bytesEach }) => bytesEach))
-  return `A schedule that is not due takes ${whole(bytes)} bytes of the server's memory (${whole(memory[0]!.schedules)} of them, after a restart).`
+  const each = bytes < 1 ? 'nothing that could be measured' : `${whole(bytes)} bytes`
+  return `A schedule that is not due takes ${each} of the server's memory (${whole(memory[0]!.schedules)} of them, after a restart).`
 }
 
 function shown(value: number, field: keyof Dispatched): string {
