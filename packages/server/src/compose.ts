@@ -284,9 +284,10 @@ async function compose(
     () => devices.stop(),
     () => work.stop(),
     () => commands.stop(),
-    () => tasks.stop(config.stopSeconds * 200),
     () => Promise.all([telemetry.stop(config.stopSeconds * 300), webhooks.stop(config.stopSeconds * 300)]),
     () => Promise.all([events.stop(), auth.stop(), idempotency.stop(), tlsReload.stop()]),
+    // Its own handlers ask the others, until they have ended.
+    () => tasks.stop(config.stopSeconds * 200),
   )
   const url = await http.listen({ host: config.host, port: config.port })
   closers.push(() => stopHttp(http, config.stopSeconds * 600))

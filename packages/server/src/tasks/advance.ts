@@ -74,7 +74,7 @@ async function fireTicks(deps: TaskDeps, tx: Tx, task: TaskRecord, look: Look): 
     if (isSpent(task)) break
     await giveUpWaiting(deps, tx, task)
     const dependenciesSince = previousAtOrBefore(schedule, tick - 1) ?? 0
-    await makeRun(deps, tx, task, { ...occasionOf(task, tick), dependenciesSince, inTurn: i < late.length }, look)
+    await makeRun(deps, tx, task, { ...occasionOf(task, tick), dependenciesSince, mustQueue: i < late.length }, look)
   }
 }
 

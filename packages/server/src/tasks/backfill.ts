@@ -30,7 +30,7 @@ export async function backfillTask(
   const runs: Output<'tasks.backfill'>['runs'] = []
   for (const tick of ticks.filter((one) => !existing.has(one))) {
     const occasion = { cause: 'backfill' as const, scheduledFor: tick, traceId: ctx.traceId, causeId: task.eventId }
-    const run = await makeRun(deps, tx, task, { ...occasion, inTurn: true }, { now })
+    const run = await makeRun(deps, tx, task, { ...occasion, mustQueue: true }, { now })
     if (run) runs.push({ run_id: run.runId, scheduled_for: toIso(tick), status: run.status })
   }
   await advanceTask(deps, tx, task_id, now)

@@ -142,3 +142,14 @@ test('what a deleted task still had waiting ends, and what is under way goes on'
   deepEqual(await room.stands(task_id), ['cancelled/task_deleted', 'queued/no_worker'])
   equal((await room.run(under)).status, 'queued')
 })
+
+test('a run by hand that ends as it is made takes nothing from a task that runs once', async (t) => {
+  const room = await openTasksRoom(t)
+  const run_at = new Date(room.clock.at + 9000).toISOString()
+  const { task_id } = await room.create({ schedule: { run_at } })
+  await room.execute(task_id, { x: '\u0024{parameters.y}' })
+  deepEqual(await room.stands(task_id), ['failed/template_unresolved'])
+  equal((await room.get(task_id)).next_run, run_at)
+  await room.pass(9000)
+  deepEqual(await room.stands(task_id), ['failed/template_unresolved', 'queued/no_worker'])
+})

@@ -19,7 +19,12 @@ export interface BuiltInDeps {
 type Handler<Type extends RunPlan['handler']['type']> = Extract<RunPlan['handler'], { type: Type }>
 
 /** Does the work of a run that no worker does, with the rights of its key. Rejects when `signal` is aborted. */
-export async function executeBuiltIn(deps: BuiltInDeps, run: RunRecord, signal: AbortSignal): Promise<Outcome> {
+export async function executeBuiltIn(
+  deps: BuiltInDeps,
+  run: RunRecord,
+  signal: AbortSignal,
+  stopping: AbortSignal,
+): Promise<Outcome> {
   const principal = await deps.acting.principal(run.keyId)
   if (!principal) return failed(keyRevoked, 'The key in whose name it runs is no more', false)
   const { handler } = run.plan
@@ -36,7 +41,7 @@ export async function executeBuiltIn(deps: BuiltInDeps, run: RunRecord, signal: 
       case 'http':
         return await request(deps, run, handler, signal)
       case 'command':
-        return await command(deps, ctx, run, handler)
+        return await command(deps, { ...ctx, stopping }, run, handler)
       case 'telemetry_query':
         return await query(deps, ctx, handler)
       case 'worker':
@@ -77,7 +82,7 @@ function parsed(text: string | null): unknown {
 /** After the same number of failures the same command is submitted: whoever takes the run over waits for the one that is there. */
 async function command(
   { acting }: BuiltInDeps,
-  ctx: Ctx,
+  ctx: Ctx & { stopping: AbortSignal },
   run: RunRecord,
   { command: name, target }: Handler<'command'>,
 ): Promise<Outcome> {
@@ -101,8 +106,12 @@ async function command(
 }
 
 /** It ends with its run: its devices are told, and have their time to confirm. */
-async function cancelCommand(acting: Acting, ctx: Ctx, command_id: string): Promise<void> {
-  const signal = AbortSignal.timeout(cancelConfirmMs)
+async function cancelCommand(
+  acting: Acting,
+  { stopping, ...ctx }: Ctx & { stopping: AbortSignal },
+  command_id: string,
+): Promise<void> {
+  const signal = AbortSignal.any([stopping, AbortSignal.timeout(cancelConfirmMs)])
   try {
     await acting.invoke('commands.cancel', { ...ctx, signal }, { command_id })
     await acting.commandEnd(command_id, signal)

@@ -19,15 +19,15 @@ export interface ExecutorDeps {
   store: Pick<TaskStore, 'write' | 'findRuns'>
   work: Pick<Work, 'lease' | 'report' | 'find'>
   watch: RunWatch
-  /** Does the work of a run; rejects when the signal is aborted. */
-  execute(run: RunRecord, signal: AbortSignal): Promise<Outcome>
+  /** Does the work of a run; rejects when the signal is aborted. `stopping`: Nexus stops, and waits for nobody. */
+  execute(run: RunRecord, signal: AbortSignal, stopping: AbortSignal): Promise<Outcome>
   /** Reports how it ended. */
   settle(tx: Tx, held: { run_id: string; lease_token: string }, outcome: Outcome): Promise<unknown>
   onError(cause: unknown): void
 }
 
-/** Tells that something has moved, to all who wait for that. */
-class Signal {
+/** Tells that a slot may be free, to all who wait for that. */
+class Room {
   #told = Promise.withResolvers<void>()
 
   next(): Promise<void> {
@@ -64,7 +64,7 @@ export class Executor implements Loop {
   readonly #stopping = new AbortController()
   readonly #renewals: Loop
   #running: Promise<unknown> = Promise.resolve()
-  readonly #moved = new Signal()
+  readonly #room = new Room()
 
   constructor(deps: ExecutorDeps) {
     this.#deps = deps
@@ -79,7 +79,7 @@ export class Executor implements Loop {
   /** Begins no more attempts; those under way have the grace to end, and are then left to whoever comes next. */
   async stop(graceMs = 0): Promise<void> {
     this.#stopping.abort()
-    this.#moved.tell()
+    this.#room.tell()
     await this.#running
     const cutAll = () => {
       for (const { cut } of this.#underWay.values()) cut.abort()
@@ -96,7 +96,7 @@ export class Executor implements Loop {
     const free = () => slots[type] - [...this.#underWay.values()].filter(({ item }) => item.queue === queue).length
     while (!signal.aborted) {
       try {
-        while (free() <= 0 && !signal.aborted) await this.#moved.next()
+        while (free() <= 0 && !signal.aborted) await this.#room.next()
         if (signal.aborted) return
         const queues = [{ kind: 'task' as const, queue }]
         for (const item of await this.#deps.work.lease({ queues, worker: this.#workerId, max: free() }, signal))
@@ -114,7 +114,7 @@ export class Executor implements Loop {
       .catch(this.#deps.onError)
       .finally(() => {
         this.#underWay.delete(item.id)
-        this.#moved.tell()
+        this.#room.tell()
       })
     this.#underWay.set(item.id, { item, cut, done })
   }
@@ -125,7 +125,7 @@ export class Executor implements Loop {
     if (!run) return
     const stopWatching = this.#cutWhenCancelled(item, cut)
     try {
-      const outcome = await this.#outcomeOf(execute(run, cut.signal), cut.signal)
+      const outcome = await this.#outcomeOf(execute(run, cut.signal, this.#stopping.signal), cut.signal)
       if (outcome === undefined) return await this.#leave(item)
       const held = { run_id: item.id, lease_token: item.leaseToken! }
       await this.#persistently(() => store.write((tx) => settle(tx, held, outcome)))
@@ -189,6 +189,7 @@ export class Executor implements Loop {
       else if (heard.cancelRequestedAt !== null) cut.abort(new RunOver())
     }
   }
+
   /** Undefined: Nexus stops, and leaves it to whoever comes next. */
   async #outcomeOf(executing: Promise<Outcome>, signal: AbortSignal): Promise<Outcome | undefined> {
     try {

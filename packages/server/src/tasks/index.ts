@@ -102,7 +102,7 @@ export function createTasks({ store, work, events, http, acting, now, keepMs, ob
     store,
     work,
     watch,
-    execute: (run, signal) => executeBuiltIn({ acting, http, now }, run, signal),
+    execute: (run, signal, stopping) => executeBuiltIn({ acting, http, now }, run, signal, stopping),
     settle: (tx, held, outcome) => settle(deps, tx, held, outcome),
     onError,
   })

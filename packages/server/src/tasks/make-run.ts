@@ -23,7 +23,7 @@ export interface Occasion {
   dependenciesSince?: number
   dedupeKey?: string | null
   /** Waits for those before it, whatever `overlap` says, unless that allows them beside one another. */
-  inTurn?: boolean
+  mustQueue?: boolean
   traceId: string
   causeId: string | null
 }
@@ -99,7 +99,7 @@ async function insertEnded(deps: TaskDeps, tx: Tx, task: TaskRecord, run: RunRec
   await publishEnd(deps, tx, run)
   await deps.store.insertRun(tx, run)
   if (run.status === 'missed') return
-  task.firedAt = run.createdAt
+  if (!byHand.includes(run.cause)) task.firedAt = run.createdAt
   task.activeRuns++
   await noteEnds(deps, tx, [{ before: { ...run, status: 'queued' }, after: run }], run.createdAt)
 }
@@ -108,10 +108,10 @@ async function overlapRefusal(
   deps: TaskDeps,
   tx: Tx,
   task: TaskRecord,
-  { cause, inTurn }: Occasion,
+  { cause, mustQueue }: Occasion,
 ): Promise<string | undefined> {
   if (task.activeRuns >= taskLimits.activeRunsMax) return 'too_many_active_runs'
-  if (task.activeRuns === 0 || byHand.includes(cause) || inTurn) return undefined
+  if (task.activeRuns === 0 || byHand.includes(cause) || mustQueue) return undefined
   const before = await deps.store.countInTurn(tx, task.taskId, 2)
   if (before === 0) return undefined
   const overlap = overlapOf(task.definition)
