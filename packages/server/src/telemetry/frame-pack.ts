@@ -2,17 +2,16 @@ import { type MetricType, metricTypes } from '@nexus/contract'
 import type { Fault } from '../core/value.ts'
 import { isFault, type ReadFrame, readFrame } from './frame.ts'
 import type { Micros } from './instant.ts'
+import { type NewestColumns, NewestReadings } from './newest-readings.ts'
 import type { Point } from './point.ts'
 import type { BlockWriter, FrameSpan, WrittenFrames } from './ports.ts'
 import { Span } from './span.ts'
 
 /** Frames as they go from the thread that read them to another: column by column, what repeats told once. */
-export interface PackedFrames extends FrameSpan {
+export interface PackedFrames extends FrameSpan, NewestColumns {
   /** Of what was no frame, by where it stood among all. */
   faults: Map<number, Fault>
   devices: string[]
-  /** Which frame of each device has the newest timestamp, and came last of those. */
-  newest: Uint32Array
   deviceOf: Uint32Array
   at: Float64Array
   /** Where the points of each frame end among all of them. */
@@ -47,21 +46,23 @@ export function packFrames<LabelSet>(
   const [devices, metrics] = [new Distinct<string>(), new Distinct<string>()]
   const [tags, metadata] = [new Distinct<ReadFrame['tags']>(), new Distinct<ReadFrame['metadata']>()]
   const [tagSets, metadataSets]: LabelSet[][] = [[], []]
-  const [at, pointEnds, kinds, nums, newest]: number[][] = [[], [], [], [], []]
+  const [at, pointEnds, kinds, nums]: number[][] = [[], [], [], []]
+  const newest = new NewestReadings()
   const texts: string[] = []
   const frameIds: ReadFrame['frameId'][] = []
   const span = new Span()
 
-  const addPoint = ({ metric, kind, num, str }: Point) => {
-    metrics.push(metric, metric)
-    kinds!.push(kindCodes.get(kind)!)
-    nums!.push(hasText(kind) ? texts.push(str) - 1 : num)
+  const addPoint = (device: number, { metric, kind, num, str }: Point) => {
+    const code = kindCodes.get(kind)!
+    kinds!.push(code)
+    const point = nums!.push(hasText(kind) ? texts.push(str) - 1 : num) - 1
+    newest.addPoint(device, metrics.push(metric, metric), code, point)
   }
   const add = (frame: ReadFrame) => {
     const index = at!.push(frame.at) - 1
     const device = devices.push(frame.deviceId, frame.deviceId)
-    if (frame.at >= (at![newest![device]!] ?? 0)) newest![device] = index
-    for (const point of frame.points) addPoint(point)
+    newest.addFrame(device, frame.at)
+    for (const point of frame.points) addPoint(device, point)
     pointEnds!.push(nums!.length)
     const tagSet = tags.push(textOf(frame.tags), frame.tags)
     const metadataSet = metadata.push(textOf(frame.metadata), frame.metadata)
@@ -82,7 +83,7 @@ export function packFrames<LabelSet>(
   return {
     faults,
     devices: devices.values,
-    newest: new Uint32Array(newest!),
+    ...newest.told(),
     deviceOf: new Uint32Array(devices.indexes),
     at: new Float64Array(at!),
     pointEnds: new Uint32Array(pointEnds!),
@@ -139,6 +140,16 @@ class Distinct<Value> {
   }
 }
 
+export interface NewestFrame extends Pick<ReadFrame, 'deviceId' | 'at' | 'tags' | 'metadata' | 'traceId'> {
+  since: Micros
+}
+
+export interface NewestReading {
+  device: number
+  at: Micros
+  point: Point
+}
+
 /** Frames out of their columns; those with the same tags or metadata share one object. */
 export class FramePack {
   /** Of the request that brought it, where that named one. */
@@ -187,15 +198,48 @@ export class FramePack {
     return this.traceId === undefined ? [] : Array<string>(this.length).fill(this.traceId)
   }
 
-  /** The newest frame of each device. */
-  newest(): Pick<ReadFrame, 'deviceId' | 'at' | 'tags' | 'traceId'>[] {
-    const { newest, at, tags, tagsOf } = this.#packed
-    return Array.from(newest, (index) => ({
+  /** Whether every frame is good and has no id of its own, and each metric of a device one type. */
+  get isPlain(): boolean {
+    const { faults, frameIds, isMixed } = this.#packed
+    return faults.size === 0 && frameIds.length === 0 && !isMixed
+  }
+
+  get devices(): readonly string[] {
+    return this.#packed.devices
+  }
+
+  get metrics(): readonly string[] {
+    return this.#packed.metrics
+  }
+
+  get pointCount(): number {
+    return this.#packed.nums.length
+  }
+
+  /** The newest frame of each device, and since when it has any here. */
+  newest(): NewestFrame[] {
+    const { newest, oldest, at, tags, tagsOf, metadata, metadataOf } = this.#packed
+    return Array.from(newest, (index, device) => ({
       deviceId: this.deviceOf(index),
       at: at[index]!,
+      since: oldest[device]!,
       tags: tags[tagsOf[index]!],
+      metadata: metadata[metadataOf[index]!],
       ...(this.traceId !== undefined && { traceId: this.traceId }),
     }))
+  }
+
+  /** The newest reading of each metric of each device, that being its place in `newest()`. What is yielded is valid until the next. */
+  *newestReadings(): Generator<NewestReading> {
+    const { newestPoints, newestPointFrames, deviceOf, at } = this.#packed
+    const reading: NewestReading = { device: 0, at: 0, point: { ...noPoint } }
+    for (let i = 0; i < newestPoints.length; i++) {
+      const frame = newestPointFrames[i]!
+      reading.device = deviceOf[frame]!
+      reading.at = at[frame]!
+      this.#point(newestPoints[i]!, reading.point)
+      yield reading
+    }
   }
 
   #read(index: number, frame: ReadFrame, points: Point[]): ReadFrame {

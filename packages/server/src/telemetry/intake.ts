@@ -84,6 +84,15 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
       throw spent
     }
 
+    /** Whether no frame of a pack can be refused, repeated or warned of: then nobody looks at each. */
+    const mayTakeWhole = ({ pack, minAt, maxAt }: WrittenPack): boolean =>
+      pack.isPlain &&
+      maxAt <= receivedAt + deps.futureLimit &&
+      pack.metrics.every((metric) => minAt >= retention.keptSince(metric, receivedAt)) &&
+      pack.devices.every((device) => !deviceFault(ctx.principal, device)) &&
+      latest.mayTakeWhole(pack) &&
+      quota.spend(ctx.principal, pack.pointCount, now)
+
     return {
       take(value, text) {
         const frame = readFrame(value, receivedAt)
@@ -96,6 +105,12 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
       *takePack(written) {
         const { pack } = written
         pack.traceId = ctx.givenTraceId
+        if (mayTakeWhole(written)) {
+          latest.updateWhole(pack)
+          taken = written
+          for (; accepted < pack.length; accepted++) yield { success: true, frame_id: frameId(), received_at }
+          return
+        }
         const kept: number[] = []
         let read = 0
         for (const frame of pack.each()) {

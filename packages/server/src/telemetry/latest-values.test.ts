@@ -1,6 +1,8 @@
-import { equal, fail, match } from 'node:assert/strict'
+import { deepEqual, equal, fail, match, ok } from 'node:assert/strict'
 import { test } from 'node:test'
-import type { ReadFrame } from './frame.ts'
+import fc from 'fast-check'
+import { type ReadFrame, readFrame } from './frame.ts'
+import { FramePack, packFrames } from './frame-pack.ts'
 import { LatestValues } from './latest-values.ts'
 import type { Point } from './point.ts'
 
@@ -56,3 +58,45 @@ test('away from the bound the points of a frame are not looked at', () => {
   })
   equal(latest.mayTake({ ...frame('d', []), points }), undefined)
 })
+
+test('a pack taken whole leaves what its frames leave one after another, and would have been refused or warned of nothing', () => {
+  const value = fc.oneof({ weight: 40, arbitrary: fc.integer() }, fc.constantFrom(true, 'text'))
+  const frame = fc.record({
+    device_id: fc.constantFrom('a', 'b', 'c'),
+    timestamp: fc.integer({ min: 1, max: 9 }).map((second) => second * 1000),
+    metrics: fc.dictionary(fc.constantFrom('m', 'n', 'o', 'p'), value, { minKeys: 1, noNullPrototype: true }),
+    tags: fc.dictionary(fc.constantFrom('t', 'u'), fc.constantFrom('x', 'y'), { noNullPrototype: true }),
+  })
+  let wholes = 0
+  fc.assert(
+    fc.property(
+      fc.array(frame, { maxLength: 4 }),
+      fc.array(frame, { minLength: 1, maxLength: 8 }),
+      (before, frames) => {
+        const [alone, whole] = [new LatestValues(100, 6), new LatestValues(100, 6)]
+        for (const value of before) for (const values of [alone, whole]) values.update(readFrame(value, 0) as ReadFrame)
+        const pack = new FramePack(structuredClone(packFrames(frames, 0, noBlock)))
+        if (!pack.isPlain || !whole.mayTakeWhole(pack)) return
+        wholes++
+        whole.updateWhole(pack)
+        for (const value of frames) {
+          const read = readFrame(value, 0) as ReadFrame
+          deepEqual([alone.mayTake(read), alone.update(read)], [undefined, []])
+        }
+        for (const metric of alone.metrics) deepEqual(whole.kindsOf(metric), alone.kindsOf(metric))
+        deepEqual(untouched(whole), untouched(alone))
+      },
+    ),
+    { numRuns: 2000 },
+  )
+  ok(wholes > 200, `${wholes} packs were taken whole`)
+})
+
+const noBlock = { begin() {}, setOf: () => 0, add() {}, take: () => new Uint8Array() }
+
+function untouched({ devices }: LatestValues) {
+  return Array.from(devices, ([id, { metrics, ...device }]) => {
+    const values = Array.from(metrics, ([metric, { touched: _, ...value }]) => [metric, value])
+    return [id, device, values]
+  })
+}

@@ -1,7 +1,9 @@
 import type { MetricType } from '@nexus/contract'
 import { type Fault, fault } from '../core/value.ts'
 import type { ReadFrame } from './frame.ts'
+import type { FramePack } from './frame-pack.ts'
 import type { Micros } from './instant.ts'
+import type { Point } from './point.ts'
 import type { LatestRow } from './ports.ts'
 
 export interface LatestValue {
@@ -77,34 +79,31 @@ export class LatestValues {
 
   /** Takes in a frame; returns the metrics that were of another type before. */
   update(frame: ReadFrame): string[] {
-    const device = this.#deviceOf(frame.deviceId)
+    const device = this.#heard(frame.deviceId, frame.at, frame)
     const touched = ++this.#moment
-    if (frame.at >= device.at) {
-      device.at = frame.at
-      device.tags = frame.tags ?? noTags
-      device.metadata = frame.metadata ?? noTags
-    }
-    if (frame.at < device.since) device.since = frame.at
     const changed: string[] = []
-    for (const { metric, kind, num, str } of frame.points) {
-      const value = device.metrics.get(metric)
-      if (!value) this.#add(device, metric, { at: frame.at, kind, num, str, touched })
-      else {
-        if (value.kind !== kind) {
-          changed.push(metric)
-          this.#learn(metric, kind)
-        }
-        if (frame.at >= value.at) {
-          value.at = frame.at
-          value.kind = kind
-          value.num = num
-          value.str = str
-          value.touched = touched
-        }
-      }
-    }
+    for (const point of frame.points) if (this.#put(device, point, frame.at, touched)) changed.push(point.metric)
     if (this.#series > this.#seriesMax) this.#letGo()
     return changed
+  }
+
+  /** Whether there is certainly room for all of a pack, and no metric would change its type by it. */
+  mayTakeWhole(pack: FramePack): boolean {
+    const devices = pack.newest().map(({ deviceId }) => this.devices.get(deviceId)?.metrics)
+    if (devices.some((known) => (known?.size ?? 0) + pack.metrics.length > this.#deviceSeriesMax)) return false
+    for (const { device, point } of pack.newestReadings()) {
+      const value = devices[device]?.get(point.metric)
+      if (value && value.kind !== point.kind) return false
+    }
+    return true
+  }
+
+  /** Takes in all frames of a pack that `mayTakeWhole`, as `update` would one after another. */
+  updateWhole(pack: FramePack): void {
+    const touched = ++this.#moment
+    const devices = pack.newest().map((newest) => this.#heard(newest.deviceId, newest.since, newest))
+    for (const { device, at, point } of pack.newestReadings()) this.#put(devices[device]!, point, at, touched)
+    if (this.#series > this.#seriesMax) this.#letGo()
   }
 
   /** Takes in what the store had at start. */
@@ -157,6 +156,37 @@ export class LatestValues {
     }
     this.devices.set(id, device)
     return device
+  }
+
+  /** The device as its newest frame has it; `since` is the oldest timestamp that came. */
+  #heard(id: string, since: Micros, newest: Pick<ReadFrame, 'at' | 'tags' | 'metadata'>): LatestDevice {
+    const device = this.#deviceOf(id)
+    if (newest.at >= device.at) {
+      device.at = newest.at
+      device.tags = newest.tags ?? noTags
+      device.metadata = newest.metadata ?? noTags
+    }
+    if (since < device.since) device.since = since
+    return device
+  }
+
+  /** Returns whether the metric was of another type before. */
+  #put(device: LatestDevice, { metric, kind, num, str }: Point, at: Micros, touched: number): boolean {
+    const value = device.metrics.get(metric)
+    if (!value) {
+      this.#add(device, metric, { at, kind, num, str, touched })
+      return false
+    }
+    const changed = value.kind !== kind
+    if (changed) this.#learn(metric, kind)
+    if (at >= value.at) {
+      value.at = at
+      value.kind = kind
+      value.num = num
+      value.str = str
+      value.touched = touched
+    }
+    return changed
   }
 
   #add(device: LatestDevice, metric: string, value: LatestValue): void {

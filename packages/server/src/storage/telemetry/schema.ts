@@ -102,8 +102,14 @@ const third = [
    ARRAY JOIN metrics AS metric, arrayResize(kinds, length(metrics), 1) AS kind GROUP BY metric, device, kind`,
 ]
 
+/**
+ * While frames stream in, merges take a seventh of the processor: of wider steps fewer are needed, each point is written
+ * again less often. Parts that are left for long, or become many, are merged all the same.
+ */
+const fourth = ['ALTER TABLE points MODIFY SETTING merge_selector_base = 12']
+
 /** Each entry brings the store from the version of its index to the next. Entries are never changed, only added. */
-export const migrations: readonly string[][] = [first, second, third]
+export const migrations: readonly string[][] = [first, second, third, fourth]
 
 /** Makes the tables, or brings those of an older version up; refuses those of a newer one. */
 export async function migrateTelemetry(clickhouse: ClickHouse, steps: readonly string[][] = migrations): Promise<void> {
