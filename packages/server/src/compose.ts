@@ -32,11 +32,12 @@ import {
   openState,
 } from './storage/state/index.ts'
 import { openChdb } from './storage/telemetry/chdb.ts'
+import { createBlockWriter } from './storage/telemetry/frame-writer.ts'
 import { openTelemetryStore } from './storage/telemetry/store.ts'
 import { createTasks } from './tasks/index.ts'
 import { createTelemetry } from './telemetry/index.ts'
 import { openBatchReader } from './transports/http/batch-reader.ts'
-import type { BatchReaderThread } from './transports/http/read-batch.ts'
+import { type BatchReading, createBatchReading } from './transports/http/read-batch.ts'
 import { createTlsReload } from './transports/http/tls-reload.ts'
 import { createServer } from './transports/server.ts'
 import { createWebhooks } from './webhooks/index.ts'
@@ -227,7 +228,7 @@ async function compose(
   }
   const gate = createGate({ handlers, write: state.write, spend: rates.spend, idempotency, hashBody })
 
-  const batchReader = await openBatchReader(startReading)
+  const batchReader = await openBatchReader(startReading, createBatchReading(createBlockWriter()))
   closers.push(() => batchReader.close())
   const http = createServer(
     {
@@ -304,11 +305,11 @@ async function compose(
   }
 }
 
-/** The driver is loaded by who needs it: it takes 27 MB. Redis may be away: the nodes then count alone until it is back. */
-function startReading(): Promise<Thread<BatchReaderThread>> {
-  return startThread<BatchReaderThread>(new URL('./batch-reader-thread.ts', import.meta.url), undefined)
+function startReading(): Promise<Thread<BatchReading>> {
+  return startThread<BatchReading>(new URL('./batch-reader-thread.ts', import.meta.url), undefined)
 }
 
+/** The driver is loaded by who needs it: it takes 27 MB. Redis may be away: the nodes then count alone until it is back. */
 async function sharedWindows({ redisUrl, redisPrefix }: Config, log: Log): Promise<SharedWindows | undefined> {
   if (redisUrl === undefined) return undefined
   const { openRedisCounts } = await import('./storage/rate-limits/redis.ts')

@@ -1,15 +1,17 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { startThread, type Thread } from '../../core/thread.ts'
+import { createBlockWriter } from '../../storage/telemetry/frame-writer.ts'
+import { readFrame } from '../../telemetry/frame.ts'
 import type { WrittenPack } from '../../telemetry/index.ts'
 import { type BatchReader, openBatchReader } from './batch-reader.ts'
-import type { BatchReaderThread } from './read-batch.ts'
+import { type BatchReading, createBatchReading } from './read-batch.ts'
 
 const file = new URL('../../batch-reader-thread.ts', import.meta.url)
-const startReading = () => startThread<BatchReaderThread>(file, undefined)
+const startReading = () => startThread<BatchReading>(file, undefined)
 
 async function open(t: TestContext, start = startReading): Promise<BatchReader> {
-  const reader = await openBatchReader(start)
+  const reader = await openBatchReader(start, createBatchReading(createBlockWriter()))
   t.after(() => reader.close())
   return reader
 }
@@ -17,15 +19,20 @@ async function open(t: TestContext, start = startReading): Promise<BatchReader> 
 const all = ({ pack }: WrittenPack) => Array.from(pack.each(), (read) => structuredClone(read))
 const frame = (m: number) => JSON.stringify({ device_id: 'd', timestamp: 1762134000, metrics: { m } })
 
-test('a body is read as lines and as an array, with what stands beside its frames', async (t) => {
+/** As it is, and so long that it is read in the thread. */
+const both = (body: string) => [body, body + ' '.repeat(20 * 1024)].map((text) => Buffer.from(text))
+
+test('a body is read as lines and as an array, with what stands beside its frames, small or large', async (t) => {
   const reader = await open(t)
-  const lines = await reader.read(Buffer.from(`${frame(1)}\nno json\n`), 'lines', 5)
-  equal(lines.frames.pack.count, 2)
-  deepEqual(all(lines.frames)[1], { field: '', issue: 'must be a JSON object' })
-  const array = await reader.read(Buffer.from(`{"ack":"memory","frames":[${frame(1)},{}]}`), 'array', 5)
-  deepEqual(array.rest, { ack: 'memory' })
-  deepEqual(array.frames.pack.at(0), lines.frames.pack.at(0))
-  deepEqual(all(array.frames)[1], { field: 'device_id', issue: 'is required' })
+  for (const body of both(`${frame(1)}\nno json\n`)) {
+    const { frames } = await reader.read(body, 'lines', 5)
+    deepEqual(all(frames), [readFrame(JSON.parse(frame(1)), 5), { field: '', issue: 'must be a JSON object' }])
+  }
+  for (const body of both(`{"ack":"memory","frames":[${frame(1)},{}]}`)) {
+    const { frames, rest } = await reader.read(body, 'array', 5)
+    deepEqual(rest, { ack: 'memory' })
+    deepEqual(all(frames), [readFrame(JSON.parse(frame(1)), 5), { field: 'device_id', issue: 'is required' }])
+  }
 })
 
 /** An INVALID_REQUEST as `invalid` makes it. */
@@ -35,7 +42,7 @@ function refusal(field: string, issue: string) {
 
 test('a body that is no batch is refused, with its field and what is wrong', async (t) => {
   const reader = await open(t)
-  await rejects(reader.read(Buffer.from('[{'), 'array', 5), refusal('body', 'is not valid JSON'))
+  for (const body of both('[{')) await rejects(reader.read(body, 'array', 5), refusal('body', 'is not valid JSON'))
 })
 
 test('while a large batch is read, others have their turn', async (t) => {
@@ -53,15 +60,24 @@ test('while a large batch is read, others have their turn', async (t) => {
   ok(turns > 5, `${turns} turns`)
 })
 
+test('a small batch waits for no large one', async (t) => {
+  const reader = await open(t)
+  const order: string[] = []
+  const large = reader.read(Buffer.from(`${frame(1)}\n`.repeat(5000)), 'lines', 5).then(() => order.push('large'))
+  const small = reader.read(Buffer.from(frame(1)), 'lines', 5).then(() => order.push('small'))
+  await Promise.all([large, small])
+  deepEqual(order, ['small', 'large'])
+})
+
 test('another thread takes the place of one that has died', async (t) => {
   const threads: { alive: boolean }[] = []
-  const start = async (): Promise<Thread<BatchReaderThread>> => {
+  const start = async (): Promise<Thread<BatchReading>> => {
     const thread = { alive: true }
     const refused = { field: `thread ${threads.push(thread)}`, issue: 'answers' }
     return { call: async () => ({ refused }) as never, isAlive: () => thread.alive, close: async () => {} }
   }
   const reader = await open(t, start)
-  const read = () => reader.read(Buffer.from('x'), 'array', 5)
+  const read = () => reader.read(both('x')[1]!, 'array', 5)
   await rejects(read(), refusal('thread 1', 'answers'))
   threads[0]!.alive = false
   for (let i = 0; i < 2; i++) await rejects(read(), refusal('thread 2', 'answers'))

@@ -1,9 +1,9 @@
 import { fail, invalid } from '../../core/failure.ts'
 import type { Thread } from '../../core/thread.ts'
 import { type WrittenPack, writtenPack } from '../../telemetry/index.ts'
-import type { BatchReaderThread } from './read-batch.ts'
+import type { BatchReading } from './read-batch.ts'
 
-/** Reads the bodies of batches beside the event loop, for the largest takes a tenth of a second. */
+/** Reads the bodies of batches, all but small ones beside the event loop, for the largest takes a tenth of a second. */
 export interface BatchReader {
   /**
    * Takes the bytes of the body away. Throws INVALID_REQUEST when the body as a whole is no batch, SERVICE_UNAVAILABLE when
@@ -22,9 +22,17 @@ export interface BatchBody {
 const retryAfterSeconds = 1
 /** How much may be on its way through the thread; a body is 16 MiB at most. */
 const bytesMax = 64 * 1024 * 1024
+/** Some fifty frames: to wake the thread for less takes longer than to read it. */
+const smallBytesMax = 16 * 1024
 
-/** Starts the one thread; another takes its place when it has died, as of a want of memory. */
-export async function openBatchReader(start: () => Promise<Thread<BatchReaderThread>>): Promise<BatchReader> {
+/**
+ * Starts the one thread; another takes its place when it has died, as of a want of memory. `here` is the same service on the
+ * event loop.
+ */
+export async function openBatchReader(
+  start: () => Promise<Thread<BatchReading>>,
+  here: BatchReading,
+): Promise<BatchReader> {
   let thread = await start()
   let restarting: Promise<void> | undefined
   let bytes = 0
@@ -36,20 +44,23 @@ export async function openBatchReader(start: () => Promise<Thread<BatchReaderThr
       restarting = undefined
     }
   }
-  const readIn = async (body: Uint8Array, format: 'lines' | 'array', receivedAt: number) => {
-    if (!thread.isAlive()) restarting ??= restart()
-    await restarting
-    return thread.call('read', body, format, receivedAt)
+  const readBeside = async (body: Buffer, format: 'lines' | 'array', receivedAt: number) => {
+    if (bytes + body.length > bytesMax)
+      throw fail('SERVICE_UNAVAILABLE', { reason: 'too_many_bodies' }, { retryAfterSeconds })
+    const size = body.length
+    bytes += size
+    try {
+      if (!thread.isAlive()) restarting ??= restart()
+      await restarting
+      return await thread.call('read', movable(body), format, receivedAt)
+    } finally {
+      bytes -= size
+    }
   }
   return {
     async read(body, format, receivedAt) {
-      const size = body.length
-      if (bytes + size > bytesMax)
-        throw fail('SERVICE_UNAVAILABLE', { reason: 'too_many_bodies' }, { retryAfterSeconds })
-      bytes += size
-      const answer = await readIn(movable(body), format, receivedAt).finally(() => {
-        bytes -= size
-      })
+      const isSmall = body.length <= smallBytesMax
+      const answer = isSmall ? here.read(body, format, receivedAt) : await readBeside(body, format, receivedAt)
       if ('refused' in answer) throw invalid(answer.refused.field!, answer.refused.issue!)
       const { rest, ...packed } = answer
       return { frames: writtenPack(packed), rest }

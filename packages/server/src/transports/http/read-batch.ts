@@ -3,23 +3,18 @@ import { type PackedFrames, packFrames } from '../../telemetry/index.ts'
 import { checkShape } from '../json.ts'
 import { readArray, readLines } from './frame-texts.ts'
 
+/** The service behind `openBatchReader`, in its thread and on the event loop. */
 export interface BatchReading {
-  /** What a body in JSON has beside its frames. */
-  rest: Record<string, unknown>
-}
-
-/** The service of the thread behind `openBatchReader`. */
-export interface BatchReaderThread {
-  /** `refused`: the body as a whole is no batch. */
+  /** `rest`: what a body in JSON has beside its frames. `refused`: the body as a whole is no batch. */
   read(
     body: Uint8Array,
     format: 'lines' | 'array',
     receivedAt: number,
-  ): (PackedFrames & BatchReading) | { refused: Failure['details'] }
+  ): (PackedFrames & { rest: Record<string, unknown> }) | { refused: Failure['details'] }
 }
 
 /** `writer` makes the block of what is read. */
-export function createBatchReaderThread(writer: Parameters<typeof packFrames>[2]): BatchReaderThread {
+export function createBatchReading(writer: Parameters<typeof packFrames>[2]): BatchReading {
   return {
     read(body, format, receivedAt) {
       const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
