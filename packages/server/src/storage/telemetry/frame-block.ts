@@ -14,6 +14,7 @@ import {
   Texts,
   textColumn,
 } from './native-block.ts'
+import { columnHead, type NativeReader } from './native-reader.ts'
 
 const kindCodes = new Map(metricTypes.map((kind, i) => [kind, i + 1]))
 
@@ -83,6 +84,37 @@ export class FrameBlock {
     this.#pointScales.push(scale)
   }
 
+  /** Adds the frames of another block, as `finish` made it. */
+  addBlock(from: NativeReader): void {
+    const rows = from.block(9)
+    from.column(heads.device)
+    from.skipInt64s(1)
+    from.lowCardinality(rows, this.#devices)
+    from.column(heads.ts)
+    from.int64s(rows, this.#at)
+    from.column(heads.tag_set)
+    from.int64s(rows, this.#tagSets)
+    from.column(heads.metadata_set)
+    from.int64s(rows, this.#metadataSets)
+    from.column(heads.metric)
+    from.skipInt64s(1)
+    const points = from.ends(rows, this.#pointEnds, this.#points)
+    from.lowCardinality(points, this.#names)
+    from.column(heads.mantissa)
+    from.skipInt64s(rows)
+    from.int64s(points, this.#mantissas)
+    from.column(heads.scale)
+    from.skipInt64s(rows)
+    from.int8s(points, this.#pointScales)
+    from.column(heads.kind)
+    const typed = from.ends(rows, this.#typedEnds, this.#strs.length)
+    from.int8s(typed, this.#kinds)
+    from.column(heads.str)
+    from.skipInt64s(rows)
+    from.texts(typed, this.#strs)
+    this.#points += points
+  }
+
   /** Valid until the block is cleared. */
   finish(): Buffer {
     const columns = [
@@ -98,6 +130,18 @@ export class FrameBlock {
     ]
     return nativeBlock(this.#at.length, columns, this.#to)
   }
+}
+
+const heads = {
+  device: columnHead('device', 'LowCardinality(String)'),
+  ts: columnHead('ts', 'Int64'),
+  tag_set: columnHead('tag_set', 'UInt64'),
+  metadata_set: columnHead('metadata_set', 'UInt64'),
+  metric: columnHead('metric', 'Array(LowCardinality(String))'),
+  mantissa: columnHead('mantissa', 'Array(Int64)'),
+  scale: columnHead('scale', 'Array(Int8)'),
+  kind: columnHead('kind', 'Array(UInt8)'),
+  str: columnHead('str', 'Array(String)'),
 }
 
 const scaleKeptMax = 6

@@ -6,6 +6,7 @@ import type { Point, ReadFrame } from '../../telemetry/ports.ts'
 import { testFolder } from '../../testing/nexus.ts'
 import { openChdb } from './chdb.ts'
 import { createBlockWriter, createFrameWriter } from './frame-writer.ts'
+import { joinBlocks } from './join-blocks.ts'
 import { migrateTelemetry } from './schema.ts'
 import { kindNames } from './sql.ts'
 
@@ -30,7 +31,7 @@ const frame: fc.Arbitrary<ReadFrame> = fc.record({
   frameId: fc.constant(undefined),
 })
 
-test('frames come out of the store as they were written, whoever wrote their block and whatever they hold, in their order', async (t) => {
+test('frames come out of the store as they were written, whoever wrote their block, joined with others or not, and whatever they hold, in their order', async (t) => {
   const bounds = { readers: 1, queryTimeoutMs: 30_000, queryMemoryBytes: 1 << 30 }
   const clickhouse = openChdb({ path: testFolder(t), ...bounds, onQuery: () => {} })
   t.after(() => clickhouse.close())
@@ -66,11 +67,8 @@ test('frames come out of the store as they were written, whoever wrote their blo
           'metadata_sets',
           written.map(({ metadataSets }) => metadataSets),
         )
-        await insert(
-          'frames',
-          written.map(({ block }) => block),
-          { version },
-        )
+        const blocks = written.map(({ block }) => block)
+        await insert('frames', version % 2 === 0 ? blocks : await joinBlocks(blocks), { version })
 
         type Row = [string, number, Record<string, string>, string, string[], number[], number[], string[]]
         const rows = await clickhouse.rows<Row>(

@@ -104,6 +104,15 @@ export class Int64s {
     this.#halves[this.#length++] = high
   }
 
+  /** As they lie in memory. */
+  pushAll(values: Uint8Array): void {
+    const length = this.#length + values.length / 4
+    if (length > this.#halves.length)
+      this.#halves = grown(this.#halves, new Uint32Array(Math.max(length, this.#length * 2)))
+    new Uint8Array(this.#halves.buffer).set(values, this.#length * 4)
+    this.#length = length
+  }
+
   clear(): void {
     this.#length = 0
     if (this.#halves.byteLength > keptBytesMax) this.#halves = new Uint32Array(128)

@@ -14,6 +14,7 @@ import { catalogueOf } from './catalogue.ts'
 import type { ClickHouse } from './clickhouse.ts'
 import { expiryOf } from './expiry.ts'
 import { createFrameWriter } from './frame-writer.ts'
+import { joinBlocks } from './join-blocks.ts'
 import { removalsOf } from './removals.ts'
 import { rollUp } from './roll-up.ts'
 import { migrateTelemetry } from './schema.ts'
@@ -52,7 +53,7 @@ async function insertBatch(clickhouse: ClickHouse, batch: DrainBatch): Promise<v
   }
   await insert('tag_sets', batch.tagSets, '-tags')
   await insert('metadata_sets', batch.metadataSets, '-metadata')
-  await clickhouse.insert('frames', blocks, { token: token(''), constants: { version } })
+  await clickhouse.insert('frames', await joinBlocks(blocks), { token: token(''), constants: { version } })
 }
 
 async function aggregate(clickhouse: ClickHouse, plan: AggregatePlan, signal: AbortSignal): Promise<AggregateRow[]> {
