@@ -1,4 +1,4 @@
-import { deepEqual, equal } from 'node:assert/strict'
+import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import { operations } from '@nexus/contract'
 import fc from 'fast-check'
@@ -29,4 +29,13 @@ test('an event without a trace is given one when it is asked for, and keeps it',
   equal(events.knownTraceIdOf(0), undefined)
   const made = events.traceIdOf(0)
   deepEqual([events.traceIdOf(0), events.knownTraceIdOf(0), events.traceIdOf(1)], [made, made, 'given'])
+})
+
+test('the event of an object with hundreds of fields looks at it a few times, and not once a field', (t) => {
+  const wide = Object.fromEntries(Array.from({ length: 400 }, (_, i) => [`m${i}`, i]))
+  const metrics = { a: wide, b: { c: { d: wide } }, 'a.x': 1 }
+  const events = new FrameEvents([readFrame({ device_id: 'd', metrics }, receivedAt) as ReadFrame])
+  const { mock } = t.mock.method(Object, 'entries')
+  deepEqual((events.dataOf(0) as { metrics: unknown }).metrics, metrics)
+  ok(mock.callCount() < 20, `${mock.callCount()} looks`)
 })

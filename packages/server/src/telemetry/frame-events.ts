@@ -4,7 +4,7 @@ import type { TransientEvents } from '../events/index.ts'
 import type { FrameSource, ReadFrame } from './frame.ts'
 import { FramePack } from './frame-pack.ts'
 import { formatInstant } from './instant.ts'
-import { type Point, toValue } from './point.ts'
+import { type Point, pointCount, toValue } from './point.ts'
 
 /** Frames that were accepted, as events: what their clients sent, with the time that each was given. */
 export class FrameEvents implements TransientEvents {
@@ -98,21 +98,11 @@ function dataOf({ deviceId, at, points, tags, metadata, frameId }: ReadFrame): E
 /** The metrics without the readings that were made of what is inside of them, which follow them. */
 function metricsOf(points: readonly Point[]): Record<string, unknown> {
   const metrics: [string, unknown][] = []
-  let whole: { prefix: string; value: unknown } | undefined
-  for (const { metric, kind, num, str } of points) {
-    if (whole && metric.startsWith(whole.prefix) && isWithin(whole.value, metric.slice(whole.prefix.length))) continue
+  for (let i = 0; i < points.length; ) {
+    const { metric, kind, num, str } = points[i]!
     const value = toValue(kind, num, str)
-    whole = kind === 'array' || kind === 'object' ? { prefix: `${metric}.`, value } : undefined
     metrics.push([metric, value])
+    i += pointCount(metric, value)
   }
   return Object.fromEntries(metrics)
-}
-
-/** Whether a path leads to something inside of a value; names may have dots of their own. */
-function isWithin(value: unknown, path: string): boolean {
-  if (Array.isArray(value)) return path === 'length'
-  if (typeof value !== 'object' || value === null) return false
-  return Object.entries(value).some(
-    ([name, child]) => path === name || (path.startsWith(`${name}.`) && isWithin(child, path.slice(name.length + 1))),
-  )
 }

@@ -24,6 +24,13 @@ export function flattenMetric(points: Point[], metric: string, value: unknown): 
   return undefined
 }
 
+/** How many points a metric with this value makes, itself among them. */
+export function pointCount(metric: string, value: unknown): number {
+  const points: Point[] = []
+  addPoints(points, metric, value)
+  return points.length
+}
+
 function addPoints(points: Point[], metric: string, value: unknown): void {
   switch (typeof value) {
     case 'number':
