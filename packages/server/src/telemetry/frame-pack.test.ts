@@ -19,7 +19,7 @@ test('frames and faults come out of a pack as they were read, on the other side 
   fc.assert(
     fc.property(values, (values) => {
       const pack = new FramePack(structuredClone(packFrames(values, receivedAt, noBlock)))
-      const expected = values.map((value) => readFrame(value, receivedAt))
+      const expected = values.map((value, i) => readFrame(value, receivedAt + i))
       const each = Array.from(pack.each(), (read) => structuredClone(read))
       deepEqual(each, expected)
       const good = Array.from({ length: pack.length }, (_, index) => pack.at(index))

@@ -36,7 +36,10 @@ type FrameColumns = Omit<PackedFrames, 'block' | keyof FrameSpan>
 
 const kindCodes = new Map(metricTypes.map((kind, code) => [kind, code]))
 
-/** Reads frames one after another; of each only its columns are kept, and its part of the block. */
+/**
+ * Reads frames one after another; of each only its columns are kept, and its part of the block. `receivedAt` is the moment of
+ * the first, each has one a microsecond later.
+ */
 export function packFrames<LabelSet>(
   values: Iterable<unknown>,
   receivedAt: Micros,
@@ -75,7 +78,7 @@ export function packFrames<LabelSet>(
   let count = 0
   writer.begin()
   for (const value of values) {
-    const read = readFrame(value, receivedAt)
+    const read = readFrame(value, receivedAt + count)
     if (isFault(read)) faults.set(count, read)
     else add(read)
     count++

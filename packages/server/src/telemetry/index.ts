@@ -17,6 +17,7 @@ import { LatestValues } from './latest-values.ts'
 import { toValue } from './point.ts'
 import { createPointQuota } from './point-quota.ts'
 import type { DrainBatch, IngestLog, LatestRow, RetentionStore, TelemetryStore } from './ports.ts'
+import { createReceiptMoments } from './receipt-moments.ts'
 import { createExpiry } from './retention.ts'
 import { createRetentionRules } from './retention-rules.ts'
 import { RollUpCache } from './roll-up-cache.ts'
@@ -105,7 +106,8 @@ export async function createTelemetry(options: TelemetryOptions) {
   }
   const gather = createGather({ log, writer: store.frameWriter, tagSets, onKept, takeBack })
   const futureLimit = options.futureLimitSeconds * 1_000_000
-  const intake = createIntakes({ gather, latest, quota, retention: rules, futureLimit })
+  const moments = createReceiptMoments(now)
+  const intake = createIntakes({ gather, latest, quota, moments, retention: rules, futureLimit })
   const deps = {
     log,
     store,
@@ -130,6 +132,8 @@ export async function createTelemetry(options: TelemetryOptions) {
       sendFrame(deps, ctx, frame, ack, idempotent, text),
     sendBatch: (ctx: Ctx, input: BatchInput, idempotent?: Idempotent): Promise<BatchReceipt> =>
       sendBatch(deps, ctx, input, idempotent),
+    /** The moment of receipt of the first of so many frames; see `packFrames`. */
+    momentsFor: (frames: number) => moments.take(frames),
     rollAll: () => drain.settle(0, Number.MAX_SAFE_INTEGER).then(roller.rollAll),
     expireAll: () => expiry.expireAll(),
     warmAll: warmer.warmAll,

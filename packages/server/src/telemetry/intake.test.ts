@@ -27,6 +27,22 @@ test('a frame without a timestamp is of the moment of its receipt', async (t) =>
   equal(devices[0]?.metrics.m?.timestamp, new Date(clock.at).toISOString().replace('.000', ''))
 })
 
+test('frames without a timestamp that come in one millisecond stand beside each other, alone and in batches', async (t) => {
+  const { room, ctx, clock } = await openTelemetryRoom(t)
+  const frame = (m: number) => ({ device_id: 'd', metrics: { m } })
+  for (const m of [1, 2]) await room.send(ctx, frame(m), 'durable', undefined, JSON.stringify(frame(m)))
+  await room.sendBatch(ctx, { frames: [frame(3), frame(4)] })
+  const packed = packFrames([frame(5), frame(6)], room.momentsFor(2), createBlockWriter())
+  await room.sendBatch(ctx, { frames: writtenPack(packed) })
+  await room.send(ctx, frame(7), 'durable')
+  const range = { start_time: clock.at, end_time: clock.at + 1, metrics: 'm' }
+  const { data } = await room.handlers['telemetry.query'](ctx, range)
+  deepEqual(
+    data.map(({ m }) => m),
+    [1, 2, 3, 4, 5, 6, 7],
+  )
+})
+
 test('a metric that changes its type is kept in both, and the receipt warns, alone and in a batch', async (t) => {
   const { room, ctx, clock } = await openTelemetryRoom(t)
   const frame = (value: unknown, i = 0) => ({ device_id: 'd', timestamp: clock.at + i, metrics: { same: 1, m: value } })

@@ -11,12 +11,14 @@ import type { Micros } from './instant.ts'
 import type { LatestValues } from './latest-values.ts'
 import type { PointQuota } from './point-quota.ts'
 import type { SeenAnswer } from './ports.ts'
+import type { ReceiptMoments } from './receipt-moments.ts'
 import type { RetentionRules } from './retention-rules.ts'
 
 export interface IntakeDeps {
   gather: Gather
   latest: LatestValues
   quota: PointQuota
+  moments: ReceiptMoments
   retention: RetentionRules
   /** How far ahead of the clock a frame may lie. */
   futureLimit: Micros
@@ -44,7 +46,7 @@ export function isRefusal(result: FrameReceipt | Refusal): result is Refusal {
 }
 
 export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
-  const { gather, latest, quota, retention } = deps
+  const { gather, latest, quota, moments, retention } = deps
   const frameId = idSequence('frame')
 
   return (ctx) => {
@@ -67,10 +69,11 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
       return receipt
     }
 
+    const newestAt = () => Math.max(receivedAt, moments.last)
     const judge = (frame: ReadFrame | Fault): FrameReceipt | Refusal => {
       if (isFault(frame)) return { code: 'INVALID_REQUEST', ...frame }
       const refusal =
-        mayNot(ctx, frame) ?? tooNew(frame, receivedAt, deps.futureLimit) ?? tooOld(retention, frame, receivedAt)
+        mayNot(ctx, frame) ?? tooNew(frame, newestAt(), deps.futureLimit) ?? tooOld(retention, frame, receivedAt)
       if (refusal) return refusal
       const key = frame.frameId === undefined ? undefined : frameKey(frame)
       const earlier = key === undefined ? undefined : (seen.get(key) ?? gather.seen(key))
@@ -87,7 +90,7 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
     /** Whether no frame of a pack can be refused, repeated or warned of: then nobody looks at each. */
     const mayTakeWhole = ({ pack, minAt, maxAt }: WrittenPack): boolean =>
       pack.isPlain &&
-      maxAt <= receivedAt + deps.futureLimit &&
+      maxAt <= newestAt() + deps.futureLimit &&
       pack.metrics.every((metric) => minAt >= retention.keptSince(metric, receivedAt)) &&
       pack.devices.every((device) => !deviceFault(ctx.principal, device)) &&
       latest.mayTakeWhole(pack) &&
@@ -95,8 +98,9 @@ export function createIntakes(deps: IntakeDeps): (ctx: Ctx) => Intake {
 
     return {
       take(value, text) {
-        const frame = readFrame(value, receivedAt)
-        if (text !== undefined && !isFault(frame)) frame.again = new FrameText(text, receivedAt)
+        const moment = moments.take(1)
+        const frame = readFrame(value, moment)
+        if (text !== undefined && !isFault(frame)) frame.again = new FrameText(text, moment)
         const before = accepted
         const result = judge(frame)
         if (accepted > before) frames.push(frame as ReadFrame)

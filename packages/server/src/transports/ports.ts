@@ -17,7 +17,7 @@ export interface TransportDeps {
   authenticateTicket(ticket: string, address: string): Promise<Principal>
   admitAgain(principal: Principal, address: string): Promise<Principal>
   spendAddress(address: string, bucket: RateBucket): RateStatus
-  telemetry: Pick<Telemetry, 'send' | 'sendBatch'>
+  telemetry: Pick<Telemetry, 'send' | 'sendBatch' | 'momentsFor'>
   events: Pick<Events, 'stream'>
   devices: Pick<Devices, 'attach'>
   commands: Pick<Commands, 'receive' | 'end' | 'trail'>

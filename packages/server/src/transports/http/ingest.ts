@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type BatchReceipt, operations } from '@nexus/contract'
+import { type BatchReceipt, operations, telemetryLimits } from '@nexus/contract'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { toIso } from '../../core/clock.ts'
 import type { Ctx, Idempotent, Principal } from '../../core/context.ts'
@@ -81,22 +81,26 @@ async function sendMany(deps: TransportDeps, request: FastifyRequest, reply: Fas
   const body = await decodeBody(bodyOf(request), request.headers['content-encoding'], batch.bodyBytesMax)
   const idempotent = idempotentOf(principal, batch.id, request, body)
   const ctx = callCtx(principal, request.id, request.headers.traceparent, deps)
-  const input = await readBatch(deps, request, body, ctx.now() * 1000)
+  const input = await readBatch(deps, request, body)
   const receipt = await deps.telemetry.sendBatch(ctx, input, idempotent)
   if (idempotent?.replayed) reply.header('idempotent-replayed', 'true')
   const answer = receipt.accepted === 0 ? { ...noneAccepted(receipt, ctx), ...receipt } : receipt
   return reply.status(statusOf(receipt)).type('application/json').send(JSON.stringify(answer))
 }
 
+/** No frame is shorter: `{"device_id":"d","metrics":{"m":1}}`. */
+const frameBytesMin = 35
+
 async function readBatch(
-  { batchReader }: TransportDeps,
+  { batchReader, telemetry }: TransportDeps,
   request: FastifyRequest,
   body: Buffer,
-  receivedAt: number,
 ): Promise<BatchInput> {
   const type = request.headers['content-type']
   const isLines = /^application\/(x-ndjson|jsonl)\b/i.test(type ?? '')
   if (!isLines && !isJson(type)) throw unsupportedMedia('application/json or application/x-ndjson')
+  const framesMost = Math.min(telemetryLimits.batchFramesMax, Math.ceil(body.length / frameBytesMin))
+  const receivedAt = telemetry.momentsFor(framesMost)
   const { frames, rest } = await batchReader.read(body, isLines ? 'lines' : 'array', receivedAt)
   const ack = ackOf(request, rest)
   const [extra] = Object.keys(rest)
