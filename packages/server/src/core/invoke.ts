@@ -7,7 +7,7 @@ import { validator } from './validate.ts'
 type CtxOf<Id extends OperationId> = Operations[Id]['effect'] extends 'write' ? WriteCtx : Ctx
 
 /** What a room binds to an operation: input is valid, output is the contract's. */
-export type Handler<Id extends OperationId> = Verb<Id> | PreparedVerb<Id>
+export type Handler<Id extends OperationId> = Verb<Id> | PreparedVerb<Id> | CheckingVerb<Id>
 export type Verb<Id extends OperationId> = (ctx: CtxOf<Id>, input: Input<Id>) => Promise<Output<Id>>
 
 /**
@@ -24,6 +24,12 @@ export interface PreparedVerb<Id extends OperationId, Prepared = unknown> {
 /** Binds a verb with its preparation; what the one returns, the other takes. */
 export function prepared<Id extends OperationId, Prepared>(verb: PreparedVerb<Id, Prepared>): PreparedVerb<Id> {
   return verb as PreparedVerb<Id>
+}
+
+/** A verb that checks its input itself, where the contract's schema would refuse all of it for the fault of a part. */
+export interface CheckingVerb<Id extends OperationId> {
+  check(input: unknown): Input<Id>
+  run: Verb<Id>
 }
 
 export type Handlers = { [Id in OperationId]: Handler<Id> }
@@ -100,10 +106,10 @@ export function createGate(deps: GateDeps): Gate {
   const invoke = async (id: OperationId, ctx: Ctx, input: unknown, options: InvokeOptions = {}): Promise<Answer> => {
     const operation: Operation = operations[id]
     authorise(operation, ctx.principal)
-    const valid = validators.get(id)!(input)
-    const { output, replayed } = await perform(operation, ctx, valid, options)
     const handler = deps.handlers[id] as Handler<OperationId>
-    const answer = typeof handler === 'function' ? undefined : (handler as PreparedVerb<OperationId>).answer
+    const valid = 'check' in handler ? handler.check(input) : validators.get(id)!(input)
+    const { output, replayed } = await perform(operation, ctx, valid, options)
+    const answer = 'answer' in handler ? handler.answer : undefined
     return { output: answer ? await answer(ctx, valid as never, output as never) : output, replayed }
   }
 
@@ -136,8 +142,8 @@ export function createGate(deps: GateDeps): Gate {
 
 /** The verb with its input, prepared if it asks for that. */
 async function bound(handler: Handler<OperationId>, ctx: Ctx, input: unknown) {
-  if (typeof handler === 'function') {
-    const verb = handler as (ctx: Ctx, input: unknown) => Promise<unknown>
+  if (!('prepare' in handler)) {
+    const verb = ('check' in handler ? handler.run : handler) as (ctx: Ctx, input: unknown) => Promise<unknown>
     return (within: Ctx | WriteCtx) => verb(within, input)
   }
   const verb = handler as unknown as PreparedVerb<'auth.keys.create'>

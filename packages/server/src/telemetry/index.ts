@@ -28,8 +28,9 @@ import { TagSets } from './tag-sets.ts'
 import { createTakeBack } from './take-back.ts'
 import { createWarmer } from './warmer.ts'
 
+export { checkAck, checkBesideFrames } from './check-input.ts'
 export { type PackedFrames, packFrames, type WrittenPack, writtenPack } from './frame-pack.ts'
-export type { BatchInput } from './send-batch.ts'
+export { type BatchInput, noneAccepted } from './send-batch.ts'
 
 export interface TelemetryOptions {
   log: IngestLog

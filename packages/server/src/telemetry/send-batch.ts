@@ -1,6 +1,6 @@
 import { type BatchReceipt, type FrameReceipt, telemetryLimits } from '@nexus/contract'
 import type { Ctx, Idempotent } from '../core/context.ts'
-import { invalid } from '../core/failure.ts'
+import { type Failure, fail, invalid } from '../core/failure.ts'
 import type { WrittenPack } from './frame-pack.ts'
 import { replayOf } from './idempotent.ts'
 import { type Intake, isRefusal, type Refusal } from './intake.ts'
@@ -50,6 +50,21 @@ export async function sendBatch(
   if (idempotent) intake.remember({ ...idempotent, answer: JSON.stringify(receipt) })
   await intake.commit(input.ack ?? 'durable')
   return receipt
+}
+
+/** The failure of a batch of which nothing was accepted: its first fault, and all that are listed. */
+export function noneAccepted({ results }: BatchReceipt): Failure {
+  const errors = results.flatMap((result) =>
+    'error' in result
+      ? [
+          {
+            field: ['frames', result.index, result.error.field].filter((part) => part !== '').join('.'),
+            issue: result.error.issue,
+          },
+        ]
+      : [],
+  )
+  return fail('INVALID_REQUEST', { ...errors[0], errors }, { message: 'None of the frames was accepted' })
 }
 
 function* taken(intake: Intake, frames: BatchInput['frames']): Generator<FrameReceipt | Refusal> {

@@ -5,7 +5,7 @@ import { toIso } from '../../core/clock.ts'
 import type { Ctx, Idempotent, Principal } from '../../core/context.ts'
 import { invalid } from '../../core/failure.ts'
 import { appendKey, authorise } from '../../core/invoke.ts'
-import type { BatchInput } from '../../telemetry/index.ts'
+import { type BatchInput, checkAck, checkBesideFrames, noneAccepted } from '../../telemetry/index.ts'
 import { admit, admitKnown } from '../admit.ts'
 import { type Call, callCtx, type HeaderSink, idempotencyKeyOf } from '../call.ts'
 import { unsupportedMedia } from '../error-answer.ts'
@@ -84,7 +84,7 @@ async function sendMany(deps: TransportDeps, request: FastifyRequest, reply: Fas
   const input = await readBatch(deps, request, body)
   const receipt = await deps.telemetry.sendBatch(ctx, input, idempotent)
   if (idempotent?.replayed) reply.header('idempotent-replayed', 'true')
-  const answer = receipt.accepted === 0 ? { ...noneAccepted(receipt, ctx), ...receipt } : receipt
+  const answer = receipt.accepted === 0 ? { ...errorOf(receipt, ctx), ...receipt } : receipt
   return reply.status(statusOf(receipt)).type('application/json').send(JSON.stringify(answer))
 }
 
@@ -103,8 +103,7 @@ async function readBatch(
   const receivedAt = telemetry.momentsFor(framesMost)
   const { frames, rest } = await batchReader.read(body, isLines ? 'lines' : 'array', receivedAt)
   const ack = ackOf(request, rest)
-  const [extra] = Object.keys(rest)
-  if (extra !== undefined) throw invalid(extra, 'is not a known field: expected frames or ack')
+  checkBesideFrames(rest)
   return { frames, ack }
 }
 
@@ -117,25 +116,9 @@ function statusOf({ accepted, rejected }: BatchReceipt): number {
 }
 
 /** When nothing was accepted the answer is an error like any other, with the receipt beside it. */
-function noneAccepted(receipt: BatchReceipt, ctx: Ctx) {
-  const errors = receipt.results.flatMap((result) =>
-    'error' in result
-      ? [
-          {
-            field: ['frames', result.index, result.error.field].filter((part) => part !== '').join('.'),
-            issue: result.error.issue,
-          },
-        ]
-      : [],
-  )
-  const error = {
-    code: 'INVALID_REQUEST',
-    message: 'None of the frames was accepted',
-    details: { ...errors[0], errors },
-    request_id: ctx.requestId,
-    timestamp: toIso(ctx.now()),
-  }
-  return { error }
+function errorOf(receipt: BatchReceipt, ctx: Ctx) {
+  const { code, message, details } = noneAccepted(receipt)
+  return { error: { code, message, details, request_id: ctx.requestId, timestamp: toIso(ctx.now()) } }
 }
 
 /** `ack` may stand in the query, as in `?ack=memory`, or beside what is sent; from there it is taken out. */
@@ -143,8 +126,7 @@ function ackOf(call: FrameCall, body: Record<string, unknown>): 'durable' | 'mem
   const { ack: inQuery, ...rest } = call.query as Record<string, unknown>
   const [extra] = Object.keys(rest)
   if (extra !== undefined) throw invalid(extra, 'is not a query parameter of this operation: expected ack')
-  const ack = inQuery === undefined ? ('ack' in body ? body.ack : 'durable') : inQuery
-  if (ack !== 'durable' && ack !== 'memory') throw invalid('ack', 'must be durable or memory')
+  const ack = checkAck(inQuery ?? body.ack)
   if ('ack' in body) delete body.ack
   return ack
 }

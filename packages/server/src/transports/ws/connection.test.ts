@@ -79,6 +79,39 @@ test('nothing comes of a subscription that was ended, and several on one connect
   deepEqual([none.type, none.payload.code], ['error', 'NOT_FOUND'])
 })
 
+test('of frames that are invoked the good ones are taken and the others named, as over HTTP', async (t) => {
+  const nexus = await startTestNexus(t)
+  const client = await openWs(t, nexus)
+  const frames = [
+    frame('d', 1),
+    { ...frame('d', 2), metrics: {} },
+    { ...frame('d', 3), timestamp: '2025-11-05 00:00:00Z' },
+  ]
+  const invoke = (input: object) => client.ask('invoke', { operation: 'telemetry.frames.batch', input })
+  const { output } = (await invoke({ frames })).payload as { output: { accepted: number; results: unknown[] } }
+  deepEqual(
+    [output.accepted, output.results[1]],
+    [2, { index: 1, error: refusal('metrics', 'must hold at least one metric') }],
+  )
+  const none = await invoke({ frames: [frames[1]] })
+  deepEqual([none.payload.code, details(none).field], ['INVALID_REQUEST', 'frames.0.metrics'])
+  for (const [input, field] of [
+    [{ frames: 1 }, 'frames'],
+    [{ frames, colour: 1 }, 'colour'],
+    [{ frames, ack: 'no' }, 'ack'],
+  ] as const)
+    equal(details(await invoke(input)).field, field)
+  const alone = await client.ask('invoke', {
+    operation: 'telemetry.frames.send',
+    input: { ...frame('d', 4), ack: 'no' },
+  })
+  equal(details(alone).field, 'ack')
+})
+
+function refusal(field: string, issue: string) {
+  return { code: 'INVALID_REQUEST', field, issue }
+}
+
 test('any operation can be invoked, with the errors and scopes that it has over HTTP', async (t) => {
   const nexus = await startTestNexus(t)
   const client = await openWs(t, nexus)
