@@ -1,6 +1,6 @@
 import { type MetricType, metricTypes } from '@nexus/contract'
-import type { Fault } from '../core/value.ts'
-import { isFault, type ReadFrame, readFrame } from './frame.ts'
+import { type Fault, fault } from '../core/value.ts'
+import { isFault, type ReadFrame, readFrame, UnreadFrame } from './frame.ts'
 import type { Micros } from './instant.ts'
 import { type NewestColumns, NewestReadings } from './newest-readings.ts'
 import type { Point } from './point.ts'
@@ -78,7 +78,7 @@ export function packFrames<LabelSet>(
   let count = 0
   writer.begin()
   for (const value of values) {
-    const read = readFrame(value, receivedAt + count)
+    const read = value instanceof UnreadFrame ? fault('', value.issue) : readFrame(value, receivedAt + count)
     if (isFault(read)) faults.set(count, read)
     else add(read)
     count++

@@ -46,6 +46,15 @@ export class FrameText implements FrameSource {
 
 const textBytes = 200
 
+/** In the place of a frame whose text is none. */
+export class UnreadFrame {
+  readonly issue: string
+
+  constructor(issue: string) {
+    this.issue = issue
+  }
+}
+
 export function isFault(result: ReadFrame | Fault): result is Fault {
   return 'issue' in result
 }

@@ -29,6 +29,7 @@ import { createTakeBack } from './take-back.ts'
 import { createWarmer } from './warmer.ts'
 
 export { checkAck, checkBesideFrames } from './check-input.ts'
+export { UnreadFrame } from './frame.ts'
 export { type PackedFrames, packFrames, type WrittenPack, writtenPack } from './frame-pack.ts'
 export { type BatchInput, noneAccepted } from './send-batch.ts'
 

@@ -24,9 +24,16 @@ const both = (body: string) => [body, body + ' '.repeat(20 * 1024)].map((text) =
 
 test('a body is read as lines and as an array, with what stands beside its frames, small or large', async (t) => {
   const reader = await open(t)
-  for (const body of both(`${frame(1)}\nno json\n`)) {
+  const long = `{"device_id":"${'x'.repeat(500_000)}"}`
+  for (const body of both(`${frame(1)}\nno json\n{"metrics":{"m":NaN}}\n[1]\n${long}\n`)) {
     const { frames } = await reader.read(body, 'lines', 5)
-    deepEqual(all(frames), [readFrame(JSON.parse(frame(1)), 5), { field: '', issue: 'must be a JSON object' }])
+    deepEqual(all(frames), [
+      readFrame(JSON.parse(frame(1)), 5),
+      { field: '', issue: 'is not valid JSON' },
+      { field: '', issue: 'is not valid JSON: NaN and Infinity are not readings' },
+      { field: '', issue: 'must be a JSON object' },
+      { field: '', issue: 'has more than 65536 bytes' },
+    ])
   }
   for (const body of both(`{"ack":"memory","frames":[${frame(1)},{}]}`)) {
     const { frames, rest } = await reader.read(body, 'array', 5)

@@ -1,6 +1,7 @@
 import { deepEqual, throws } from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { UnreadFrame } from '../../telemetry/index.ts'
 import { readArray, readLines } from './frame-texts.ts'
 
 const spaces = fc.constantFrom('', ' ', '\n', '\r\n\t')
@@ -103,8 +104,10 @@ test('more frames than a batch may hold are refused before they are read', () =>
 
 test('a text too long for any frame is not read, in an array nor on a line', () => {
   const long = `{"a":"${'x'.repeat(400_000)}"}`
-  deepEqual(readPieces(Buffer.from(`[{},${long},{}]`)).frames, [{}, '', {}])
-  deepEqual([...readLines(Buffer.from(`{}\n${long}\n\n {"b":1} \r\nno json\n`))], [{}, '', { b: 1 }, ''])
+  const tooLong = new UnreadFrame('has more than 65536 bytes')
+  deepEqual(readPieces(Buffer.from(`[{},${long},{}]`)).frames, [{}, tooLong, {}])
+  const lines = readLines(Buffer.from(`{}\n${long}\n\n {"b":1} \r\nno json\n`))
+  deepEqual([...lines], [{}, tooLong, { b: 1 }, new UnreadFrame('is not valid JSON')])
 })
 
 test('a body of blank lines alone is read in one pass', () => {

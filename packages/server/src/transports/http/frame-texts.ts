@@ -1,5 +1,6 @@
 import { telemetryLimits } from '@nexus/contract'
-import { invalid } from '../../core/failure.ts'
+import { Failure, invalid } from '../../core/failure.ts'
+import { UnreadFrame } from '../../telemetry/index.ts'
 import { parseJson } from '../json.ts'
 import { textReader } from './body.ts'
 
@@ -13,15 +14,16 @@ const restBytesMax = 64 * 1024
 
 /**
  * Reads the frames of NDJSON, one a line; blank lines are passed over. A line that is no JSON, or that is too long for
- * any frame, comes back as a text, which no frame is, so that the intake refuses it and names its index.
+ * any frame, comes back as what is wrong with it, so that it is refused by its index.
  */
 export function readLines(body: Buffer): Iterable<unknown> {
   const parse = frameParser(body)
   return eachRead(lineRanges(body), (range) => {
     try {
       return parse(range)
-    } catch {
-      return ''
+    } catch (cause) {
+      if (cause instanceof Failure) return new UnreadFrame(cause.details.issue!)
+      throw cause
     }
   })
 }
@@ -43,7 +45,8 @@ function* eachRead(ranges: Iterable<Range>, read: (range: Range) => unknown): Ge
 
 function frameParser(body: Buffer): (range: Range) => unknown {
   const read = textReader(body)
-  return ([begin, end]) => (end - begin > textBytesMax ? '' : parseJson(read(begin, end)))
+  const tooLong = new UnreadFrame(`has more than ${frameBytesMax} bytes`)
+  return ([begin, end]) => (end - begin > textBytesMax ? tooLong : parseJson(read(begin, end)))
 }
 
 const [lineFeed, carriageReturn, space, tab] = [0x0a, 0x0d, 0x20, 0x09]
