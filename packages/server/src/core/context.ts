@@ -52,6 +52,23 @@ export interface WriteCtx extends Ctx {
   tx: Tx
 }
 
+/** The context of the same call in a transaction. Field by field, for its `traceId` is only made once somebody asks for it. */
+export function inTransaction(ctx: Ctx, tx: Tx): WriteCtx {
+  return {
+    principal: ctx.principal,
+    requestId: ctx.requestId,
+    get traceId() {
+      return ctx.traceId
+    },
+    givenTraceId: ctx.givenTraceId,
+    idempotent: ctx.idempotent,
+    causeId: ctx.causeId,
+    now: ctx.now,
+    signal: ctx.signal,
+    tx,
+  }
+}
+
 export function holds(principal: Principal, scope: Scope): boolean {
   return principal.scopes.includes(scope) || principal.scopes.includes('admin')
 }

@@ -1,4 +1,5 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
+import { takeRandom } from './random-pool.ts'
 
 const alphabet = '0123456789abcdefghijklmnopqrstuvwxyz'
 
@@ -32,11 +33,11 @@ export function idSequence(prefix: string): () => string {
 
 /** A W3C trace id (https://www.w3.org/TR/trace-context/#trace-id). */
 export function newTraceId(): string {
-  return randomUUID().replaceAll('-', '')
+  return takeRandom(16).toString('hex')
 }
 
 function randomText(length: number): string {
   let text = ''
-  for (const byte of randomBytes(length)) text += alphabet[byte % 36]
+  for (const byte of takeRandom(length)) text += alphabet[byte % 36]
   return text
 }

@@ -1,6 +1,6 @@
 import type { Input, Operation, OperationId, Operations, Output, RateBucket } from '@nexus/contract'
 import { operations, scopeMissing } from '@nexus/contract'
-import type { Ctx, Idempotent, Principal, Tx, WriteCtx } from './context.ts'
+import { type Ctx, type Idempotent, inTransaction, type Principal, type Tx, type WriteCtx } from './context.ts'
 import { fail } from './failure.ts'
 import { validator } from './validate.ts'
 
@@ -97,7 +97,7 @@ export function createGate(deps: GateDeps): Gate {
     const handler = await bound(deps.handlers[id], ctx, input)
     if (operations[id].effect !== 'write') return handler(ctx)
     return deps.write(async (tx) => {
-      const output = await handler({ ...ctx, tx })
+      const output = await handler(inTransaction(ctx, tx))
       if (call) await deps.idempotency.complete(tx, call, output)
       return output
     })
@@ -144,12 +144,11 @@ export function createGate(deps: GateDeps): Gate {
 async function bound(handler: Handler<OperationId>, ctx: Ctx, input: unknown) {
   if (!('prepare' in handler)) {
     const verb = ('check' in handler ? handler.run : handler) as (ctx: Ctx, input: unknown) => Promise<unknown>
-    return (within: Ctx | WriteCtx) => verb(within, input)
+    return (of: Ctx | WriteCtx) => verb(of, input)
   }
   const verb = handler as unknown as PreparedVerb<'auth.keys.create'>
   const ready = await verb.prepare(ctx, input as Input<'auth.keys.create'>)
-  return (within: Ctx | WriteCtx) =>
-    verb.run(within as WriteCtx, input as Input<'auth.keys.create'>, ready) as Promise<unknown>
+  return (of: Ctx | WriteCtx) => verb.run(of as WriteCtx, input as Input<'auth.keys.create'>, ready) as Promise<unknown>
 }
 
 /** Under which an append that a client named is remembered. */

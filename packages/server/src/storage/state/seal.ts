@@ -1,4 +1,5 @@
-import { createCipheriv, createDecipheriv, type KeyObject, randomFillSync } from 'node:crypto'
+import { createCipheriv, createDecipheriv, type KeyObject } from 'node:crypto'
+import { takeRandom } from '../../core/random-pool.ts'
 
 /** Where a sealed value stands; one that is moved elsewhere no longer opens. */
 export interface Place {
@@ -19,7 +20,7 @@ const tagBytes = 16
 
 /** Encrypts with AES-256-GCM to `enc:v1:<key id>:<base64url of iv, tag and ciphertext>`, bound to its place. */
 export function seal(key: SealKey, place: Place, text: string): string {
-  const iv = freshIv()
+  const iv = takeRandom(ivBytes)
   const cipher = createCipheriv('aes-256-gcm', key.bytes, iv, { authTagLength: tagBytes })
   cipher.setAAD(associated(place))
   const sealed = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
@@ -35,19 +36,6 @@ export function unseal(key: SealKey, place: Place, sealed: string): string {
   decipher.setAAD(associated(place))
   decipher.setAuthTag(bytes.subarray(ivBytes, ivBytes + tagBytes))
   return decipher.update(bytes.subarray(ivBytes + tagBytes), undefined, 'utf8') + decipher.final('utf8')
-}
-
-const ivs = Buffer.alloc(ivBytes * 256)
-let ivsUsed = ivs.length
-
-/** Random bytes that are used once; many are fetched at a time. */
-function freshIv(): Buffer {
-  if (ivsUsed === ivs.length) {
-    randomFillSync(ivs)
-    ivsUsed = 0
-  }
-  ivsUsed += ivBytes
-  return ivs.subarray(ivsUsed - ivBytes, ivsUsed)
 }
 
 function associated({ table, column, row }: Place): Buffer {

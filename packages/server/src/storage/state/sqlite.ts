@@ -48,7 +48,13 @@ export async function openSqlite(file: string, migrations: Migrations): Promise<
     assertOpen(tx)
     return statements.prepare(text).statement
   }
-  const group = new GroupCommit({ connection, db: writer, onBegin: beginSlice })
+  const controlled = {
+    exec: (text: string) => void statements.prepare(text).statement.run(),
+    get isTransaction() {
+      return connection.isTransaction
+    },
+  }
+  const group = new GroupCommit({ connection: controlled, db: writer, onBegin: beginSlice })
   return {
     kind: 'sqlite',
     reads: new Kysely<StateTables>({ dialect: new NodeSqliteDialect(readingStatements) }),
