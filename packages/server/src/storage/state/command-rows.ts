@@ -1,6 +1,7 @@
 import type { CommandStatus, CommandSubStatus, LoggedLine } from '@nexus/contract'
 import type { Insertable, Selectable, Updateable } from 'kysely'
 import type { CommandRecord, DefinitionRecord, ExecutionRecord, LogRecord } from '../../commands/index.ts'
+import { sealedValues } from './sealed-values.ts'
 import type { Sealer } from './sealer.ts'
 import type { CommandDefinitionsTable, CommandsTable, ExecutionLogTable, ExecutionsTable } from './tables.ts'
 
@@ -8,10 +9,11 @@ export type CommandRows = ReturnType<typeof commandRows>
 
 /** Records of commands as rows, and back. What clients and devices said is sealed. */
 export function commandRows(sealer: Sealer) {
+  const values = sealedValues(sealer)
   const seal = <T>(table: string, column: string, row: string, value: T | null): string | null =>
-    value === null ? null : sealer.seal({ table, column, row }, JSON.stringify(value))
+    value === null ? null : values.seal(table, column, row, value)
   const open = <T>(table: string, column: string, row: string, sealed: string | null): T | null =>
-    sealed === null ? null : JSON.parse(sealer.unseal({ table, column, row }, sealed))
+    sealed === null ? null : values.open<T>(table, column, row, sealed)
 
   const changesOfCommand = (command: CommandRecord) =>
     ({

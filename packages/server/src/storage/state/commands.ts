@@ -2,6 +2,7 @@ import { commandStatuses } from '@nexus/contract'
 import type { Kysely, Selectable } from 'kysely'
 import type { CommandOrder, CommandStore, Counts, ExecutionRecord } from '../../commands/index.ts'
 import type { Tx } from '../../core/context.ts'
+import { AtHand, jsonSize, liveAtHand } from './at-hand.ts'
 import { rolloutStore } from './command-rollouts.ts'
 import { type CommandRows, commandRows } from './command-rows.ts'
 import type { StateEngine } from './engine.ts'
@@ -162,7 +163,16 @@ function executionStore(
   | 'droppedLines'
 > & { insertExecutions: CommandStore['saveExecutions'] } {
   const prepared = preparedTable(engine, 'executions', 'execution_id')
-  const inTransactions = new KnownIn<ExecutionRecord>(({ executionId }) => executionId)
+  const inTransactions = new KnownIn<ExecutionRecord>(
+    ({ executionId }) => executionId,
+    engine.kind === 'sqlite'
+      ? new AtHand<ExecutionRecord>({
+          ...liveAtHand,
+          isWorth: ({ completedAt }) => completedAt === null,
+          bytesOf: ({ progress }) => jsonSize(progress),
+        })
+      : undefined,
+  )
   return {
     async insertExecutions(tx, executions) {
       for (const part of inParts(executions)) await prepared.insert(tx, part.map(rows.ofExecution))
@@ -307,6 +317,7 @@ async function trim(engine: StateEngine, before: number): Promise<boolean> {
   return some.length < old.length || old.length === trimmedAtOnce
 }
 
-function inParts<T>(all: readonly T[]): T[][] {
+function inParts<T>(all: readonly T[]): (readonly T[])[] {
+  if (all.length > 0 && all.length <= rowsMax) return [all]
   return Array.from({ length: Math.ceil(all.length / rowsMax) }, (_, i) => all.slice(i * rowsMax, (i + 1) * rowsMax))
 }

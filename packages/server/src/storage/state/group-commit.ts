@@ -106,9 +106,9 @@ export class GroupCommit {
       const value = await write.fn(tx)
       await prepareCommit(tx)
       connection.exec('release one_write')
-      outcomes.push({ write, value, ended: endTransaction(tx) })
+      outcomes.push({ write, value, ended: endTransaction(tx, true) })
     } catch (error) {
-      outcomes.push({ write, error, ended: endTransaction(tx) })
+      outcomes.push({ write, error, ended: endTransaction(tx, false) })
       // A full disk or an I/O error makes SQLite roll back the whole transaction: the group is lost with it.
       if (!connection.isTransaction) throw error
       connection.exec('rollback to one_write')

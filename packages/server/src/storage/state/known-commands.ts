@@ -1,11 +1,22 @@
 import type { CommandRecord } from '../../commands/index.ts'
 import type { Tx } from '../../core/context.ts'
+import { AtHand, jsonSize, liveAtHand } from './at-hand.ts'
 import type { StateEngine } from './engine.ts'
 import { KnownIn } from './known-in.ts'
 
 /** What transactions know of commands where there is one writer at a time; each caller has a record of its own, to be changed. */
 export function knownCommands({ kind }: StateEngine) {
-  const inTransactions = new KnownIn<CommandRecord>(({ commandId }) => commandId)
+  const inTransactions = new KnownIn<CommandRecord>(
+    ({ commandId }) => commandId,
+    kind === 'sqlite'
+      ? new AtHand<CommandRecord>({
+          ...liveAtHand,
+          isWorth: ({ completedAt }) => completedAt === null,
+          bytesOf: ({ parameters, target, resultSchema }) =>
+            jsonSize(parameters) + jsonSize(target) + jsonSize(resultSchema),
+        })
+      : undefined,
+  )
   return {
     find(tx: Tx | undefined, commandIds: readonly string[]) {
       const { known, unknown } = inTransactions.find(tx, commandIds)

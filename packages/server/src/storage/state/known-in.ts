@@ -1,27 +1,55 @@
 import type { Tx } from '../../core/context.ts'
+import type { AtHand } from './at-hand.ts'
 
 /**
  * Records that open transactions need not read again, for nobody else can change them before the transaction ends: what it
- * has written itself, and where there is one writer at a time what it has read.
+ * has written itself, and where there is one writer at a time what it has read, and what those before it left at hand.
  */
-export class KnownIn<Known> {
+export class KnownIn<Known extends object> {
   readonly #keyOf: (known: Known) => string
+  readonly #atHand: AtHand<Known> | undefined
   readonly #byTx = new WeakMap<Tx, Map<string, Known>>()
 
-  constructor(keyOf: (known: Known) => string) {
+  /** `atHand`: only where there is one writer at a time, and nobody but this writes these records. */
+  constructor(keyOf: (known: Known) => string, atHand?: AtHand<Known>) {
     this.#keyOf = keyOf
+    this.#atHand = atHand
   }
 
+  /** As they stand in the state from now on in this transaction. */
   note(tx: Tx, records: readonly Known[]): void {
-    const known = this.#byTx.get(tx) ?? new Map<string, Known>()
-    this.#byTx.set(tx, known)
-    for (const one of records) known.set(this.#keyOf(one), one)
+    const known = this.#of(tx)
+    for (const one of records) {
+      const key = this.#keyOf(one)
+      known.set(key, one)
+      this.#atHand?.note(tx, key, one)
+    }
   }
 
   /** The known ones of these, and the keys of the others. */
   find(tx: Tx | undefined, keys: readonly string[]): { known: Known[]; unknown: readonly string[] } {
-    const of = tx && this.#byTx.get(tx)
-    if (!of) return { known: [], unknown: keys }
-    return { known: keys.flatMap((key) => of.get(key) ?? []), unknown: keys.filter((key) => !of.has(key)) }
+    if (!tx) return { known: [], unknown: keys }
+    const known: Known[] = []
+    const unknown: string[] = []
+    for (const key of keys) {
+      const found = this.#byTx.get(tx)?.get(key) ?? this.#fromHand(tx, key)
+      if (found) known.push(found)
+      else unknown.push(key)
+    }
+    return { known, unknown }
+  }
+
+  #fromHand(tx: Tx, key: string): Known | undefined {
+    const found = this.#atHand?.get(key)
+    if (found) this.#of(tx).set(key, found)
+    return found
+  }
+
+  #of(tx: Tx): Map<string, Known> {
+    const known = this.#byTx.get(tx)
+    if (known) return known
+    const begun = new Map<string, Known>()
+    this.#byTx.set(tx, begun)
+    return begun
   }
 }

@@ -100,12 +100,14 @@ async function once<T>(db: Kysely<StateTables>, fn: (tx: Tx) => Promise<T>): Pro
   let ended: (committed: boolean) => void = () => {}
   const write = db.transaction().execute(async (transaction) => {
     const tx = openTransaction(transaction)
+    let stands = false
     try {
       const value = await fn(tx)
       await prepareCommit(tx)
+      stands = true
       return value
     } finally {
-      ended = endTransaction(tx)
+      ended = endTransaction(tx, stands)
     }
   })
   const value = await write.catch((error) => {

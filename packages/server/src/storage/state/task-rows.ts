@@ -1,6 +1,7 @@
 import type { RunStatus } from '@nexus/contract'
 import type { Insertable, Selectable, Updateable } from 'kysely'
 import type { RunLogRecord, RunRecord, TaskRecord, TriggerRecord } from '../../tasks/index.ts'
+import { sealedValues } from './sealed-values.ts'
 import type { Sealer } from './sealer.ts'
 import type { TaskRunLogTable, TaskRunsTable, TasksTable, TaskTriggersTable } from './tables.ts'
 
@@ -8,10 +9,7 @@ export type TaskRows = ReturnType<typeof taskRows>
 
 /** Records of tasks and their runs as rows, and back. What clients and workers said is sealed. */
 export function taskRows(sealer: Sealer) {
-  const seal = (table: string, column: string, row: string, value: unknown): string =>
-    sealer.seal({ table, column, row }, JSON.stringify(value))
-  const open = <T>(table: string, column: string, row: string, sealed: string): T =>
-    JSON.parse(sealer.unseal({ table, column, row }, sealed))
+  const { seal, open } = sealedValues(sealer)
 
   const changesOfTask = (task: TaskRecord) =>
     ({

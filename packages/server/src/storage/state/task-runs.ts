@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { RunRecord, TaskStore } from '../../tasks/index.ts'
+import { AtHand, jsonSize, liveAtHand } from './at-hand.ts'
 import type { StateEngine } from './engine.ts'
 import { KnownIn } from './known-in.ts'
 import { perParameter, preparedTable } from './prepared-table.ts'
@@ -41,7 +42,16 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
   const held = perParameter(engine, heldText)
   const anyHeld = perParameter(engine, anyHeldText)
   const busy = perParameter(engine, busyText)
-  const inTransactions = new KnownIn<RunRecord>(({ runId }) => runId)
+  const inTransactions = new KnownIn<RunRecord>(
+    ({ runId }) => runId,
+    engine.kind === 'sqlite'
+      ? new AtHand<RunRecord>({
+          ...liveAtHand,
+          isWorth: ({ completedAt }) => completedAt === null,
+          bytesOf: ({ plan, parameters, checkpoint }) => jsonSize(plan) + jsonSize(parameters) + jsonSize(checkpoint),
+        })
+      : undefined,
+  )
   const findRuns: RunStore['findRuns'] = async (runIds, tx) => {
     const { known, unknown } = inTransactions.find(tx, runIds)
     const found = unknown.length === 0 ? [] : (await runs.find(tx, unknown)).map(rows.toRun)

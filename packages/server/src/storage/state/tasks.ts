@@ -2,6 +2,7 @@ import type { TaskStatus } from '@nexus/contract'
 import type { ExpressionBuilder, Kysely, Selectable } from 'kysely'
 import type { Tx } from '../../core/context.ts'
 import type { TaskFilter, TaskRecord, TaskStore } from '../../tasks/index.ts'
+import { AtHand, jsonSize, liveAtHand } from './at-hand.ts'
 import type { StateEngine } from './engine.ts'
 import { KnownIn } from './known-in.ts'
 import { perParameter, preparedTable } from './prepared-table.ts'
@@ -18,7 +19,16 @@ export function createTaskStore(engine: StateEngine, sealer: Sealer): TaskStore 
   const tasks = preparedTable(engine, 'tasks', 'task_id')
   const locking = perParameter(engine, lockText) + (engine.kind === 'postgres' ? ' for update' : '')
   const dependent = perParameter(engine, 'select 1 from task_dependencies where depends_on = ? limit 1')
-  const inTransactions = new KnownIn<TaskRecord>(({ taskId }) => taskId)
+  const inTransactions = new KnownIn<TaskRecord>(
+    ({ taskId }) => taskId,
+    engine.kind === 'sqlite'
+      ? new AtHand<TaskRecord>({
+          ...liveAtHand,
+          isWorth: ({ deletedAt }) => deletedAt === null,
+          bytesOf: ({ definition }) => jsonSize(definition),
+        })
+      : undefined,
+  )
   return {
     write: (fn) => engine.write(fn),
     afterCommit,
@@ -47,7 +57,10 @@ export function createTaskStore(engine: StateEngine, sealer: Sealer): TaskStore 
       return task
     },
 
-    save: (tx, task) => tasks.change(tx, task.taskId, rows.changesOfTask(task)),
+    async save(tx, task) {
+      await tasks.change(tx, task.taskId, rows.changesOfTask(task))
+      inTransactions.note(tx, [task])
+    },
 
     async saveDefinition(tx, task) {
       const changed = { ...rows.changesOfTask(task), ...rows.definitionOf(task) }
@@ -55,6 +68,7 @@ export function createTaskStore(engine: StateEngine, sealer: Sealer): TaskStore 
       await within(tx).deleteFrom('task_tags').where('task_id', '=', task.taskId).execute()
       await within(tx).deleteFrom('task_dependencies').where('task_id', '=', task.taskId).execute()
       await writeLinks(tx, task)
+      inTransactions.note(tx, [task])
     },
 
     async dependents(taskId, tx) {

@@ -5,6 +5,7 @@ import type { StateTables } from './tables.ts'
 interface OpenTransaction {
   db: Kysely<StateTables>
   beforeCommit: (() => Promise<void>)[]
+  whenStanding: (() => void)[]
   afterEnd: ((committed: boolean) => void)[]
 }
 
@@ -13,7 +14,7 @@ const open = new WeakMap<Tx, OpenTransaction>()
 /** Makes the opaque handle under which rooms pass an open transaction around. */
 export function openTransaction(db: Kysely<StateTables>): Tx {
   const tx = {} as Tx
-  open.set(tx, { db, beforeCommit: [], afterEnd: [] })
+  open.set(tx, { db, beforeCommit: [], whenStanding: [], afterEnd: [] })
   return tx
 }
 
@@ -41,6 +42,14 @@ export async function prepareCommit(tx: Tx): Promise<void> {
   while (beforeCommit.length > 0) await beforeCommit.shift()!()
 }
 
+/**
+ * Runs `fn` once the transaction has done all that it does, and those after it in its group see that, though it is not durable
+ * yet; never if it rolls back by itself. `afterEnd` tells whether the group was committed. Must not throw.
+ */
+export function whenStanding(tx: Tx, fn: () => void): void {
+  opened(tx).whenStanding.push(fn)
+}
+
 /** Runs `fn` once the transaction is durable, before its caller hears of it; never if it rolls back. Must not throw. */
 export function afterCommit(tx: Tx, fn: () => void): void {
   afterEnd(tx, (committed) => {
@@ -53,10 +62,11 @@ export function afterEnd(tx: Tx, fn: (committed: boolean) => void): void {
   opened(tx).afterEnd.push(fn)
 }
 
-/** Closes the handle, and hands over what is to be told how it ended. */
-export function endTransaction(tx: Tx): (committed: boolean) => void {
-  const { afterEnd } = opened(tx)
+/** Closes the handle, and hands over what is to be told how it ended. `stands`: it did not roll back by itself. */
+export function endTransaction(tx: Tx, stands: boolean): (committed: boolean) => void {
+  const { whenStanding, afterEnd } = opened(tx)
   open.delete(tx)
+  if (stands) for (const fn of whenStanding) fn()
   return (committed) => {
     for (const fn of afterEnd) fn(committed)
   }
