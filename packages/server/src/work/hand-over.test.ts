@@ -20,15 +20,16 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     t.after(() => state.close())
     const clock = testClock()
     const room = engineOver(state, () => clock.now())
-    const { store, work, writes } = room
+    const { store, work, writes, vainLooks } = room
+    const done = () => writes.done + vainLooks.done
     const enqueue = (...works: ReturnType<typeof newWork>[]) => store.write((tx) => work.enqueue(tx, works))
     /** Leases that have looked in vain, one after the other. */
     const waiting = async (...wanting: [worker: string, signal?: AbortSignal, max?: number][]) => {
       const leases: ReturnType<typeof work.lease>[] = []
       for (const [worker, signal = never, max = 1] of wanting) {
-        const before = writes.done
+        const before = done()
         leases.push(work.lease(wanted(worker, max), signal))
-        await until('he has looked in vain', async () => writes.done > before)
+        await until('he has looked in vain', async () => done() > before)
       }
       return leases
     }
@@ -61,6 +62,31 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     await room.enqueue(newWork('d'))
     equal((await room.find('d')).state, 'pending')
   })
+
+  guarantee(
+    'who waits is given the first of all that one transaction enqueues, in however many parts',
+    async (room) => {
+      const { store, work, find } = room
+      const [lease] = await room.waiting(['one', never, 2])
+      await store.write(async (tx) => {
+        await work.enqueue(tx, [newWork('a')])
+        await work.enqueue(tx, [newWork('u', { priority: 'urgent' }), newWork('b')])
+      })
+      deepEqual(ids(await lease!), ['u', 'a'])
+      deepEqual([(await find('a')).version, (await find('b')).state], [1, 'pending'])
+      deepEqual(ids(await work.lease(wanted(), never)), ['b'])
+      const [many] = await room.waiting(['many', never, 3])
+      await store.write(async (tx) => {
+        await work.enqueue(tx, [newWork('c')])
+        await work.enqueue(
+          tx,
+          Array.from({ length: 30 }, (_, i) => newWork(`more-${i}`)),
+        )
+        await work.enqueue(tx, [newWork('last', { priority: 'high' })])
+      })
+      deepEqual(ids(await many!), ['last', 'c', 'more-0'])
+    },
+  )
 
   guarantee('what an end, a hold that is lifted, or time makes ready is handed over in the same way', async (room) => {
     const { store, work, waiting, find, clock, enqueue } = room

@@ -38,7 +38,7 @@ async function served(deps: EngineDeps, place: Place, signal: AbortSignal): Prom
 
 async function look(deps: EngineDeps, place: Place, signal: AbortSignal): Promise<readonly Taken[]> {
   try {
-    return await deps.looks.look({ place, signal }, (asking) => deps.store.write((tx) => lookFor(deps, tx, asking)))
+    return await deps.looks.look({ place, signal }, (asking) => lookFor(deps, asking))
   } catch (error) {
     // Nothing was found, and before that could be said others began to claim for him.
     if (place.isReserved) return []
@@ -46,9 +46,26 @@ async function look(deps: EngineDeps, place: Place, signal: AbortSignal): Promis
   }
 }
 
-async function lookFor(deps: EngineDeps, tx: Tx, asking: readonly Asking[]) {
-  const places = asking.filter(({ place, signal }) => !signal.aborted && place.look()).map(({ place }) => place)
-  if (places.length === 0) return new Map<Place, readonly Taken[]>()
+/** Whoever finds nothing needs no transaction: what is on its way to be committed wakes those who stand in line by then. */
+async function lookFor(deps: EngineDeps, asking: readonly Asking[]): Promise<ReadonlyMap<Place, readonly Taken[]>> {
+  const places = looking(asking)
+  if (places.length === 0) return new Map()
+  if (await deps.store.mayHaveReady(places[0]!.wanted.queues)) return deps.store.write((tx) => take(deps, tx, asking))
+  for (const place of places) place.wait()
+  return new Map()
+}
+
+function looking(asking: readonly Asking[]): Place[] {
+  return asking.filter(({ place, signal }) => !signal.aborted && place.look()).map(({ place }) => place)
+}
+
+async function take(
+  deps: EngineDeps,
+  tx: Tx,
+  asking: readonly Asking[],
+): Promise<ReadonlyMap<Place, readonly Taken[]>> {
+  const places = looking(asking)
+  if (places.length === 0) return new Map()
   const shares = await takeNext(
     deps,
     tx,

@@ -43,6 +43,8 @@ export interface WorkStore {
    * were; somebody else was faster with the others.
    */
   replace(tx: Tx, items: readonly WorkItem[]): Promise<ReadonlySet<string>>
+  /** False: as committed nothing is ready in these queues. True where it costs as much to ask as to look. */
+  mayHaveReady(queues: readonly QueueName[]): Promise<boolean>
   /** How many items others may be about to take at the same moment; 0: there is one writer at a time. */
   readonly contended: number
   /** By queue and priority, the first that a worker may take, by their turns: lines of at most `limit`. */

@@ -71,6 +71,8 @@ export function workOnPostgres(engine: StateEngine, now: () => number): WorkStat
   return {
     contended: 32,
 
+    mayHaveReady: async () => true,
+
     async insert(tx, items) {
       if (items.length > 0) await engine.run(tx, insertAll, [JSON.stringify(items.map((item) => toRow(item, now())))])
     },

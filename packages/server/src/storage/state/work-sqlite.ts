@@ -29,6 +29,8 @@ function headsOfQueue(limit: number): string {
     .join(' union all ')
 }
 
+const firstReady = 'select 1 from work where ready = 1 and kind = ? and queue = ? limit 1'
+
 const lowestTurn = priorities
   .map(
     (_, level) => `select min(turn) as turn from work
@@ -61,6 +63,13 @@ export function workOnSqlite(engine: StateEngine, now: () => number): WorkStatem
   }
   return {
     contended: 0,
+
+    async mayHaveReady(queues) {
+      for (const { kind, queue } of queues)
+        if ((await engine.run(undefined, firstReady, [kind, queue])).length > 0) return true
+      return false
+    },
+
     replace: replaced,
 
     async insert(tx, items) {

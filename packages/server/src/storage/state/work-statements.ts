@@ -4,7 +4,16 @@ import type { WorkRow } from './work-rows.ts'
 /** What is done with every item, so often that each engine has it in its own way. */
 export type WorkStatements = Pick<
   WorkStore,
-  'contended' | 'insert' | 'find' | 'replace' | 'heads' | 'lockReady' | 'turns' | 'firstBlocked' | 'haveLive'
+  | 'contended'
+  | 'mayHaveReady'
+  | 'insert'
+  | 'find'
+  | 'replace'
+  | 'heads'
+  | 'lockReady'
+  | 'turns'
+  | 'firstBlocked'
+  | 'haveLive'
 >
 
 /** What never changes of an item. */

@@ -14,12 +14,19 @@ export function engineOver(state: StateEngine, now: () => number, told: Change[]
   }
   const kept = createWorkStore(state, now)
   const writes = { done: 0 }
+  /** Those that found out without a transaction that there is nothing. */
+  const vainLooks = { done: 0 }
   const store: WorkStore = {
     ...kept,
     write: (fn) =>
       kept.write(fn).finally(() => {
         writes.done++
       }),
+    mayHaveReady: async (queues) => {
+      const may = await kept.mayHaveReady(queues)
+      if (!may) vainLooks.done++
+      return may
+    },
   }
   const work: Work = createWork({
     store,
@@ -30,7 +37,7 @@ export function engineOver(state: StateEngine, now: () => number, told: Change[]
       throw cause
     },
   })
-  return { work, store, told, writes, onChange: hook }
+  return { work, store, told, writes, vainLooks, onChange: hook }
 }
 
 /** Work for the queue `q`, as plain as it can be. */
