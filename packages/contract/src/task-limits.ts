@@ -21,6 +21,8 @@ export const taskLimits = {
   scheduleCountMax: 100,
   /** Runs of one task that have not ended. */
   activeRunsMax: 10_000,
+  /** Tasks that events trigger. */
+  eventTasksMax: 10_000,
   /** How many runs one event may lead to, one after another. */
   causalDepthMax: 8,
   queuesMax: 16,

@@ -1,4 +1,4 @@
-import type { Principal } from '../core/context.ts'
+import type { Principal, Tx } from '../core/context.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
 import type { Listener } from './audience.ts'
 import { chainOf } from './chain.ts'
@@ -46,8 +46,8 @@ export interface Events extends Loop {
   follow(deviceId: string, heard: (frame: LoggedEvent) => void): () => void
   /** Calls `attend` in the transaction of each durable event; what it throws fails that. */
   attend(attend: Attendant): void
-  /** An event and what led to it, the newest first: at most `max`, as far as they are kept. */
-  chain(eventId: string, max: number): Promise<LoggedEvent[]>
+  /** An event and what led to it, the newest first: at most `max`, as far as they are kept. Without `tx`: as committed. */
+  chain(eventId: string, max: number, tx?: Tx): Promise<LoggedEvent[]>
   /**
    * Checks what is asked for, and opens the stream of it; see `subscribe`. Errors: INVALID_REQUEST (a type, filter or
    * cursor that is none), FORBIDDEN (a type is named whose scope the key lacks). The caller must end it.
@@ -83,7 +83,7 @@ export async function createEvents(options: EventsOptions): Promise<Events> {
       return () => log.unlisten(listener)
     },
     attend: (attend) => log.attend(attend),
-    chain: (eventId, max) => chainOf(store, eventId, max),
+    chain: (eventId, max, tx) => chainOf(store, eventId, max, tx),
     stream: async (principal, input) => subscribe(streams, await readStreamStart(history, log, principal, input)),
     start: loop.start,
     async stop() {

@@ -40,7 +40,8 @@ export interface EventStore {
   /** Takes the next `count` numbers for this process alone, over restarts; returns the first. */
   reserve(count: number): Promise<number>
   append(tx: Tx, ...events: readonly LoggedEvent[]): Promise<void>
-  read(range: EventRange): Promise<LoggedEvent[]>
+  /** Without `tx`: as committed. */
+  read(range: EventRange, tx?: Tx): Promise<LoggedEvent[]>
   readTrace(traceId: string, types: readonly EventType[], limit: number): Promise<LoggedEvent[]>
   /** The number of the first event at this time or later. */
   firstSince(at: number): Promise<number | undefined>

@@ -1,5 +1,6 @@
 import type { Input, Task, TaskDefinition } from '@nexus/contract'
-import type { Ctx, WriteCtx } from '../core/context.ts'
+import type { Ctx, Tx, WriteCtx } from '../core/context.ts'
+import { fail } from '../core/failure.ts'
 import { newIdAt } from '../core/ids.ts'
 import { advanceTask } from './advance.ts'
 import { changedTask } from './changed-task.ts'
@@ -17,16 +18,25 @@ export async function prepareTask(deps: TaskDeps, ctx: Ctx, definition: TaskDefi
   await assertPermitted(deps, ctx, definition)
 }
 
-/** A task that is due at once has its run when this resolves. Errors: VALIDATION_ERROR. */
+/** A task that is due at once has its run when this resolves. Errors: VALIDATION_ERROR, CONFLICT (`too_many_event_tasks`). */
 export async function createTask(deps: TaskDeps, ctx: WriteCtx, definition: Input<'tasks.create'>): Promise<Task> {
   const { tx } = ctx
   const now = ctx.now()
+  if (definition.type === 'event_driven') await assertListenersMax(deps, tx)
   const draft = newTask(ctx, definition)
   await assertNoCycle(draft.taskId, definition.dependencies ?? [], (ids) => deps.store.dependenciesOf(ids, tx))
   const eventId = await publishTask(deps, { tx, traceId: ctx.traceId }, 'task.created', draft, null)
   await deps.store.insert(tx, { ...draft, eventId })
   await advanceTask(deps, tx, draft.taskId, now)
   return changedTask(deps, tx, draft.taskId)
+}
+
+/** Each node has all of them in memory. */
+async function assertListenersMax({ store, eventTasksMax: limit }: TaskDeps, tx: Tx): Promise<void> {
+  const count = await store.countListening(tx)
+  if (count < limit) return
+  const issue = `there are ${count} event_driven tasks, at most ${limit}: delete one that is not needed any more`
+  throw fail('CONFLICT', { reason: 'too_many_event_tasks', limit, issue })
 }
 
 function newTask(ctx: WriteCtx, definition: TaskDefinition): TaskRecord {
@@ -44,6 +54,7 @@ function newTask(ctx: WriteCtx, definition: TaskDefinition): TaskRecord {
     version: 1,
     status: 'scheduled',
     statusReason: null,
+    listensFrom: now,
     pausedAt: null,
     endedAt: null,
     deletedAt: null,

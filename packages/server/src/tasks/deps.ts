@@ -4,6 +4,7 @@ import { fail } from '../core/failure.ts'
 import type { Told } from '../core/told.ts'
 import type { Events } from '../events/index.ts'
 import type { Work } from '../work/index.ts'
+import type { EventDepths } from './event-depths.ts'
 import type { Guards } from './guards.ts'
 import type { Acting, HttpSender, TaskStore } from './ports.ts'
 import type { RunRecord, TaskRecord } from './record.ts'
@@ -22,6 +23,8 @@ export interface TaskDeps {
   acting: Pick<Acting, 'principal'>
   told: Told<Said>
   triggers: Triggers
+  depths: EventDepths
+  eventTasksMax: number
   workers: Workers
   watch: RunWatch
   guards: Guards

@@ -50,15 +50,7 @@ async function fire(deps: TaskDeps, tx: Tx, task: TaskRecord, trigger: TriggerRe
   }
   if (isSpent(task)) return
   if (dedupeKey !== null && (await deps.store.hasQueued(tx, task.taskId, dedupeKey))) return
-  if ((await depthOf(deps, eventId)) >= taskLimits.causalDepthMax)
+  if ((await deps.depths.of(tx, eventId)) >= taskLimits.causalDepthMax)
     await noteEnded(deps, tx, task, occasion, { status: 'skipped', reason: 'causal_depth' }, look.now)
   else await makeRun(deps, tx, task, occasion, look)
-}
-
-const chainMax = 100
-
-/** How many runs led to an event, one after another. */
-async function depthOf({ events }: TaskDeps, eventId: string): Promise<number> {
-  const chain = await events.chain(eventId, chainMax)
-  return chain.filter(({ type }) => type === 'task.queued').length
 }

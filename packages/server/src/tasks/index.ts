@@ -1,3 +1,4 @@
+import { taskLimits } from '@nexus/contract'
 import type { Principal } from '../core/context.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
 import { Told } from '../core/told.ts'
@@ -6,6 +7,7 @@ import type { Events } from '../events/index.ts'
 import type { LockRecords, OnChange, Work } from '../work/index.ts'
 import { advanceTask } from './advance.ts'
 import type { RunObserver, TaskDeps } from './deps.ts'
+import { EventDepths } from './event-depths.ts'
 import { executeBuiltIn } from './execute-built-in.ts'
 import { Executor, type Outcome } from './executor.ts'
 import { guardHolds } from './guard-holds.ts'
@@ -33,7 +35,7 @@ export type {
   TaskPage,
   TaskStore,
 } from './ports.ts'
-export type { RunLogRecord, RunRecord, TaskRecord, TriggerRecord } from './record.ts'
+export type { FanOutRecord, RunLogRecord, RunRecord, TaskRecord, TriggerRecord } from './record.ts'
 
 export interface TasksOptions {
   store: TaskStore
@@ -42,6 +44,8 @@ export interface TasksOptions {
   http: HttpSender
   acting: Acting
   now(): number
+  /** Unless told, as many as the contract says. */
+  eventTasksMax?: number
   /** How long runs are kept after their end. */
   keepMs: number
   observe: RunObserver
@@ -67,7 +71,8 @@ export interface Tasks extends Loop {
 const trimRestMs = 60_000
 
 /** Tasks: what is to be done and when; their runs are leased work, done by workers or by Nexus itself. */
-export function createTasks({ store, work, events, http, acting, now, keepMs, observe, onError }: TasksOptions): Tasks {
+export function createTasks(options: TasksOptions): Tasks {
+  const { store, work, events, http, acting, now, keepMs, observe, onError } = options
   const watch = new RunWatch()
   const scheduler = new Scheduler({
     store,
@@ -91,6 +96,8 @@ export function createTasks({ store, work, events, http, acting, now, keepMs, ob
     acting,
     told: new Told(),
     triggers,
+    depths: new EventDepths(events),
+    eventTasksMax: options.eventTasksMax ?? taskLimits.eventTasksMax,
     workers: new Workers(now),
     watch,
     guards,
@@ -122,6 +129,7 @@ export function createTasks({ store, work, events, http, acting, now, keepMs, ob
     trail: (principal, runId) => runTrail(deps, principal, runId),
     load: () => triggers.load(),
     async sweep() {
+      await triggers.sweep()
       await scheduler.sweep()
       await guards.settled()
     },

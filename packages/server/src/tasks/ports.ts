@@ -1,6 +1,6 @@
 import type { Input, OperationId, Output, RunStatus, TaskStatus, TaskType } from '@nexus/contract'
 import type { Ctx, Principal, Tx } from '../core/context.ts'
-import type { RunLogRecord, RunRecord, TaskRecord, TriggerRecord } from './record.ts'
+import type { FanOutRecord, RunLogRecord, RunRecord, TaskRecord, TriggerRecord } from './record.ts'
 
 export interface TaskFilter {
   status: TaskStatus | undefined
@@ -56,7 +56,16 @@ export interface TaskStore {
   /** The dependencies of each of these. */
   dependenciesOf(taskIds: readonly string[], tx?: Tx): Promise<Map<string, string[]>>
   /** Every task that events trigger, that is not paused and has not ended. */
-  triggered(limit: number): Promise<TaskRecord[]>
+  listening(): Promise<{ taskId: string; version: number; since: number }[]>
+  /** How many tasks are for events, that were not deleted. */
+  countListening(tx: Tx): Promise<number>
+  addFanOut(tx: Tx, fanOut: Omit<FanOutRecord, 'fanOutId' | 'afterTask'>): Promise<void>
+  /** The oldest. */
+  fanOuts(limit: number): Promise<number[]>
+  /** Nobody else goes on with it until the transaction ends. Undefined: it is over. */
+  lockFanOut(tx: Tx, fanOutId: number): Promise<FanOutRecord | undefined>
+  /** Null: it is over. */
+  moveFanOut(tx: Tx, fanOutId: number, afterTask: string | null): Promise<void>
 
   addTrigger(tx: Tx, trigger: Omit<TriggerRecord, 'triggerId'>): Promise<void>
   forgetTriggers(tx: Tx, taskId: string): Promise<void>

@@ -1,5 +1,6 @@
 import type {
   DependencyPolicy,
+  EventType,
   RunCause,
   RunError,
   RunLogLine,
@@ -28,6 +29,8 @@ export interface TaskRecord {
   /** While a run is under way it is shown as `running`, whatever stands here. */
   status: Exclude<TaskStatus, 'running'>
   statusReason: string | null
+  /** Events from before do not make it run. */
+  listensFrom: number
   pausedAt: number | null
   /** It makes no more runs by itself. */
   endedAt: number | null
@@ -130,6 +133,18 @@ export interface TriggerRecord {
   readonly dedupeKey: string | null
   readonly at: number
   readonly traceId: string
+}
+
+/** An event that is noted for the tasks that it triggers, one after the other. */
+export interface FanOutRecord {
+  readonly fanOutId: number
+  readonly eventId: string
+  readonly type: EventType
+  readonly data: object
+  readonly at: number
+  readonly traceId: string
+  /** The last one that was asked; null: none was. */
+  readonly afterTask: string | null
 }
 
 export function hasRunEnded(status: RunStatus): boolean {

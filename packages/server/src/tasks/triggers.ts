@@ -1,21 +1,13 @@
-import { createHash } from 'node:crypto'
-import type { EventType } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
-import { compileFilter, type Matches } from '../core/filter.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
 import { idOf, type LoggedEvent } from '../events/index.ts'
+import { FanOuts, noteTrigger } from './fan-outs.ts'
 import type { TaskStore } from './ports.ts'
-import { isLive, type TaskRecord } from './record.ts'
-import { resolveTemplates, TooLarge, Unresolved, valueAt } from './templates.ts'
-
-interface Trigger {
-  taskId: string
-  matches: Matches
-  dedupeKey: string | undefined
-}
+import type { TaskRecord } from './record.ts'
+import { TriggerIndex } from './trigger-index.ts'
 
 export interface TriggersDeps {
-  store: Pick<TaskStore, 'triggered' | 'addTrigger' | 'signal' | 'afterCommit'>
+  store: TaskStore
   now(): number
   /** There is something to look at. */
   wake(): void
@@ -24,93 +16,88 @@ export interface TriggersDeps {
 
 /** Other nodes tell nothing of the tasks that they are given. */
 const restMs = 5000
-const triggersMax = 10_000
+const readAtOnce = 500
+/** In the transaction of an event so many tasks are asked whether it is for them, and it is noted for so few; else it is fanned out. */
+const askedMax = 250
+const notedMax = 10
 
 /**
- * The tasks that wait for events, by type. What an event triggers is noted in the transaction of the event itself: neither is
- * there without the other.
+ * The tasks that wait for events. What an event triggers is noted in the transaction of the event itself: neither is there without
+ * the other. What it means for many tasks is found out by steps of their own (`FanOuts`), so that its publisher does not pay for them.
  */
 export class Triggers implements Loop {
   readonly #deps: TriggersDeps
+  readonly #index = new TriggerIndex()
+  readonly #fanOuts: FanOuts
   readonly #loop
-  #byType = new Map<EventType, Trigger[]>()
   /** What was put while tasks are read: it goes over that. */
-  #late: Map<string, TaskRecord> | undefined
+  #late: Set<string> | undefined
 
   constructor(deps: TriggersDeps) {
     this.#deps = deps
     this.#loop = createLoop({ restMs, run: () => this.load(), onError: deps.onError })
+    this.#fanOuts = new FanOuts({ ...deps, index: this.#index })
   }
 
   start(): void {
     this.#loop.start()
     this.#loop.wake()
+    this.#fanOuts.start()
   }
 
-  stop(): Promise<void> {
-    return this.#loop.stop()
+  async stop(): Promise<void> {
+    await Promise.all([this.#loop.stop(), this.#fanOuts.stop()])
+  }
+
+  /** Notes what is still to be noted of events that many tasks wait for; the loop does so by itself. */
+  sweep(): Promise<void> {
+    return this.#fanOuts.sweep()
   }
 
   /** A task was made or changed here: it counts from this moment on. */
   put(task: TaskRecord): void {
-    if (!task.definition.trigger) return
-    this.#late?.set(task.taskId, task)
-    replace(this.#byType, task)
+    this.#late?.add(task.taskId)
+    this.#index.put(task)
   }
 
-  /** Reads which tasks there are, as committed. */
+  /** Reads which tasks there are, as committed; of those that are known nothing but their versions. */
   async load(): Promise<void> {
-    const late = new Map<string, TaskRecord>()
+    const late = new Set<string>()
     this.#late = late
-    const byType = new Map<EventType, Trigger[]>()
-    for (const task of await this.#deps.store.triggered(triggersMax)) add(byType, task)
-    for (const task of late.values()) replace(byType, task)
-    this.#byType = byType
+    const listed = await this.#deps.store.listening()
+    const changed = listed.filter(({ taskId, version, since }) => {
+      const known = this.#index.get(taskId)
+      return known?.version !== version || known.since !== since
+    })
+    const isListed = new Set(listed.map(({ taskId }) => taskId))
+    for (const taskId of this.#index.taskIds())
+      if (!isListed.has(taskId) && !late.has(taskId)) this.#index.remove(taskId)
+    for (let i = 0; i < changed.length; i += readAtOnce) {
+      const part = changed.slice(i, i + readAtOnce).map(({ taskId }) => taskId)
+      for (const task of await this.#deps.store.find(part)) if (!late.has(task.taskId)) this.#index.put(task)
+    }
+    this.#late = undefined
   }
 
   /** Called in the transaction of each event that is published. */
-  async published(tx: Tx, event: LoggedEvent): Promise<void> {
-    const triggers = this.#byType.get(event.type)
-    if (!triggers) return
-    const { store, now } = this.#deps
-    const { type, data, traceId } = event
-    const eventId = idOf(event.seq)
-    const matching = triggers.filter(({ matches }) => matches(data))
-    for (const { taskId, dedupeKey } of matching) {
-      const key = dedupeKey === undefined ? null : keyOf(dedupeKey, { id: eventId, type, data })
-      await store.addTrigger(tx, { taskId, eventId, type, data, dedupeKey: key, at: now(), traceId })
-      await store.signal(tx, taskId)
-    }
-    if (matching.length > 0) store.afterCommit(tx, () => this.#deps.wake())
+  published(tx: Tx, event: LoggedEvent): Promise<void> | undefined {
+    const triggers = this.#index.of(event.type)
+    if (triggers.length === 0) return undefined
+    if (triggers.length > askedMax) return this.#fanOut(tx, event)
+    const matching = triggers.filter(({ matches }) => matches(event.data))
+    if (matching.length === 0) return undefined
+    return matching.length > notedMax ? this.#fanOut(tx, event) : this.#note(tx, event, matching)
   }
-}
 
-function replace(byType: Map<EventType, Trigger[]>, task: TaskRecord): void {
-  for (const [type, triggers] of byType)
-    byType.set(
-      type,
-      triggers.filter(({ taskId }) => taskId !== task.taskId),
-    )
-  if (isLive(task)) add(byType, task)
-}
+  async #note(tx: Tx, { seq, ...event }: LoggedEvent, triggers: Parameters<typeof noteTrigger>[2][]): Promise<void> {
+    const { store, wake } = this.#deps
+    for (const trigger of triggers) await noteTrigger(store, tx, trigger, { ...event, eventId: idOf(seq) })
+    store.afterCommit(tx, wake)
+  }
 
-function add(byType: Map<EventType, Trigger[]>, task: TaskRecord): void {
-  for (const type of task.definition.trigger?.event_types ?? [])
-    byType.set(type, [...(byType.get(type) ?? []), triggerOf(task)])
-}
-
-function triggerOf({ taskId, definition }: TaskRecord): Trigger {
-  const { filters = {}, dedupe_key: dedupeKey } = definition.trigger!
-  return { taskId, matches: compileFilter(filters, 'trigger.filters'), dedupeKey }
-}
-
-/** Keys are but compared, and what an event says is kept sealed: a digest is enough. What it does not say is the same for all. */
-function keyOf(template: string, event: { id: string; type: string; data: object }): string {
-  try {
-    const key = resolveTemplates(template, ([root, ...path]) => (root === 'event' ? valueAt(event, path) : undefined))
-    return createHash('sha256').update(JSON.stringify(key)).digest('base64url')
-  } catch (cause) {
-    if (cause instanceof Unresolved || cause instanceof TooLarge) return ''
-    throw cause
+  async #fanOut(tx: Tx, { seq, type, data, at, traceId }: LoggedEvent): Promise<void> {
+    const { store } = this.#deps
+    await store.addFanOut(tx, { eventId: idOf(seq), type, data, at, traceId })
+    store.afterCommit(tx, () => this.#fanOuts.wake())
   }
 }

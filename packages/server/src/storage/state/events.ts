@@ -1,5 +1,6 @@
 import type { EventType } from '@nexus/contract'
 import type { Insertable, Selectable } from 'kysely'
+import type { Tx } from '../../core/context.ts'
 import type { EventStore, LoggedEvent } from '../../events/index.ts'
 import type { StateEngine } from './engine.ts'
 import { preparedTable } from './prepared-table.ts'
@@ -13,8 +14,8 @@ const trimRows = 1000
 export function createEventStore(engine: StateEngine, sealer: Sealer): EventStore {
   const { reads } = engine
   const events = preparedTable(engine, 'events', 'seq')
-  const ofTypes = (types: readonly EventType[], limit: number) =>
-    reads.selectFrom('events').selectAll().where('type', 'in', types).orderBy('seq').limit(limit)
+  const ofTypes = (types: readonly EventType[], limit: number, tx?: Tx) =>
+    (tx ? within(tx) : reads).selectFrom('events').selectAll().where('type', 'in', types).orderBy('seq').limit(limit)
   return {
     afterEnd,
 
@@ -35,8 +36,8 @@ export function createEventStore(engine: StateEngine, sealer: Sealer): EventStor
         some.map((event) => toRow(event, sealer)),
       ),
 
-    async read({ after, upTo, types, limit }) {
-      const rows = await ofTypes(types, limit).where('seq', '>', after).where('seq', '<=', upTo).execute()
+    async read({ after, upTo, types, limit }, tx) {
+      const rows = await ofTypes(types, limit, tx).where('seq', '>', after).where('seq', '<=', upTo).execute()
       return rows.map((row) => toEvent(row, sealer))
     },
 

@@ -1,9 +1,9 @@
-import type { RunStatus } from '@nexus/contract'
+import type { EventType, RunStatus } from '@nexus/contract'
 import type { Insertable, Selectable, Updateable } from 'kysely'
-import type { RunLogRecord, RunRecord, TaskRecord, TriggerRecord } from '../../tasks/index.ts'
+import type { FanOutRecord, RunLogRecord, RunRecord, TaskRecord, TriggerRecord } from '../../tasks/index.ts'
 import { sealedValues } from './sealed-values.ts'
 import type { Sealer } from './sealer.ts'
-import type { TaskRunLogTable, TaskRunsTable, TasksTable, TaskTriggersTable } from './tables.ts'
+import type { TaskFanOutsTable, TaskRunLogTable, TaskRunsTable, TasksTable, TaskTriggersTable } from './task-tables.ts'
 
 export type TaskRows = ReturnType<typeof taskRows>
 
@@ -29,6 +29,7 @@ export function taskRows(sealer: Sealer) {
       last_completed_at: task.lastCompleted?.at ?? null,
       last_ended_at: task.lastEndedAt,
       consumed_json: JSON.stringify(task.consumed),
+      listens_from: task.listensFrom,
     }) satisfies Updateable<TasksTable>
 
   const definitionOf = (task: TaskRecord) =>
@@ -112,6 +113,7 @@ export function taskRows(sealer: Sealer) {
           row.last_completed_run === null ? null : { runId: row.last_completed_run, at: row.last_completed_at! },
         lastEndedAt: row.last_ended_at,
         consumed: JSON.parse(row.consumed_json),
+        listensFrom: row.listens_from ?? row.created_at,
       }
     },
 
@@ -190,6 +192,23 @@ export function taskRows(sealer: Sealer) {
       const { taskId: task_id, eventId: event_id, type, data, dedupeKey: dedupe_key, at, traceId: trace_id } = trigger
       const sealed = seal('task_triggers', 'data', `${task_id}|${event_id}`, data)
       return { task_id, event_id, type, data: sealed, dedupe_key, at, trace_id }
+    },
+
+    ofFanOut(fanOut: Omit<FanOutRecord, 'fanOutId' | 'afterTask'>): Insertable<TaskFanOutsTable> {
+      const { eventId: event_id, type, data, at, traceId: trace_id } = fanOut
+      return { event_id, type, data: seal('task_fan_outs', 'data', event_id, data), at, trace_id, after_task: null }
+    },
+
+    toFanOut(row: Selectable<TaskFanOutsTable>): FanOutRecord {
+      return {
+        fanOutId: row.fan_out_id,
+        eventId: row.event_id,
+        type: row.type as EventType,
+        data: open('task_fan_outs', 'data', row.event_id, row.data),
+        at: row.at,
+        traceId: row.trace_id,
+        afterTask: row.after_task,
+      }
     },
 
     toTrigger(row: Selectable<TaskTriggersTable>): TriggerRecord {

@@ -4,8 +4,8 @@ import { AtHand, jsonSize, liveAtHand } from './at-hand.ts'
 import type { StateEngine } from './engine.ts'
 import { KnownIn } from './known-in.ts'
 import { perParameter, preparedTable } from './prepared-table.ts'
-import type { TaskRunsTable } from './tables.ts'
 import type { TaskRows } from './task-rows.ts'
+import type { TaskRunsTable } from './task-tables.ts'
 import { within } from './transaction.ts'
 
 const trimmedAtOnce = 200

@@ -7,9 +7,11 @@ import type { StateEngine } from './engine.ts'
 import { KnownIn } from './known-in.ts'
 import { perParameter, preparedTable } from './prepared-table.ts'
 import type { Sealer } from './sealer.ts'
-import type { StateTables, TasksTable } from './tables.ts'
+import type { StateTables } from './tables.ts'
 import { type TaskRows, taskRows } from './task-rows.ts'
 import { runStore } from './task-runs.ts'
+import type { TasksTable } from './task-tables.ts'
+import { triggerStore } from './task-triggers.ts'
 import { afterCommit, within } from './transaction.ts'
 
 export function createTaskStore(engine: StateEngine, sealer: Sealer): TaskStore {
@@ -33,7 +35,8 @@ export function createTaskStore(engine: StateEngine, sealer: Sealer): TaskStore 
     write: (fn) => engine.write(fn),
     afterCommit,
     ...runStore(engine, rows),
-    ...queueStore(engine, rows),
+    ...signalStore(engine),
+    ...triggerStore(engine, rows),
     ...listing(reads, rows),
 
     async insert(tx, task) {
@@ -96,20 +99,6 @@ export function createTaskStore(engine: StateEngine, sealer: Sealer): TaskStore 
       const found = await db(tx).selectFrom('task_dependencies').selectAll().where('task_id', 'in', taskIds).execute()
       const of = Map.groupBy(found, (row) => row.task_id)
       return new Map([...of].map(([taskId, links]) => [taskId, links.map((row) => row.depends_on)]))
-    },
-
-    async triggered(limit) {
-      const found = await reads
-        .selectFrom('tasks')
-        .selectAll()
-        .where('type', '=', 'event_driven')
-        .where('deleted_at', 'is', null)
-        .where('paused_at', 'is', null)
-        .where('ended_at', 'is', null)
-        .orderBy('task_id')
-        .limit(limit)
-        .execute()
-      return found.map(rows.toTask)
     },
   }
 }
@@ -201,13 +190,7 @@ function standing(where: ExpressionBuilder<StateTables, 'tasks'>, status: TaskSt
   return status === 'running' ? running : where.and([where('tasks.status', '=', status), where.not(running)])
 }
 
-function queueStore(
-  { reads }: StateEngine,
-  rows: TaskRows,
-): Pick<
-  TaskStore,
-  'signal' | 'signals' | 'clearSignals' | 'addTrigger' | 'forgetTriggers' | 'triggers' | 'clearTriggers'
-> {
+function signalStore({ reads }: StateEngine): Pick<TaskStore, 'signal' | 'signals' | 'clearSignals'> {
   return {
     async signal(tx, task_id) {
       await within(tx).insertInto('task_signals').values({ task_id }).execute()
@@ -221,30 +204,6 @@ function queueStore(
     async clearSignals(tx, signalIds) {
       if (signalIds.length > 0)
         await within(tx).deleteFrom('task_signals').where('signal_id', 'in', signalIds).execute()
-    },
-
-    async addTrigger(tx, trigger) {
-      await within(tx).insertInto('task_triggers').values(rows.ofTrigger(trigger)).execute()
-    },
-
-    async forgetTriggers(tx, taskId) {
-      await within(tx).deleteFrom('task_triggers').where('task_id', '=', taskId).execute()
-    },
-
-    async triggers(tx, taskId, limit) {
-      const found = await within(tx)
-        .selectFrom('task_triggers')
-        .selectAll()
-        .where('task_id', '=', taskId)
-        .orderBy('trigger_id')
-        .limit(limit)
-        .execute()
-      return found.map(rows.toTrigger)
-    },
-
-    async clearTriggers(tx, triggerIds) {
-      if (triggerIds.length > 0)
-        await within(tx).deleteFrom('task_triggers').where('trigger_id', 'in', triggerIds).execute()
     },
   }
 }

@@ -11,6 +11,7 @@ import { webhooks } from './0009-webhooks.ts'
 import { rollouts } from './0010-rollouts.ts'
 import { tasks } from './0011-tasks.ts'
 import { webhookLanes } from './0012-webhook-lanes.ts'
+import { taskFanOuts } from './0013-task-fan-outs.ts'
 
 export const migrations: Migrations = {
   '0001-keys': keys,
@@ -25,4 +26,5 @@ export const migrations: Migrations = {
   '0010-rollouts': rollouts,
   '0011-tasks': tasks,
   '0012-webhook-lanes': webhookLanes,
+  '0013-task-fan-outs': taskFanOuts,
 }

@@ -1,0 +1,31 @@
+import type { Tx } from '../core/context.ts'
+import type { Events } from '../events/index.ts'
+
+const chainMax = 100
+const knownMax = 1000
+
+/** How many runs led to an event, one after another: its chain is read once, however many tasks it triggers. */
+export class EventDepths {
+  readonly #events: Pick<Events, 'chain'>
+  readonly #known = new Map<string, Promise<number>>()
+
+  constructor(events: Pick<Events, 'chain'>) {
+    this.#events = events
+  }
+
+  /** Reads over the connection of the transaction: a wait for another one might never end. */
+  async of(tx: Tx, eventId: string): Promise<number> {
+    const known = this.#known.get(eventId)
+    if (known) return known
+    const reading = this.#read(tx, eventId)
+    this.#known.set(eventId, reading)
+    if (this.#known.size > knownMax) this.#known.delete(this.#known.keys().next().value!)
+    reading.catch(() => this.#known.delete(eventId))
+    return reading
+  }
+
+  async #read(tx: Tx, eventId: string): Promise<number> {
+    const chain = await this.#events.chain(eventId, chainMax, tx)
+    return chain.filter(({ type }) => type === 'task.queued').length
+  }
+}
