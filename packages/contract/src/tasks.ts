@@ -185,7 +185,7 @@ export const tasksPause = operation({
   id: 'tasks.pause',
   summary: 'Pause a task: no tick, event or dependency makes it run',
   description:
-    'Runs wait that no worker has, but for those that were asked for by hand; those that have begun go on. Events that came before are acted on when it is resumed.',
+    'Runs wait that no worker has, but for those that were asked for by hand; those that have begun go on. An event that came before has its run, which waits; of events that come meanwhile none does.',
   http: 'POST /v1/tasks/{task_id}/pause',
   input: onlyTask,
   output: Task,

@@ -30,9 +30,10 @@ export async function advanceTask(
   const look: Look = { now, guard }
   const waiting = task.activeRuns
   const wakes: (number | null)[] = []
+  if (task.definition.trigger && task.deletedAt === null && task.endedAt === null)
+    wakes.push(await fireTriggers(deps, tx, task, look))
   if (isLive(task)) {
     if (task.nextTick !== null && task.nextTick <= now) await fireTicks(deps, tx, task, look)
-    if (task.definition.trigger) wakes.push(await fireTriggers(deps, tx, task, look))
     if (task.definition.type === 'dependent') await fireDependent(deps, tx, task, look)
     endIfSpent(task, now)
     if (!isLive(task)) deps.store.afterCommit(tx, () => deps.triggers.put(task))

@@ -17,6 +17,8 @@ export async function pauseTask(deps: TaskDeps, ctx: WriteCtx, { task_id }: Inpu
   if (task.endedAt !== null)
     throw fail('CONFLICT', { reason: 'task_ended', status: task.status, issue: `the task is ${task.status}` })
   if (task.pausedAt !== null) return changedTask(deps, tx, task_id)
+  // What came until now has its run, which waits.
+  await advanceTask(deps, tx, task_id, ctx.now())
   Object.assign(task, { pausedAt: ctx.now(), statusReason: 'paused', nextTick: null })
   await holdReady(deps, tx, task_id)
   await advanceTask(deps, tx, task_id, ctx.now())
@@ -49,7 +51,8 @@ export async function resumeTask(deps: TaskDeps, ctx: WriteCtx, { task_id }: Inp
   if (task.pausedAt === null) throw fail('CONFLICT', { reason: 'not_paused', issue: 'the task is not paused' })
   const hasRun = task.definition.type === 'one_time' && task.firedAt !== null
   const nextTick = hasRun || isSpent(task) ? null : nextTickOf(task.definition, task.createdAt, now)
-  Object.assign(task, { pausedAt: null, statusReason: null, failuresInRow: 0, nextTick })
+  const deaf = { from: task.pausedAt, to: now }
+  Object.assign(task, { pausedAt: null, deaf, statusReason: null, failuresInRow: 0, nextTick })
   await advanceTask(deps, tx, task_id, now)
   await publishTask(deps, { tx, traceId: ctx.traceId }, 'task.resumed', task, task.eventId)
   return changedTask(deps, tx, task_id)

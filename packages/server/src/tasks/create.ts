@@ -54,7 +54,7 @@ function newTask(ctx: WriteCtx, definition: TaskDefinition): TaskRecord {
     version: 1,
     status: 'scheduled',
     statusReason: null,
-    listensFrom: now,
+    deaf: null,
     pausedAt: null,
     endedAt: null,
     deletedAt: null,

@@ -1,7 +1,7 @@
 import type { Tx } from '../core/context.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
 import type { TaskStore } from './ports.ts'
-import type { FanOutRecord } from './record.ts'
+import { type FanOutRecord, isDeafTo } from './record.ts'
 import type { Trigger, TriggerIndex } from './trigger-index.ts'
 
 export interface FanOutsDeps {
@@ -77,9 +77,9 @@ function nextOf(index: TriggerIndex, fanOut: FanOutRecord): { matching: Trigger[
   return { matching, next: null }
 }
 
-/** A task that was made after it is none of its business. */
-function isFor({ since, matches }: Trigger, { at, data }: FanOutRecord): boolean {
-  return at >= since && matches(data)
+/** A task that was made after it, or was paused then, is none of its business. */
+function isFor(trigger: Trigger, { at, data }: FanOutRecord): boolean {
+  return at >= trigger.createdAt && !isDeafTo(trigger, at) && trigger.matches(data)
 }
 
 /** Notes an event for a task, which is looked at once that is durable. */

@@ -55,8 +55,8 @@ export interface TaskStore {
   hasDependents(tx: Tx, taskId: string): Promise<boolean>
   /** The dependencies of each of these. */
   dependenciesOf(taskIds: readonly string[], tx?: Tx): Promise<Map<string, string[]>>
-  /** Every task that events trigger, that is not paused and has not ended. */
-  listening(): Promise<{ taskId: string; version: number; since: number }[]>
+  /** Every task that events trigger and that has not ended, paused or not. */
+  listening(): Promise<{ taskId: string; version: number; pausedAt: number | null; deafTo: number | null }[]>
   /** How many tasks are for events, that were not deleted. */
   countListening(tx: Tx): Promise<number>
   addFanOut(tx: Tx, fanOut: Omit<FanOutRecord, 'fanOutId' | 'afterTask'>): Promise<void>

@@ -29,8 +29,8 @@ export interface TaskRecord {
   /** While a run is under way it is shown as `running`, whatever stands here. */
   status: Exclude<TaskStatus, 'running'>
   statusReason: string | null
-  /** Events from before do not make it run. */
-  listensFrom: number
+  /** The last time that is over in which events did not make it run. */
+  deaf: { from: number; to: number } | null
   pausedAt: number | null
   /** It makes no more runs by itself. */
   endedAt: number | null
@@ -154,6 +154,12 @@ export function hasRunEnded(status: RunStatus): boolean {
 /** Whether it makes runs by itself. */
 export function isLive({ deletedAt, pausedAt, endedAt }: TaskRecord): boolean {
   return deletedAt === null && pausedAt === null && endedAt === null
+}
+
+/** Whether an event that came then does not make it run, for it was paused, or had ended. */
+export function isDeafTo({ pausedAt, deaf }: Pick<TaskRecord, 'pausedAt' | 'deaf'>, at: number): boolean {
+  if (pausedAt !== null) return at >= pausedAt
+  return deaf !== null && at >= deaf.from && at < deaf.to
 }
 
 /** Runs that a client asked for by themselves. */

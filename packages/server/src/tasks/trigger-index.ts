@@ -1,15 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { EventType } from '@nexus/contract'
 import { compileFilter, type Matches } from '../core/filter.ts'
-import { isLive, type TaskRecord } from './record.ts'
+import type { TaskRecord } from './record.ts'
 import { resolveTemplates, TooLarge, Unresolved, valueAt } from './templates.ts'
 
-/** A task that waits for events. */
-export interface Trigger {
-  readonly taskId: string
-  readonly version: number
-  /** Events from before do not count. */
-  readonly since: number
+/** A task that waits for events, or is paused, and would. */
+export interface Trigger extends Readonly<Pick<TaskRecord, 'taskId' | 'version' | 'createdAt' | 'pausedAt' | 'deaf'>> {
   readonly types: readonly EventType[]
   readonly matches: Matches
   /** The key of an event; null: it has none. */
@@ -49,7 +45,7 @@ export class TriggerIndex {
   /** A task as it is now. */
   put(task: TaskRecord): void {
     this.remove(task.taskId)
-    if (!task.definition.trigger || !isLive(task)) return
+    if (!task.definition.trigger || task.deletedAt !== null || task.endedAt !== null) return
     const trigger = triggerOf(task)
     this.#byTask.set(task.taskId, trigger)
     for (const type of trigger.types) {
@@ -81,12 +77,14 @@ function placeOf(triggers: readonly Trigger[], taskId: string): number {
   return low
 }
 
-function triggerOf({ taskId, version, listensFrom, definition }: TaskRecord): Trigger {
+function triggerOf({ taskId, version, createdAt, pausedAt, deaf, definition }: TaskRecord): Trigger {
   const { event_types, filters = {}, dedupe_key } = definition.trigger!
   return {
     taskId,
     version,
-    since: listensFrom,
+    createdAt,
+    pausedAt,
+    deaf,
     types: [...new Set(event_types)],
     matches: compileFilter(filters, 'trigger.filters'),
     keyOf: (event) => (dedupe_key === undefined ? null : digestOf(dedupe_key, event)),

@@ -65,9 +65,9 @@ export class Triggers implements Loop {
     const late = new Set<string>()
     this.#late = late
     const listed = await this.#deps.store.listening()
-    const changed = listed.filter(({ taskId, version, since }) => {
+    const changed = listed.filter(({ taskId, version, pausedAt, deafTo }) => {
       const known = this.#index.get(taskId)
-      return known?.version !== version || known.since !== since
+      return known?.version !== version || known.pausedAt !== pausedAt || (known.deaf?.to ?? null) !== deafTo
     })
     const isListed = new Set(listed.map(({ taskId }) => taskId))
     for (const taskId of this.#index.taskIds())
@@ -84,7 +84,7 @@ export class Triggers implements Loop {
     const triggers = this.#index.of(event.type)
     if (triggers.length === 0) return undefined
     if (triggers.length > askedMax) return this.#fanOut(tx, event)
-    const matching = triggers.filter(({ matches }) => matches(event.data))
+    const matching = triggers.filter(({ pausedAt, matches }) => pausedAt === null && matches(event.data))
     if (matching.length === 0) return undefined
     return matching.length > notedMax ? this.#fanOut(tx, event) : this.#note(tx, event, matching)
   }

@@ -66,6 +66,7 @@ function patched({ definition }: TaskRecord, { task_id: _, if_match: __, ...patc
 
 /** A schedule that was changed begins anew, also that of a task that had ended. */
 function reschedule(task: TaskRecord, now: number): void {
+  if (task.endedAt !== null) task.deaf = { from: task.endedAt, to: now }
   task.endedAt = null
   if (task.pausedAt === null) task.statusReason = null
   task.nextTick = task.pausedAt === null ? nextTickOf(task.definition, task.createdAt, now) : null

@@ -29,7 +29,8 @@ export function taskRows(sealer: Sealer) {
       last_completed_at: task.lastCompleted?.at ?? null,
       last_ended_at: task.lastEndedAt,
       consumed_json: JSON.stringify(task.consumed),
-      listens_from: task.listensFrom,
+      deaf_from: task.deaf?.from ?? null,
+      deaf_to: task.deaf?.to ?? null,
     }) satisfies Updateable<TasksTable>
 
   const definitionOf = (task: TaskRecord) =>
@@ -113,7 +114,7 @@ export function taskRows(sealer: Sealer) {
           row.last_completed_run === null ? null : { runId: row.last_completed_run, at: row.last_completed_at! },
         lastEndedAt: row.last_ended_at,
         consumed: JSON.parse(row.consumed_json),
-        listensFrom: row.listens_from ?? row.created_at,
+        deaf: row.deaf_from === null ? null : { from: row.deaf_from, to: row.deaf_to! },
       }
     },
 

@@ -29,8 +29,8 @@ export interface TasksTable {
   last_completed_at: number | null
   last_ended_at: number | null
   consumed_json: string
-  /** Null: since it was created. */
-  listens_from: number | null
+  deaf_from: number | null
+  deaf_to: number | null
 }
 
 export interface TaskTagsTable {

@@ -28,16 +28,16 @@ export function triggerStore(engine: StateEngine, rows: TaskRows): TriggerStore 
     async listening() {
       const found = await reads
         .selectFrom('tasks')
-        .select(['task_id', 'version', 'listens_from', 'created_at'])
+        .select(['task_id', 'version', 'paused_at', 'deaf_to'])
         .where('type', '=', 'event_driven')
         .where('deleted_at', 'is', null)
-        .where('paused_at', 'is', null)
         .where('ended_at', 'is', null)
         .execute()
       return found.map((row) => ({
         taskId: row.task_id,
         version: row.version,
-        since: row.listens_from ?? row.created_at,
+        pausedAt: row.paused_at,
+        deafTo: row.deaf_to,
       }))
     },
 

@@ -14,6 +14,7 @@ export const taskFanOuts: Migration = {
       .addColumn('trace_id', 'text', (column) => column.notNull())
       .addColumn('after_task', 'text')
       .execute()
-    await db.schema.alterTable('tasks').addColumn('listens_from', 'bigint').execute()
+    for (const column of ['deaf_from', 'deaf_to'])
+      await db.schema.alterTable('tasks').addColumn(column, 'bigint').execute()
   },
 }
