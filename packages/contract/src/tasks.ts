@@ -204,6 +204,8 @@ export const tasksCancel = operation({
   ...changing,
   id: 'tasks.cancel',
   summary: 'Cancel all runs of a task that have not ended',
+  description:
+    'Of very many some end at once, and the others one after another: `active_runs` counts those that are left.',
   http: 'POST /v1/tasks/{task_id}/cancel',
   input: onlyTask,
   output: Task,

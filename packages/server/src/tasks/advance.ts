@@ -1,14 +1,14 @@
-import { taskLimits } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
 import { newTraceId } from '../core/ids.ts'
 import { scheduleOf } from './definition.ts'
 import type { TaskDeps } from './deps.ts'
 import { dueTicks } from './due-ticks.ts'
-import { endRun } from './end-run.ts'
+import { endHeld, endSome } from './end-in-steps.ts'
+import { endRuns } from './end-run.ts'
 import { fireDependent } from './fire-dependent.ts'
 import { fireTriggers } from './fire-triggers.ts'
 import type { Look } from './gates.ts'
-import { lookAtRuns } from './look-at-runs.ts'
+import { type Looked, lookAtRuns, nothingLeft } from './look-at-runs.ts'
 import { makeRun, noteEnded, type Occasion } from './make-run.ts'
 import { isLive, isSpent, type TaskRecord } from './record.ts'
 import { previousAtOrBefore } from './schedule.ts'
@@ -16,39 +16,60 @@ import { standAs } from './standing.ts'
 
 /**
  * Does all that is due of one task: its ticks, the events that triggered it, what it depends on, and the gates of its runs that
- * wait. Whoever finds nothing to do changes nothing: several nodes, and several calls, come to the same.
+ * wait. Whoever finds nothing to do changes nothing: several nodes, and several calls, come to the same. Of what there is much it does
+ * some, and sees to it that it is called again.
  */
 export async function advanceTask(
   deps: TaskDeps,
   tx: Tx,
   taskId: string,
   now: number,
-  guard?: Look['guard'],
-): Promise<void> {
+  more: Pick<Look, 'guard' | 'after'> = {},
+): Promise<Looked> {
   const task = await deps.store.lock(tx, taskId)
-  if (!task) return
-  const look: Look = { now, guard }
+  if (!task) return nothingLeft
+  const look: Look = { now, ...more }
   const waiting = task.activeRuns
-  const wakes: (number | null)[] = []
-  if (task.definition.trigger && task.deletedAt === null && task.endedAt === null)
-    wakes.push(await fireTriggers(deps, tx, task, look))
-  if (isLive(task)) {
-    if (task.nextTick !== null && task.nextTick <= now) await fireTicks(deps, tx, task, look)
-    if (task.definition.type === 'dependent') await fireDependent(deps, tx, task, look)
-    endIfSpent(task, now)
-    if (!isLive(task)) deps.store.afterCommit(tx, () => deps.triggers.put(task))
-  }
-  // What was made just now has been looked at, but for its guard, of which telemetry has to be asked first.
-  const isAsking = task.activeRuns > 0 && task.definition.guard !== undefined
-  if (task.deletedAt !== null || task.endedAt !== null) await deps.store.forgetTriggers(tx, taskId)
-  if (waiting > 0 || isAsking) wakes.push(await lookAtRuns(deps, tx, task, look))
+  await endSome(deps, tx, task)
+  const firing = await fireAll(deps, tx, task, look)
+  const looked = await lookAfter(deps, tx, task, look, waiting)
   standAs(task, now)
-  if (isLive(task)) wakes.push(task.nextTick)
-  const due = wakes.filter((at) => at !== null)
+  const tick = isLive(task) ? task.nextTick : null
+  const due = [firing, looked.wakeAt, tick, task.endings.length > 0 ? now : null].filter((at) => at !== null)
   task.wakeAt = due.length === 0 ? null : Math.min(...due)
   await deps.store.save(tx, task)
   const { wakeAt } = task
   if (wakeAt !== null) deps.store.afterCommit(tx, () => deps.expect(wakeAt))
+  return looked
+}
+
+/** Makes the runs that are due. Returns when there are more, so far as is known. */
+async function fireAll(deps: TaskDeps, tx: Tx, task: TaskRecord, look: Look): Promise<number | null> {
+  if (task.deletedAt !== null || task.endedAt !== null) {
+    await deps.store.forgetTriggers(tx, task.taskId)
+    return null
+  }
+  const wakeAt = task.definition.trigger ? await fireTriggers(deps, tx, task, look) : null
+  if (!isLive(task)) return wakeAt
+  if (task.nextTick !== null && task.nextTick <= look.now) await fireTicks(deps, tx, task, look)
+  if (task.definition.type === 'dependent') await fireDependent(deps, tx, task, look)
+  endIfSpent(task, look.now)
+  if (isLive(task)) return wakeAt
+  deps.store.afterCommit(tx, () => deps.triggers.put(task))
+  await deps.store.forgetTriggers(tx, task.taskId)
+  return null
+}
+
+/** Looks at the runs that wait; what was made just now has been, but for its guard, of which telemetry has to be asked first. */
+async function lookAfter(deps: TaskDeps, tx: Tx, task: TaskRecord, look: Look, waiting: number): Promise<Looked> {
+  // What is to end begins no more.
+  if (task.endings.length > 0) return nothingLeft
+  if (task.deletedAt !== null) {
+    const isMore = waiting > 0 && (await endHeld(deps, tx, task))
+    return { ...nothingLeft, wakeAt: isMore ? look.now : null, isMore }
+  }
+  const isAsking = task.activeRuns > 0 && task.definition.guard !== undefined
+  return waiting > 0 || isAsking ? lookAtRuns(deps, tx, task, look) : nothingLeft
 }
 
 async function fireTicks(deps: TaskDeps, tx: Tx, task: TaskRecord, look: Look): Promise<void> {
@@ -83,18 +104,15 @@ function occasionOf(task: TaskRecord, scheduledFor: number): Occasion {
   return { cause: 'schedule', scheduledFor, traceId: newTraceId(), causeId: task.eventId }
 }
 
+/** Of those that wait each tick ends the ones before it: there are few. */
+const givenUpMax = 100
+
 /** A tick that still waits for what it depends on when the next one comes has come to nothing. */
 async function giveUpWaiting(deps: TaskDeps, tx: Tx, task: TaskRecord): Promise<void> {
   if (task.activeRuns === 0 || (task.definition.dependencies ?? []).length === 0) return
-  const active = await deps.store.activeRuns(tx, task.taskId, taskLimits.activeRunsMax)
-  const queued = active.filter(({ status, cause }) => status === 'queued' && cause === 'schedule')
-  const items = await deps.work.find(
-    queued.map(({ runId }) => runId),
-    tx,
-  )
-  const waiting = new Set(items.filter(({ waitingFor }) => waitingFor?.reason === 'dependency').map(({ id }) => id))
-  for (const run of queued)
-    if (waiting.has(run.runId)) await endRun(deps, tx, run, { status: 'skipped', reason: 'dependency_not_met' })
+  const waiting = await deps.store.heldRuns(tx, task.taskId, { heldFor: 'dependency', limit: givenUpMax })
+  const ticks = waiting.filter(({ cause }) => cause === 'schedule')
+  await endRuns(deps, tx, ticks, { status: 'skipped', reason: 'dependency_not_met' })
 }
 
 function endIfSpent(task: TaskRecord, now: number): void {

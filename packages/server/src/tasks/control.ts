@@ -1,14 +1,13 @@
-import { type Input, type Task, taskLimits } from '@nexus/contract'
-import type { Tx, WriteCtx } from '../core/context.ts'
+import type { Input, Task } from '@nexus/contract'
+import type { WriteCtx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
 import { advanceTask } from './advance.ts'
 import { changedTask } from './changed-task.ts'
 import { lockedTask, type TaskDeps } from './deps.ts'
-import { endRun } from './end-run.ts'
+import { askToEnd } from './end-in-steps.ts'
 import { nextTickOf } from './next-tick.ts'
 import { publishTask } from './publish.ts'
-import { byHand, isSpent } from './record.ts'
-import { standAs } from './standing.ts'
+import { isSpent } from './record.ts'
 
 /** No tick, event or dependency makes it run, and of its runs those that no worker has wait. Errors: NOT_FOUND, CONFLICT (`task_ended`). */
 export async function pauseTask(deps: TaskDeps, ctx: WriteCtx, { task_id }: Input<'tasks.pause'>): Promise<Task> {
@@ -20,27 +19,9 @@ export async function pauseTask(deps: TaskDeps, ctx: WriteCtx, { task_id }: Inpu
   // What came until now has its run, which waits.
   await advanceTask(deps, tx, task_id, ctx.now())
   Object.assign(task, { pausedAt: ctx.now(), statusReason: 'paused', nextTick: null })
-  await holdReady(deps, tx, task_id)
   await advanceTask(deps, tx, task_id, ctx.now())
   await publishTask(deps, { tx, traceId: ctx.traceId }, 'task.paused', task, task.eventId)
   return changedTask(deps, tx, task_id)
-}
-
-/** What is past its gates and no worker has; a run by hand goes on. */
-async function holdReady({ store, work }: TaskDeps, tx: Tx, taskId: string): Promise<void> {
-  const active = await store.activeRuns(tx, taskId, taskLimits.activeRunsMax)
-  const ready = active
-    .filter(({ status, isHeld, cause }) => status === 'queued' && !isHeld && !byHand.includes(cause))
-    .map(({ runId }) => runId)
-  const held = await work.hold(tx, ready, { reason: 'paused' })
-  const locked = await store.lockRuns(
-    tx,
-    held.map(({ id }) => id),
-  )
-  await store.saveRuns(
-    tx,
-    locked.map((run) => ({ ...run, isHeld: true, stallAt: null })),
-  )
 }
 
 /** Goes on with the next tick from now on. Errors: NOT_FOUND, CONFLICT (`not_paused`). */
@@ -58,7 +39,7 @@ export async function resumeTask(deps: TaskDeps, ctx: WriteCtx, { task_id }: Inp
   return changedTask(deps, tx, task_id)
 }
 
-/** Errors: NOT_FOUND, CONFLICT (`no_active_runs`). */
+/** Of many runs some end at once, and the others one after another. Errors: NOT_FOUND, CONFLICT (`no_active_runs`). */
 export async function cancelTask(deps: TaskDeps, ctx: WriteCtx, { task_id }: Input<'tasks.cancel'>): Promise<Task> {
   const { tx } = ctx
   const task = await lockedTask(deps, tx, task_id)
@@ -66,9 +47,7 @@ export async function cancelTask(deps: TaskDeps, ctx: WriteCtx, { task_id }: Inp
   if (task.activeRuns === 0 && !isAhead)
     throw fail('CONFLICT', { reason: 'no_active_runs', issue: 'all of its runs have ended' })
   if (isAhead) Object.assign(task, { nextTick: null, pausedAt: null, endedAt: ctx.now(), statusReason: 'cancelled' })
-  for (const run of await deps.store.activeRuns(tx, task_id, taskLimits.activeRunsMax))
-    await endRun(deps, tx, run, { reason: 'cancelled' })
-  standAs(task, ctx.now())
-  await deps.store.save(tx, task)
+  await askToEnd(deps, tx, task, { reason: 'cancelled' })
+  await advanceTask(deps, tx, task_id, ctx.now())
   return changedTask(deps, tx, task_id)
 }

@@ -67,6 +67,7 @@ function newTask(ctx: WriteCtx, definition: TaskDefinition): TaskRecord {
     lastRun: null,
     lastCompleted: null,
     lastEndedAt: null,
+    endings: [],
     consumed: {},
   }
 }

@@ -1,9 +1,10 @@
-import { type Input, taskLimits } from '@nexus/contract'
+import type { Input } from '@nexus/contract'
 import type { WriteCtx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
+import { advanceTask } from './advance.ts'
 import { assertVersion } from './assert-version.ts'
 import { lockedTask, type TaskDeps } from './deps.ts'
-import { endRun } from './end-run.ts'
+import { askToEnd } from './end-in-steps.ts'
 import { publishTask } from './publish.ts'
 
 const listedMax = 20
@@ -31,10 +32,8 @@ export async function deleteTask(
       issue: `${task.activeRuns} of its runs have not ended: give active=cancel to cancel them, or active=drain to let them end`,
     })
   Object.assign(task, { deletedAt: ctx.now(), nextTick: null, wakeAt: null })
-  // What waits for something of the task would wait for ever.
-  for (const run of await deps.store.activeRuns(tx, task_id, taskLimits.activeRunsMax))
-    if (active === 'cancel' || run.isHeld) await endRun(deps, tx, run, { reason: 'task_deleted' })
-  await deps.store.save(tx, task)
+  if (active === 'cancel') await askToEnd(deps, tx, task, { reason: 'task_deleted' })
+  await advanceTask(deps, tx, task_id, ctx.now())
   await deps.store.unlink(tx, task_id)
   await publishTask(deps, { tx, traceId: ctx.traceId }, 'task.deleted', task, task.eventId)
   deps.store.afterCommit(tx, () => deps.triggers.put(task))

@@ -3,20 +3,35 @@ import type { Tx } from '../core/context.ts'
 import type { TaskDeps } from './deps.ts'
 import type { RunRecord } from './record.ts'
 
+interface HowEnded {
+  status?: 'skipped' | 'failed' | 'cancelled'
+  reason: string
+  error?: RunError
+}
+
 /**
  * Ends a run without its worker. One that nobody has ends at once as told; who has it is asked to stop, and it ends as cancelled.
  */
-export async function endRun(
+export function endRun(deps: Pick<TaskDeps, 'told' | 'work'>, tx: Tx, run: RunRecord, how: HowEnded): Promise<void> {
+  return endRuns(deps, tx, [run], how)
+}
+
+/** The same of several. */
+export async function endRuns(
   { told, work }: Pick<TaskDeps, 'told' | 'work'>,
   tx: Tx,
-  run: RunRecord,
-  { status, reason, error }: { status?: 'skipped' | 'failed' | 'cancelled'; reason: string; error?: RunError },
+  runs: readonly RunRecord[],
+  { status, reason, error }: HowEnded,
 ): Promise<void> {
-  if (run.status === 'queued')
-    told.note(tx, run.runId, {
-      ...(status !== undefined && { status }),
-      statusReason: reason,
-      ...(error && { error }),
-    })
-  await work.cancel(tx, [run.runId])
+  for (const run of runs)
+    if (run.status === 'queued')
+      told.note(tx, run.runId, {
+        ...(status !== undefined && { status }),
+        statusReason: reason,
+        ...(error && { error }),
+      })
+  await work.cancel(
+    tx,
+    runs.map(({ runId }) => runId),
+  )
 }

@@ -3,9 +3,9 @@ import type { RunError, TaskGuard } from '@nexus/contract'
 import { toIso } from '../core/clock.ts'
 import type { Tx } from '../core/context.ts'
 import type { WaitingFor } from '../work/index.ts'
-import { type DependencyVerdict, judgeDependencies } from './dependencies.ts'
+import { type DependencyVerdict, judgeDependencies, type Upstream } from './dependencies.ts'
 import type { TaskDeps } from './deps.ts'
-import { byHand, type RunRecord, type TaskRecord } from './record.ts'
+import { byHand, type RunPlace, type RunRecord, type TaskRecord } from './record.ts'
 import { dependenciesNamed, type Lookup, resolveTemplates, TooLarge, Unresolved, valueAt } from './templates.ts'
 
 /** What is known when a task is looked at. */
@@ -13,6 +13,10 @@ export interface Look {
   now: number
   /** Whether the guard of the task, as it was asked about, holds; undefined: nobody has asked. */
   guard?: { guard: TaskGuard; holds: boolean } | undefined
+  /** Of the runs that wait for dependencies those behind this one are looked at. */
+  after?: RunPlace | null
+  /** What tasks depend on, by their ids, where many runs are looked at. */
+  upstream?: Map<string, Upstream[]>
 }
 
 /** `startBy`: until when it may wait. */
@@ -29,12 +33,12 @@ export async function passGates(
   tx: Tx,
   task: TaskRecord,
   run: RunRecord,
-  { now, guard, isBusy }: Look & { isBusy: boolean },
+  { now, guard, isBusy, upstream }: Look & { isBusy: boolean },
 ): Promise<Passed> {
   const { plan, cause } = run
   const waits = (waitingFor: WaitingFor, startBy: number | null = null) => ({ waitingFor, startBy, parameters: null })
   if (task.pausedAt !== null && !byHand.includes(cause)) return waits({ reason: 'paused' })
-  const depends = await dependencyGate(deps, tx, run)
+  const depends = await dependencyGate(deps, tx, run, upstream)
   if (depends?.verdict === 'failed' && plan.dependencyPolicy.on_failure !== 'wait')
     return { end: plan.dependencyPolicy.on_failure === 'fail' ? 'failed' : 'skipped', reason: 'dependency_failed' }
   if (depends) return waits(waitingForTasks(depends), waitsUntil(run))
@@ -53,14 +57,21 @@ async function dependencyGate(
   { store }: Pick<TaskDeps, 'store'>,
   tx: Tx,
   { plan }: RunRecord,
+  known: Look['upstream'],
 ): Promise<DependencyVerdict | undefined> {
   if (plan.dependencies.length === 0) return undefined
-  const upstream = await upstreamOf(store, tx, plan.dependencies)
+  const key = plan.dependencies.join(' ')
+  const upstream = known?.get(key) ?? (await upstreamOf(store, tx, plan.dependencies))
+  known?.set(key, upstream)
   const judged = judgeDependencies(upstream, plan.dependencyPolicy, () => plan.dependenciesSince)
   return judged.verdict === 'met' ? undefined : judged
 }
 
-export async function upstreamOf(store: TaskDeps['store'], tx: Tx, dependencies: readonly string[]) {
+export async function upstreamOf(
+  store: TaskDeps['store'],
+  tx: Tx,
+  dependencies: readonly string[],
+): Promise<Upstream[]> {
   const found = new Map((await store.find(dependencies, tx)).map((task) => [task.taskId, task]))
   return dependencies.map((taskId) => {
     const task = found.get(taskId)

@@ -1,6 +1,7 @@
 import type { TaskGuard } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
 import type { Look } from './gates.ts'
+import type { Looked } from './look-at-runs.ts'
 import type { TaskStore } from './ports.ts'
 import type { TaskRecord } from './record.ts'
 
@@ -9,7 +10,7 @@ export interface GuardsDeps {
   /** Asks telemetry, in the name of a key. */
   holds(task: TaskRecord, guard: TaskGuard): Promise<boolean>
   /** See `advanceTask`. */
-  advance(tx: Tx, taskId: string, guard: Look['guard']): Promise<void>
+  advance(tx: Tx, taskId: string, guard: Look['guard']): Promise<Pick<Looked, 'isMore'>>
   onError(cause: unknown): void
 }
 
@@ -62,6 +63,7 @@ export class Guards {
     const guard = task?.definition.guard
     if (!task || !guard) return
     const answer = { guard, holds: await holds(task, guard) }
-    await store.write((tx) => advance(tx, taskId, answer))
+    const look = () => store.write((tx) => advance(tx, taskId, answer))
+    while (!this.#isStopped && (await look()).isMore);
   }
 }

@@ -35,7 +35,7 @@ export type {
   TaskPage,
   TaskStore,
 } from './ports.ts'
-export type { FanOutRecord, RunLogRecord, RunRecord, TaskRecord, TriggerRecord } from './record.ts'
+export type { FanOutRecord, HeldFor, RunLogRecord, RunPlace, RunRecord, TaskRecord, TriggerRecord } from './record.ts'
 
 export interface TasksOptions {
   store: TaskStore
@@ -76,7 +76,7 @@ export function createTasks(options: TasksOptions): Tasks {
   const watch = new RunWatch()
   const scheduler = new Scheduler({
     store,
-    advance: (tx, taskId, at) => advanceTask(deps, tx, taskId, at),
+    advance: (tx, taskId, at, after) => advanceTask(deps, tx, taskId, at, { after }),
     stalled: (tx, runId, at) => tellStalled(deps, tx, runId, at),
     now,
     onError,
@@ -84,7 +84,7 @@ export function createTasks(options: TasksOptions): Tasks {
   const guards = new Guards({
     store,
     holds: (task, guard) => guardHolds({ acting, now }, task, guard),
-    advance: (tx, taskId, guard) => advanceTask(deps, tx, taskId, now(), guard),
+    advance: (tx, taskId, guard) => advanceTask(deps, tx, taskId, now(), { guard }),
     onError,
   })
   const triggers = new Triggers({ store, now, wake: () => scheduler.expect(now()), onError })

@@ -1,48 +1,168 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Tx } from '../core/context.ts'
+import type { WaitingFor } from '../work/index.ts'
 import type { TaskDeps } from './deps.ts'
 import { endRun } from './end-run.ts'
 import { type Look, passGates } from './gates.ts'
-import type { RunRecord, TaskRecord } from './record.ts'
+import { byHand, type HeldFor, placeOf, type RunPlace, type RunRecord, type TaskRecord } from './record.ts'
 import { stallMs } from './run-work.ts'
 
 /** How often a guard is asked about again. */
 const guardMs = 15_000
-/** What stands behind so many waits for its turn, whatever else it waits for. */
-const heldAtOnce = 200
+/** So many of each kind in a transaction. */
+const lookedAtMax = 100
+
+/** What a look at the runs of a task leaves to be done. */
+export interface Looked {
+  /** When it has to be looked at again; null: when something happens. */
+  wakeAt: number | null
+  /** There are more runs that this answer of the guard, or the end of the pause, is about. */
+  isMore: boolean
+  /** The last of those that wait for dependencies and were looked at; null: there are no more. */
+  next: RunPlace | null
+}
+
+export const nothingLeft: Looked = { wakeAt: null, isMore: false, next: null }
 
 /**
- * Lets the runs of a task that wait through the gates that have opened, the oldest first. Returns when it has to be looked
- * at again; null: when something happens.
+ * Lets the runs of a task that wait through the gates that have opened, the oldest first. They are found by what they wait for, so
+ * that however many wait for one thing keep nobody waiting who waits for another.
  */
-export async function lookAtRuns(deps: TaskDeps, tx: Tx, task: TaskRecord, look: Look): Promise<number | null> {
-  const held = await deps.store.heldRuns(tx, task.taskId, heldAtOnce)
-  if (held.length === 0) return null
-  const found = await deps.work.find(
-    held.map(({ runId }) => runId),
-    tx,
-  )
-  const items = new Map(found.map((item) => [item.id, item]))
-  let isBusy = await deps.store.isBusy(tx, task.taskId)
-  let wakeAt: number | null = null
-  for (const run of held) {
-    const passed = await passGates(deps, tx, task, run, { ...look, isBusy })
-    if ('end' in passed) {
-      await endRun(deps, tx, run, { ...passed, status: passed.end })
-      continue
-    }
-    const { waitingFor, parameters, startBy } = passed
-    if (waitingFor === null) {
-      const readyAt = Math.max(look.now, items.get(run.runId)?.notBefore ?? 0)
-      await release(deps, tx, run, parameters, readyAt)
-      isBusy ||= run.plan.inTurn
-    } else if (!isDeepStrictEqual(waitingFor, items.get(run.runId)?.waitingFor))
-      await deps.work.hold(tx, [run.runId], waitingFor, startBy)
-    if (waitingFor?.reason !== 'guard') continue
-    wakeAt = look.now + guardMs
-    if (!look.guard) deps.store.afterCommit(tx, () => deps.guards.ask(task.taskId))
+export async function lookAtRuns(deps: TaskDeps, tx: Tx, task: TaskRecord, look: Look): Promise<Looked> {
+  if (task.pausedAt !== null) return holdAll(deps, tx, task, look)
+  if (!(await deps.store.hasHeld(tx, task.taskId))) return nothingLeft
+  const gates = new Gates(deps, tx, task, look)
+  const isMorePaused = await gates.leavePause()
+  const next = await gates.tryDependencies()
+  const isMoreGuarded = await gates.tryGuard()
+  const isMoreInTurn = await gates.takeTurn()
+  // Whoever has asked the guard goes on with its answer himself.
+  const isMore = isMorePaused || isMoreInTurn || (isMoreGuarded && look.guard === undefined)
+  const wakes = [isMore ? look.now : null, await gates.askGuard()].filter((at) => at !== null)
+  return { wakeAt: wakes.length === 0 ? null : Math.min(...wakes), isMore: isMore || isMoreGuarded, next }
+}
+
+/** One look: who comes from a pause or a dependency stands behind those that wait for their turn, and the oldest of these goes first. */
+class Gates {
+  readonly #deps: TaskDeps
+  readonly #tx: Tx
+  readonly #task: TaskRecord
+  readonly #look: Look & { upstream: NonNullable<Look['upstream']> }
+
+  constructor(deps: TaskDeps, tx: Tx, task: TaskRecord, look: Look) {
+    this.#deps = deps
+    this.#tx = tx
+    this.#task = task
+    this.#look = { ...look, upstream: new Map() }
   }
-  return wakeAt
+
+  async leavePause(): Promise<boolean> {
+    const runs = await this.#held('paused', lookedAtMax)
+    for (const run of runs) await this.#pass(run, true)
+    return runs.length === lookedAtMax
+  }
+
+  async tryDependencies(): Promise<RunPlace | null> {
+    const runs = await this.#held('dependency', lookedAtMax, this.#look.after)
+    if (runs.length === 0) return null
+    const found = await this.#deps.work.find(
+      runs.map(({ runId }) => runId),
+      this.#tx,
+    )
+    const waits = new Map(found.map(({ id, waitingFor }) => [id, waitingFor]))
+    for (const run of runs) await this.#pass(run, true, waits.get(run.runId))
+    return runs.length === lookedAtMax ? placeOf(runs.at(-1)!) : null
+  }
+
+  /** Where nothing is known of the guard, or it does not hold, they go on waiting. */
+  async tryGuard(): Promise<boolean> {
+    const { guard } = this.#task.definition
+    const isOpen = guard === undefined || (this.#isAnswered() && (this.#look.guard!.holds || guard.else === 'skip'))
+    if (!isOpen) return false
+    const runs = await this.#held('guard', lookedAtMax)
+    let isBusy = runs.length > 0 && (await this.#isBusy())
+    for (const run of runs) isBusy = (await this.#pass(run, isBusy)) === 'goes' ? isBusy || run.plan.inTurn : isBusy
+    return runs.length === lookedAtMax
+  }
+
+  /** Only the first of those that wait for their turn can go, unless it comes to nothing. */
+  async takeTurn(): Promise<boolean> {
+    if (await this.#isBusy()) return false
+    for (let looked = 0; looked < lookedAtMax; looked++) {
+      const [first] = await this.#held('concurrency', 1)
+      if (!first || (await this.#pass(first, false)) !== 'ended') return false
+    }
+    return true
+  }
+
+  /** Returns when it is to be asked again, if somebody waits for it. */
+  async askGuard(): Promise<number | null> {
+    const { taskId, definition } = this.#task
+    if (!definition.guard || (await this.#held('guard', 1)).length === 0) return null
+    if (!this.#isAnswered()) this.#deps.store.afterCommit(this.#tx, () => this.#deps.guards.ask(taskId))
+    return this.#look.now + guardMs
+  }
+
+  #isAnswered(): boolean {
+    return this.#look.guard !== undefined && isDeepStrictEqual(this.#look.guard.guard, this.#task.definition.guard)
+  }
+
+  #isBusy(): Promise<boolean> {
+    return this.#deps.store.isBusy(this.#tx, this.#task.taskId)
+  }
+
+  #held(heldFor: HeldFor, limit: number, after?: RunPlace | null): Promise<RunRecord[]> {
+    return this.#deps.store.heldRuns(this.#tx, this.#task.taskId, { heldFor, limit, ...(after && { after }) })
+  }
+
+  /** `waits`: what it is known to wait for. */
+  async #pass(run: RunRecord, isBusy: boolean, waits?: WaitingFor | null): Promise<'goes' | 'waits' | 'ended'> {
+    const passed = await passGates(this.#deps, this.#tx, this.#task, run, { ...this.#look, isBusy })
+    if ('end' in passed) {
+      await endRun(this.#deps, this.#tx, run, { ...passed, status: passed.end })
+      return 'ended'
+    }
+    const { waitingFor, startBy, parameters } = passed
+    if (waitingFor === null) await release(this.#deps, this.#tx, run, parameters, this.#look.now)
+    else if (!isDeepStrictEqual(waitingFor, waits)) await keepWaiting(this.#deps, this.#tx, [run], waitingFor, startBy)
+    return waitingFor === null ? 'goes' : 'waits'
+  }
+}
+
+/** In a pause all wait for its end, but for those by hand and those that a worker has. */
+async function holdAll(deps: TaskDeps, tx: Tx, { taskId }: TaskRecord, { now }: Look): Promise<Looked> {
+  const { store } = deps
+  const limit = lookedAtMax
+  const ready = await store.readyRuns(tx, taskId, { causesBut: byHand, limit })
+  let isMore = ready.length === limit
+  await keepWaiting(deps, tx, ready, { reason: 'paused' })
+  for (const heldFor of ['dependency', 'concurrency', 'guard'] as const) {
+    const runs = await store.heldRuns(tx, taskId, { heldFor, limit })
+    isMore ||= runs.length === limit
+    await keepWaiting(deps, tx, runs, { reason: 'paused' }, null)
+  }
+  return { ...nothingLeft, wakeAt: isMore ? now : null, isMore }
+}
+
+async function keepWaiting(
+  { store, work }: TaskDeps,
+  tx: Tx,
+  runs: readonly RunRecord[],
+  waitingFor: WaitingFor,
+  startBy?: number | null,
+): Promise<void> {
+  if (runs.length === 0) return
+  const ids = runs.map(({ runId }) => runId)
+  const held = await work.hold(tx, ids, waitingFor, startBy)
+  const locked = await store.lockRuns(
+    tx,
+    held.map(({ id }) => id),
+  )
+  const heldFor = waitingFor.reason as HeldFor
+  await store.saveRuns(
+    tx,
+    locked.map((run) => ({ ...run, heldFor, stallAt: null })),
+  )
 }
 
 async function release(
@@ -50,10 +170,10 @@ async function release(
   tx: Tx,
   run: RunRecord,
   parameters: RunRecord['parameters'],
-  readyAt: number,
+  now: number,
 ): Promise<void> {
-  const stallAt = run.plan.handler.type === 'worker' ? readyAt + stallMs : null
-  await work.hold(tx, [run.runId], null, null)
+  const [item] = await work.hold(tx, [run.runId], null, null)
+  const stallAt = run.plan.handler.type === 'worker' ? Math.max(now, item?.notBefore ?? 0) + stallMs : null
   const [locked] = await store.lockRuns(tx, [run.runId])
-  if (locked) await store.saveRuns(tx, [{ ...locked, isHeld: false, parameters, stallAt }])
+  if (locked) await store.saveRuns(tx, [{ ...locked, heldFor: null, parameters, stallAt }])
 }

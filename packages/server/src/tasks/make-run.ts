@@ -4,12 +4,12 @@ import { newIdAt } from '../core/ids.ts'
 import type { NewWork } from '../work/index.ts'
 import { attemptsFor, dependencyPolicyOf, handlerOf, overlapOf, parametersOf } from './definition.ts'
 import type { TaskDeps } from './deps.ts'
-import { endRun } from './end-run.ts'
+import { askToEnd, endSome } from './end-in-steps.ts'
 import { type Look, passGates } from './gates.ts'
 import { jitterMs } from './jitter.ts'
 import { noteEnds } from './note-ends.ts'
 import { publishEnd, publishRun } from './publish.ts'
-import { byHand, type RunPlan, type RunRecord, type TaskRecord } from './record.ts'
+import { byHand, type HeldFor, type RunPlan, type RunRecord, type TaskRecord } from './record.ts'
 import { stallMs, workQueueOf } from './run-work.ts'
 
 /** What a run is made for. */
@@ -70,8 +70,8 @@ export async function startRun(
   }
   run.parameters = passed.parameters
   await publishRun(deps, tx, 'task.queued', run)
-  run.isHeld = passed.waitingFor !== null
-  if (!run.isHeld) run.stallAt = stallAtOf(run, Math.max(now, notBefore ?? now))
+  run.heldFor = passed.waitingFor && (passed.waitingFor.reason as HeldFor)
+  if (run.heldFor === null) run.stallAt = stallAtOf(run, Math.max(now, notBefore ?? now))
   await deps.store.insertRun(tx, run)
   task.activeRuns++
   if (!byHand.includes(run.cause)) task.firedAt = now
@@ -122,8 +122,8 @@ async function overlapRefusal(
       // One runs, or is about to, and one waits.
       return before > 1 ? 'overlap' : undefined
     case 'cancel_running': {
-      const active = await deps.store.activeRuns(tx, task.taskId, taskLimits.activeRunsMax)
-      for (const run of active.filter(({ plan }) => plan.inTurn)) await endRun(deps, tx, run, { reason: 'replaced' })
+      await askToEnd(deps, tx, task, { reason: 'replaced', inTurn: true })
+      await endSome(deps, tx, task)
       return undefined
     }
     case 'queue_all':
@@ -147,7 +147,7 @@ export function newRun(task: TaskRecord, occasion: Occasion, now: number): RunRe
     createdAt: now,
     traceId: occasion.traceId,
     causeId: occasion.causeId,
-    isHeld: false,
+    heldFor: null,
     status: 'queued',
     statusReason: null,
     parameters: null,

@@ -54,8 +54,13 @@ async function pauseIfFailing(
   task.statusReason = isRevoked ? keyRevoked : 'failures_in_row'
   task.nextTick = null
   standAs(task, now)
+  // Its runs that no worker has wait from now on.
+  await deps.store.signal(tx, task.taskId)
   await publishTask(deps, { tx, traceId: task.traceId }, 'task.paused', task, task.eventId)
-  deps.store.afterCommit(tx, () => deps.triggers.put(task))
+  deps.store.afterCommit(tx, () => {
+    deps.triggers.put(task)
+    deps.expect(now)
+  })
 }
 
 /** Those behind it in its own task, and the tasks that depend on it, are looked at once this is durable. */

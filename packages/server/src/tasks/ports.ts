@@ -1,6 +1,6 @@
-import type { Input, OperationId, Output, RunStatus, TaskStatus, TaskType } from '@nexus/contract'
+import type { Input, OperationId, Output, RunCause, RunStatus, TaskStatus, TaskType } from '@nexus/contract'
 import type { Ctx, Principal, Tx } from '../core/context.ts'
-import type { FanOutRecord, RunLogRecord, RunRecord, TaskRecord, TriggerRecord } from './record.ts'
+import type { FanOutRecord, HeldFor, RunLogRecord, RunPlace, RunRecord, TaskRecord, TriggerRecord } from './record.ts'
 
 export interface TaskFilter {
   status: TaskStatus | undefined
@@ -19,6 +19,12 @@ export interface RunFilter {
   taskId: string
   status: RunStatus | undefined
   before: { createdAt: number; runId: string } | undefined
+  limit: number
+}
+
+export interface RunRange {
+  after?: RunPlace | null
+  upTo?: RunPlace
   limit: number
 }
 
@@ -88,10 +94,14 @@ export interface TaskStore {
   countInTurn(tx: Tx, taskId: string, max: number): Promise<number>
   /** Newest first. */
   runs(filter: RunFilter): Promise<RunRecord[]>
-  /** Runs of a task that have not ended, the oldest first. */
-  activeRuns(tx: Tx, taskId: string, limit: number): Promise<RunRecord[]>
-  /** Those of them that a gate holds back, the oldest first. */
-  heldRuns(tx: Tx, taskId: string, limit: number): Promise<RunRecord[]>
+  /** Runs of a task that have not ended, the oldest first: (after, upTo]. */
+  activeRuns(tx: Tx, taskId: string, range: RunRange): Promise<RunRecord[]>
+  /** The last of them; undefined: there is none. */
+  newestActive(tx: Tx, taskId: string): Promise<RunPlace | undefined>
+  /** Those of them that a gate holds back, the oldest first; unless told, whichever it is. */
+  heldRuns(tx: Tx, taskId: string, held: Omit<RunRange, 'upTo'> & { heldFor?: HeldFor }): Promise<RunRecord[]>
+  /** Those that none does and that no worker has, but for some causes; the oldest first. */
+  readyRuns(tx: Tx, taskId: string, which: { causesBut: readonly RunCause[]; limit: number }): Promise<RunRecord[]>
   /** Whether there is one of those. */
   hasHeld(tx: Tx, taskId: string): Promise<boolean>
   /** Whether one that goes in turn is past its gates and has not ended. */

@@ -49,6 +49,8 @@ export interface TaskRecord {
   /** The last run that completed, for those that depend on it. */
   lastCompleted: { runId: string; at: number } | null
   lastEndedAt: number | null
+  /** What is being cancelled, one after the other. */
+  endings: readonly Ending[]
   /** Of a `dependent` task: up to which end of each dependency it has run. */
   consumed: Readonly<Record<string, number>>
 }
@@ -80,6 +82,20 @@ export interface RunPlan {
   event: { id: string; type: string; data: object } | null
 }
 
+export type HeldFor = 'paused' | 'dependency' | 'concurrency' | 'guard'
+
+/** Where a run stands among those of its task, in the order in which they were made. */
+export type RunPlace = Pick<RunRecord, 'createdAt' | 'runId'>
+
+/** Runs of a task that are to end, up to one; `after` is the last that was told so. */
+export interface Ending {
+  readonly reason: string
+  /** None but those that go in turn. */
+  readonly inTurn: boolean
+  readonly after: RunPlace | null
+  readonly upTo: RunPlace
+}
+
 export interface RunRecord {
   readonly runId: string
   readonly taskId: string
@@ -94,8 +110,8 @@ export interface RunRecord {
   readonly traceId: string
   /** The event that led to it. */
   readonly causeId: string | null
-  /** One of its gates is shut. */
-  isHeld: boolean
+  /** Which of its gates is shut; null: none is. */
+  heldFor: HeldFor | null
   status: RunStatus
   statusReason: string | null
   /** As workers get them; null: it has not come that far. */
@@ -145,6 +161,10 @@ export interface FanOutRecord {
   readonly traceId: string
   /** The last one that was asked; null: none was. */
   readonly afterTask: string | null
+}
+
+export function placeOf({ createdAt, runId }: RunRecord): RunPlace {
+  return { createdAt, runId }
 }
 
 export function hasRunEnded(status: RunStatus): boolean {

@@ -1,12 +1,14 @@
 import { type Alarm, createAlarm, failedRestMs } from '../core/alarm.ts'
 import type { Tx } from '../core/context.ts'
 import type { Loop } from '../core/loop.ts'
+import type { Looked } from './look-at-runs.ts'
 import type { TaskStore } from './ports.ts'
+import type { RunPlace } from './record.ts'
 
 export interface SchedulerDeps {
   store: TaskStore
   /** See `advanceTask`. */
-  advance(tx: Tx, taskId: string, now: number): Promise<void>
+  advance(tx: Tx, taskId: string, now: number, after: RunPlace | null): Promise<Pick<Looked, 'next'>>
   /** Tells that nobody takes a run. */
   stalled(tx: Tx, runId: string, now: number): Promise<void>
   now(): number
@@ -74,7 +76,8 @@ export class Scheduler implements Loop {
     const signals = await store.signals(dueAtOnce)
     const byTask = Map.groupBy(signals, ({ taskId }) => taskId)
     const isOk = await this.#each([...byTask.keys()], async (taskId) => {
-      for (const one of [taskId, ...(await store.dependents(taskId))]) await this.#advance(one)
+      await this.#advance(taskId)
+      for (const one of await store.dependents(taskId)) await this.#advanceAll(one)
       const heard = byTask.get(taskId)!.map(({ signalId }) => signalId)
       await store.write((tx) => store.clearSignals(tx, heard))
     })
@@ -92,7 +95,7 @@ export class Scheduler implements Loop {
   }
 
   /** One that cannot be done does not hold up the others. */
-  async #each(ids: readonly string[], act: (id: string) => Promise<void>): Promise<boolean> {
+  async #each(ids: readonly string[], act: (id: string) => Promise<unknown>): Promise<boolean> {
     let isOk = true
     for (let i = 0; i < ids.length && !this.#isStopped; i += besides) {
       const done = await Promise.allSettled(ids.slice(i, i + besides).map(act))
@@ -105,8 +108,15 @@ export class Scheduler implements Loop {
     return isOk
   }
 
-  async #advance(taskId: string): Promise<void> {
+  async #advance(taskId: string, after: RunPlace | null = null): Promise<RunPlace | null> {
     const { store, now, advance } = this.#deps
-    await store.write((tx) => advance(tx, taskId, now()))
+    const { next } = await store.write((tx) => advance(tx, taskId, now(), after))
+    return next
+  }
+
+  /** With all of its runs that wait for what they depend on, however many. */
+  async #advanceAll(taskId: string): Promise<void> {
+    let next = await this.#advance(taskId)
+    while (next && !this.#isStopped) next = await this.#advance(taskId, next)
   }
 }

@@ -1,9 +1,12 @@
 import type { EventType, RunStatus } from '@nexus/contract'
 import type { Insertable, Selectable, Updateable } from 'kysely'
-import type { FanOutRecord, RunLogRecord, RunRecord, TaskRecord, TriggerRecord } from '../../tasks/index.ts'
+import type { FanOutRecord, HeldFor, RunLogRecord, RunRecord, TaskRecord, TriggerRecord } from '../../tasks/index.ts'
 import { sealedValues } from './sealed-values.ts'
 import type { Sealer } from './sealer.ts'
 import type { TaskFanOutsTable, TaskRunLogTable, TaskRunsTable, TasksTable, TaskTriggersTable } from './task-tables.ts'
+
+export const heldCodes: Readonly<Record<HeldFor, number>> = { paused: 1, dependency: 2, concurrency: 3, guard: 4 }
+const heldReasons = new Map(Object.entries(heldCodes).map(([reason, code]) => [code, reason as HeldFor]))
 
 export type TaskRows = ReturnType<typeof taskRows>
 
@@ -29,6 +32,7 @@ export function taskRows(sealer: Sealer) {
       last_completed_at: task.lastCompleted?.at ?? null,
       last_ended_at: task.lastEndedAt,
       consumed_json: JSON.stringify(task.consumed),
+      endings_json: task.endings.length === 0 ? null : JSON.stringify(task.endings),
       deaf_from: task.deaf?.from ?? null,
       deaf_to: task.deaf?.to ?? null,
     }) satisfies Updateable<TasksTable>
@@ -45,7 +49,7 @@ export function taskRows(sealer: Sealer) {
     const sealed = (column: string, value: unknown) =>
       value === null ? null : seal('task_runs', column, run.runId, value)
     return {
-      held: run.isHeld ? 1 : 0,
+      held: run.heldFor === null ? 0 : heldCodes[run.heldFor],
       status: run.status,
       status_reason: run.statusReason,
       parameters: sealed('parameters', run.parameters),
@@ -114,6 +118,7 @@ export function taskRows(sealer: Sealer) {
           row.last_completed_run === null ? null : { runId: row.last_completed_run, at: row.last_completed_at! },
         lastEndedAt: row.last_ended_at,
         consumed: JSON.parse(row.consumed_json),
+        endings: row.endings_json === null ? [] : JSON.parse(row.endings_json),
         deaf: row.deaf_from === null ? null : { from: row.deaf_from, to: row.deaf_to! },
       }
     },
@@ -153,7 +158,7 @@ export function taskRows(sealer: Sealer) {
         createdAt: row.created_at,
         traceId: row.trace_id,
         causeId: row.cause_id,
-        isHeld: row.held === 1,
+        heldFor: heldReasons.get(row.held) ?? null,
         status: row.status as RunStatus,
         statusReason: row.status_reason,
         parameters: opened('parameters'),

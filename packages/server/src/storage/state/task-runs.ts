@@ -1,10 +1,11 @@
-import type { Selectable } from 'kysely'
-import type { RunRecord, TaskStore } from '../../tasks/index.ts'
+import type { ExpressionBuilder, Selectable } from 'kysely'
+import type { RunPlace, RunRecord, TaskStore } from '../../tasks/index.ts'
 import { AtHand, jsonSize, liveAtHand } from './at-hand.ts'
 import type { StateEngine } from './engine.ts'
 import { KnownIn } from './known-in.ts'
 import { perParameter, preparedTable } from './prepared-table.ts'
-import type { TaskRows } from './task-rows.ts'
+import type { StateTables } from './tables.ts'
+import { heldCodes, type TaskRows } from './task-rows.ts'
 import type { TaskRunsTable } from './task-tables.ts'
 import { within } from './transaction.ts'
 
@@ -23,6 +24,8 @@ type RunStore = Pick<
   | 'hasRuns'
   | 'countInTurn'
   | 'activeRuns'
+  | 'newestActive'
+  | 'readyRuns'
   | 'heldRuns'
   | 'hasHeld'
   | 'isBusy'
@@ -40,6 +43,7 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
   const runs = preparedTable(engine, 'task_runs', 'run_id')
   const tick = perParameter(engine, tickText)
   const held = perParameter(engine, heldText)
+  const heldForOne = perParameter(engine, heldForText)
   const anyHeld = perParameter(engine, anyHeldText)
   const busy = perParameter(engine, busyText)
   const inTransactions = new KnownIn<RunRecord>(
@@ -124,21 +128,53 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
       return found.length
     },
 
-    async activeRuns(tx, taskId, limit) {
+    async activeRuns(tx, taskId, { after, upTo, limit }) {
+      let query = within(tx)
+        .selectFrom('task_runs')
+        .selectAll()
+        .where('task_id', '=', taskId)
+        .where('completed_at', 'is', null)
+      if (after) query = query.where(isBeyond(after))
+      if (upTo) query = query.where((where) => where.not(isBeyond(upTo)(where)))
+      const found = await query.orderBy('created_at').orderBy('run_id').limit(limit).execute()
+      return found.map(rows.toRun)
+    },
+
+    async newestActive(tx, taskId) {
+      const row = await within(tx)
+        .selectFrom('task_runs')
+        .select(['created_at', 'run_id'])
+        .where('task_id', '=', taskId)
+        .where('completed_at', 'is', null)
+        .orderBy('created_at', 'desc')
+        .orderBy('run_id', 'desc')
+        .limit(1)
+        .executeTakeFirst()
+      return row && { createdAt: row.created_at, runId: row.run_id }
+    },
+
+    async heldRuns(tx, taskId, { heldFor, after, limit }) {
+      if (heldFor === undefined)
+        return (await engine.run<Selectable<TaskRunsTable>>(tx, held, [taskId, limit])).map(rows.toRun)
+      const { createdAt, runId } = after ?? { createdAt: 0, runId: '' }
+      const parameters = [taskId, heldCodes[heldFor], createdAt, runId, limit]
+      return (await engine.run<Selectable<TaskRunsTable>>(tx, heldForOne, parameters)).map(rows.toRun)
+    },
+
+    async readyRuns(tx, taskId, { causesBut, limit }) {
       const found = await within(tx)
         .selectFrom('task_runs')
         .selectAll()
         .where('task_id', '=', taskId)
         .where('completed_at', 'is', null)
+        .where('status', '=', 'queued')
+        .where('held', '=', 0)
+        .where('cause', 'not in', causesBut)
         .orderBy('created_at')
         .orderBy('run_id')
         .limit(limit)
         .execute()
       return found.map(rows.toRun)
-    },
-
-    async heldRuns(tx, taskId, limit) {
-      return (await engine.run<Selectable<TaskRunsTable>>(tx, held, [taskId, limit])).map(rows.toRun)
     },
 
     hasHeld: async (tx, taskId) => (await engine.run(tx, anyHeld, [taskId])).length > 0,
@@ -212,10 +248,18 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
   }
 }
 
-const heldText = `select * from task_runs where task_id = ? and held = 1 and completed_at is null
-  order by created_at, run_id limit ?`
+function isBeyond({ createdAt, runId }: RunPlace) {
+  return (where: ExpressionBuilder<StateTables, 'task_runs'>) =>
+    where(where.refTuple('created_at', 'run_id'), '>', where.tuple(createdAt, runId))
+}
 
-const anyHeldText = 'select 1 from task_runs where task_id = ? and held = 1 and completed_at is null limit 1'
+const heldText = `select * from task_runs where task_id = ? and held > 0 and completed_at is null
+  order by held, created_at, run_id limit ?`
+
+const heldForText = `select * from task_runs where task_id = ? and held = ? and held > 0 and completed_at is null
+  and (created_at, run_id) > (?, ?) order by created_at, run_id limit ?`
+
+const anyHeldText = 'select 1 from task_runs where task_id = ? and held > 0 and completed_at is null limit 1'
 
 const busyText = `select 1 from task_runs where task_id = ? and in_turn = 1 and held = 0 and completed_at is null
   limit 1`

@@ -29,6 +29,7 @@ export interface TasksTable {
   last_completed_at: number | null
   last_ended_at: number | null
   consumed_json: string
+  endings_json: string | null
   deaf_from: number | null
   deaf_to: number | null
 }
@@ -59,6 +60,7 @@ export interface TaskRunsTable {
   trace_id: Fixed<string>
   cause_id: Fixed<string | null>
   in_turn: Fixed<number>
+  /** Which gate is shut: paused, dependency, concurrency, guard; 0: none is. */
   held: number
   status: string
   status_reason: string | null

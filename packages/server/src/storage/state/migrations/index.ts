@@ -12,6 +12,7 @@ import { rollouts } from './0010-rollouts.ts'
 import { tasks } from './0011-tasks.ts'
 import { webhookLanes } from './0012-webhook-lanes.ts'
 import { taskFanOuts } from './0013-task-fan-outs.ts'
+import { heldRuns } from './0014-held-runs.ts'
 
 export const migrations: Migrations = {
   '0001-keys': keys,
@@ -27,4 +28,5 @@ export const migrations: Migrations = {
   '0011-tasks': tasks,
   '0012-webhook-lanes': webhookLanes,
   '0013-task-fan-outs': taskFanOuts,
+  '0014-held-runs': heldRuns,
 }
