@@ -38,9 +38,9 @@ type RunEvent =
 
 const progressMs = 1000
 
-/** Tells what became of a run between two moments of it: that it began, that an attempt failed, and once how it ended. */
+/** Tells what became of a run between two moments of it: that an attempt began, that it failed, and once how the run ended. */
 export async function publishRunChange(deps: TaskDeps, tx: Tx, before: RunRecord, after: RunRecord): Promise<void> {
-  if (before.startedAt === null && after.startedAt !== null) await publishRun(deps, tx, 'task.started', after)
+  if (before.status === 'queued' && after.status === 'running') await publishRun(deps, tx, 'task.started', after)
   if (before.status === 'running' && after.status === 'queued') await publishRun(deps, tx, 'task.progress', after)
   if (!hasRunEnded(before.status) && hasRunEnded(after.status)) await publishEnd(deps, tx, after)
 }

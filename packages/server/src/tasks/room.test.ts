@@ -59,6 +59,16 @@ test('a task that runs once ends as its run did, and a failed attempt is made ag
   await room.fail(last!)
   deepEqual(await room.stands(task.task_id), ['failed/broken'])
   equal((await room.get(task.task_id)).status, 'failed')
+  const told = (await room.toldOfTasks()).filter(({ data }) => data.run_id === last!.run_id)
+  deepEqual(
+    told.map(({ type, data }) => `${type} ${data.attempt}`),
+    [
+      'task.queued 0',
+      ...[1, 2].flatMap((attempt) => [`task.started ${attempt}`, `task.progress ${attempt}`]),
+      'task.started 3',
+      'task.failed 3',
+    ],
+  )
 })
 
 test('a worker that is silent loses its run to the next one at once, which is given the checkpoint', async (t) => {
