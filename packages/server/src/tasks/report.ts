@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util'
 import { type Input, type RunStanding, taskLimits } from '@nexus/contract'
 import { toIso } from '../core/clock.ts'
 import type { Tx, WriteCtx } from '../core/context.ts'
-import { invalid } from '../core/failure.ts'
-import { type AttemptError, leaseLost, type Report, type WorkItem } from '../work/index.ts'
+import { fail, invalid } from '../core/failure.ts'
+import type { AttemptError, Report, WorkItem } from '../work/index.ts'
 import { foundRun, type Said, type TaskDeps } from './deps.ts'
 import { publishProgress } from './publish.ts'
 import type { RunRecord } from './record.ts'
@@ -34,7 +34,7 @@ export async function renewRun(
   { run_id: id, lease_token: leaseToken }: Held,
 ): Promise<{ run: RunRecord; item: WorkItem }> {
   const item = await reportWork(deps, tx, { id, leaseToken, kind: 'alive' })
-  if (!item) throw leaseLost(id)
+  if (!item) throw leaseLost(await foundRun(deps, id, tx))
   const [run] = await deps.store.lockRuns(tx, [id])
   return { run: run!, item }
 }
@@ -86,7 +86,13 @@ async function ended(
   const run = await foundRun(deps, id, tx)
   if (item) return runStanding(run, item)
   if (run.leaseToken === leaseToken && isRepeat(run, said, outcome.kind)) return runStanding(run, undefined)
-  throw leaseLost(id)
+  throw leaseLost(run)
+}
+
+/** The worker is told how the run stands without it. */
+function leaseLost({ runId, status, attempt }: RunRecord) {
+  const issue = `the lease is over: stop working on it; the run is ${status}, at attempt ${attempt}`
+  return fail('CONFLICT', { reason: 'lease_lost', id: runId, status, attempt, issue })
 }
 
 function isRepeat(run: RunRecord, said: Said, kind: Report['kind']): boolean {

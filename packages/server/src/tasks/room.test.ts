@@ -82,8 +82,15 @@ test('a worker that is silent loses its run to the next one at once, which is gi
   equal(again!.run_id, run_id)
   equal(again!.attempt, 2)
   deepEqual(again!.checkpoint, { row: 7 })
-  await rejects(room.complete(lost!), because('lease_lost'))
+  const isLost = (standing: object) => (error: Failure) => {
+    const { reason, id, status, attempt } = error.details
+    deepEqual({ reason, id, status, attempt }, { reason: 'lease_lost', id: run_id, ...standing })
+    return error.code === 'CONFLICT'
+  }
+  await rejects(room.complete(lost!), isLost({ status: 'running', attempt: 2 }))
   await room.complete(again!)
+  await rejects(room.call('runs.heartbeat', { run_id, lease_token }), isLost({ status: 'completed', attempt: 2 }))
+  await rejects(room.call('runs.heartbeat', { run_id: 'run-none', lease_token }), { code: 'NOT_FOUND' })
   deepEqual(await room.complete(again!), {
     run_id,
     status: 'completed',
