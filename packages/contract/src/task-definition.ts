@@ -247,7 +247,11 @@ const definitionFields = {
     }),
   ),
   max_runs: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: 1_000_000_000, description: 'It is completed after so many' }),
+    Type.Integer({
+      minimum: 1,
+      maximum: 1_000_000_000,
+      description: 'It is completed after so many that it made by itself: ticks, events, dependencies',
+    }),
   ),
   pause_after_failures: Type.Optional(
     Type.Integer({ minimum: 1, maximum: 1000, description: 'It is paused once so many runs in a row failed' }),

@@ -62,6 +62,7 @@ function newTask(ctx: WriteCtx, definition: TaskDefinition): TaskRecord {
     wakeAt: null,
     activeRuns: 0,
     runsMade: 0,
+    ownRuns: 0,
     failuresInRow: 0,
     firedAt: null,
     lastRun: null,

@@ -76,6 +76,7 @@ export async function startRun(
   task.activeRuns++
   if (!byHand.includes(run.cause)) task.firedAt = now
   if (run.cause !== 'retry') task.runsMade++
+  if (!byHand.includes(run.cause) && run.cause !== 'backfill') task.ownRuns++
   await deps.work.enqueue(tx, [workOf(task, run, { ...passed, notBefore })])
   return run
 }

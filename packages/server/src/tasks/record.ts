@@ -42,6 +42,8 @@ export interface TaskRecord {
   /** Runs that have not ended. */
   activeRuns: number
   runsMade: number
+  /** Those of them that it made by itself. */
+  ownRuns: number
   failuresInRow: number
   /** When a run was last made by itself. */
   firedAt: number | null
@@ -185,7 +187,7 @@ export function isDeafTo({ pausedAt, deaf }: Pick<TaskRecord, 'pausedAt' | 'deaf
 /** Runs that a client asked for by themselves. */
 export const byHand: readonly RunCause[] = ['manual', 'retry']
 
-/** Whether it has made all the runs that it may. */
-export function isSpent({ definition: { max_runs }, runsMade }: TaskRecord): boolean {
-  return max_runs !== undefined && runsMade >= max_runs
+/** Whether it has made all the runs that it may by itself. */
+export function isSpent({ definition: { max_runs }, ownRuns }: TaskRecord): boolean {
+  return max_runs !== undefined && ownRuns >= max_runs
 }

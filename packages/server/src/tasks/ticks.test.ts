@@ -136,6 +136,25 @@ test('a task ends with its last run or its last tick', async (t) => {
   equal((await room.get(bounded.task_id)).status_reason, 'schedule_over')
 })
 
+test('what is asked for by hand, or filled in, takes nothing of how often a task runs by itself', async (t) => {
+  const room = await openTasksRoom(t)
+  const id = await atMinute(room, { max_runs: 2, overlap: 'allow', misfire: { policy: 'skip' } })
+  const start = new Date(room.clock.at + 1).toISOString()
+  for (let n = 0; n < 3; n++) await room.execute(id)
+  await room.pass(minuteMs)
+  await room.pass(minuteMs + 30_000)
+  const end = new Date(room.clock.at).toISOString()
+  equal((await room.call('tasks.backfill', { task_id: id, start, end })).runs.length, 1)
+  equal((await room.get(id)).status, 'scheduled')
+  await room.pass(30_000)
+  const causes = (await room.runs(id)).map(({ cause, status }) => `${cause} ${status}`)
+  deepEqual(
+    causes.toSorted(),
+    [...times(3, 'manual queued'), 'backfill queued', ...times(2, 'schedule queued'), 'schedule missed'].toSorted(),
+  )
+  deepEqual([(await room.get(id)).status_reason, (await room.get(id)).next_run], ['max_runs', null])
+})
+
 test('jitter delays a run by the same time for the same tick, at most by what was said', async (t) => {
   const room = await openTasksRoom(t)
   const id = await atMinute(room, { schedule: { cron: '* * * * *', jitter_seconds: 30 } })

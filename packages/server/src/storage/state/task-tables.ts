@@ -22,6 +22,7 @@ export interface TasksTable {
   wake_at: number | null
   active_runs: number
   runs_made: number
+  own_runs: number
   failures_in_row: number
   fired_at: number | null
   last_run_json: string | null

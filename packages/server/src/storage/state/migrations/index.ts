@@ -13,6 +13,7 @@ import { tasks } from './0011-tasks.ts'
 import { webhookLanes } from './0012-webhook-lanes.ts'
 import { taskFanOuts } from './0013-task-fan-outs.ts'
 import { heldRuns } from './0014-held-runs.ts'
+import { ownRuns } from './0015-own-runs.ts'
 
 export const migrations: Migrations = {
   '0001-keys': keys,
@@ -29,4 +30,5 @@ export const migrations: Migrations = {
   '0012-webhook-lanes': webhookLanes,
   '0013-task-fan-outs': taskFanOuts,
   '0014-held-runs': heldRuns,
+  '0015-own-runs': ownRuns,
 }
