@@ -262,10 +262,3 @@ const definitionFields = {
 /** What a client says of a task. */
 export const TaskDefinition = Type.Object({ type: Type.Enum(taskTypes), ...definitionFields }, closed)
 export type TaskDefinition = Static<typeof TaskDefinition>
-
-/** A change by RFC 7396: what is null is removed, objects are merged, anything else is replaced. */
-export type MergePatch<T> = T extends readonly unknown[]
-  ? T
-  : T extends object
-    ? { [K in keyof T]?: MergePatch<T[K]> | null }
-    : T

@@ -1,8 +1,9 @@
-import Type, { type Static } from 'typebox'
+import Type, { type Static, type TObject } from 'typebox'
+import { type MergePatch, mergePatchOf } from './merge-patch.ts'
 import { operation } from './operation.ts'
 import { Run, runCauses, runStatuses } from './runs.ts'
 import { Cursor, Id, nullable, PageLimit, Timestamp, Warning } from './shapes.ts'
-import { type MergePatch, TaskDefinition, TaskParameters, taskTypes } from './task-definition.ts'
+import { TaskDefinition, TaskParameters, taskTypes } from './task-definition.ts'
 import { taskLimits } from './task-limits.ts'
 
 const closed = { additionalProperties: false } as const
@@ -39,20 +40,8 @@ export const Task = Type.Object({
 })
 export type Task = Static<typeof Task>
 
-const { type: _, ...changeable } = TaskDefinition.properties
-
 export type TaskPatch = MergePatch<TaskDefinition>
-/** What is merged is an object of whatever is changed: the task that comes of it is checked as a whole. */
-const merged = Type.Object({}, { additionalProperties: true, description: 'Merged into what is there' })
-const patchFields = {
-  type: Type.Optional(Type.Enum(taskTypes)),
-  ...Object.fromEntries(
-    Object.entries(changeable).map(([name, schema]) => [
-      name,
-      Type.Optional(nullable('anyOf' in schema || ('type' in schema && schema.type === 'object') ? merged : schema)),
-    ]),
-  ),
-}
+const TaskPatch = mergePatchOf(TaskDefinition) as TObject
 
 const ifMatch = {
   if_match: Type.Optional(
@@ -135,7 +124,7 @@ export const tasksUpdate = operation({
     Type.Object(
       {
         ...taskId,
-        ...patchFields,
+        ...TaskPatch.properties,
         ...ifMatch,
       },
       closed,

@@ -29,6 +29,30 @@ test('a change holds for runs from then on, needs the version that it names, and
   await rejects(room.call('tasks.update', { task_id, name: null }), { code: 'INVALID_REQUEST' })
 })
 
+test('a patch is checked field by field, removes what may be missing, and turns one handler into another', async (t) => {
+  const room = await openTasksRoom(t)
+  const handler = { type: 'http', url: 'https://example.com/', method: 'PUT', headers: { a: 'b' } } as const
+  const { task_id } = await room.create({ handler, schedule: { run_at: '2999-01-01T00:00:00Z' }, tags: { a: 'b' } })
+  for (const [patch, field] of [
+    [{ schedule: { run_at: 5 } }, 'schedule.run_at'],
+    [{ handler: { url: 7 } }, 'handler.url'],
+    [{ handler: { type: null } }, 'handler.type'],
+    [{ trigger: { event_types: null } }, 'trigger.event_types'],
+    [{ tags: { a: 5 } }, 'tags.a'],
+    [{ schedule: { nope: 1 } }, 'schedule.nope'],
+    [{ name: null }, 'name'],
+  ] as const)
+    await rejects(room.call('tasks.update', { task_id, ...(patch as object) }), (error: Failure) => {
+      return error.code === 'INVALID_REQUEST' && error.details.field === field
+    })
+  const changed = await room.call('tasks.update', {
+    task_id,
+    handler: { type: 'worker', url: null, method: null, headers: null, queue: 'large' },
+    tags: { a: null, c: 'd' },
+  })
+  deepEqual([changed.handler, changed.tags], [{ type: 'worker', queue: 'large' }, { c: 'd' }])
+})
+
 test('a task with runs or dependents is deleted only as told, and its runs can still be read', async (t) => {
   const room = await openTasksRoom(t)
   const a = await room.create({ type: 'scheduled', schedule: { cron: '0 0 1 1 *' } })
