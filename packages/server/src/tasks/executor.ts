@@ -16,7 +16,7 @@ export type Outcome =
   | { error: { code: string; message: string }; retryable: boolean; retryAfterMs?: number; checkpoint?: unknown }
 
 export interface ExecutorDeps {
-  store: Pick<TaskStore, 'write' | 'findRuns'>
+  store: Pick<TaskStore, 'write' | 'findRuns' | 'leftBehind'>
   work: Pick<Work, 'lease' | 'report' | 'find'>
   watch: RunWatch
   /** Does the work of a run; rejects when the signal is aborted. `stopping`: Nexus stops, and waits for nobody. */
@@ -49,6 +49,7 @@ export class RunOver extends Error {
 const slots: Record<BuiltIn, number> = { http: 64, telemetry_query: 16, command: 1000 }
 const renewMs = 5000
 const settleTriesMax = 5
+const takenOverAtOnce = 100
 
 interface UnderWay {
   item: WorkItem
@@ -73,7 +74,9 @@ export class Executor implements Loop {
 
   start(): void {
     this.#renewals.start()
-    this.#running = Promise.all(builtIns.map((type) => this.#lease(type)))
+    this.#running = this.#takeOver()
+      .catch(this.#deps.onError)
+      .then(() => Promise.all(builtIns.map((type) => this.#lease(type))))
   }
 
   /** Begins no more attempts; those under way have the grace to end, and are then left to whoever comes next. */
@@ -88,6 +91,19 @@ export class Executor implements Loop {
     await Promise.all([...this.#underWay.values()].map(({ done }) => done))
     clearTimeout(grace)
     await this.#renewals.stop()
+  }
+
+  /** What a process that was killed had in hand has no worker any more: it is done again, or ends, before its leases are over. */
+  async #takeOver(): Promise<void> {
+    const { store, work } = this.#deps
+    const queues = builtIns.map(builtInQueue)
+    for (let isMore = true; isMore && !this.#stopping.signal.aborted; ) {
+      const left = await store.leftBehind(queues, takenOverAtOnce)
+      const said = left.map(({ id, leaseToken }): Report => ({ id, leaseToken, kind: 'lost' }))
+      const heard = left.length === 0 ? [] : await store.write((tx) => work.report(tx, said))
+      // Those whose leases are over are the sweeper's.
+      isMore = left.length === takenOverAtOnce && heard.some((one) => 'state' in one)
+    }
   }
 
   async #lease(type: BuiltIn): Promise<void> {

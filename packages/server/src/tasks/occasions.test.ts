@@ -226,6 +226,24 @@ test('what Nexus does itself: a request, with its answer for a result and its st
   deepEqual(await room.stands(bad.task_id), ['failed/unexpected_status'])
 })
 
+test('what a process that was killed had in hand is taken over as the next one starts, before its lease is over', async (t) => {
+  const room = await openTasksRoom(t)
+  const handler = { type: 'http', url: 'https://example.com/hook' } as const
+  const again = await room.create({ handler })
+  const once = await room.create({ handler, retry_policy: { max_retries: 0 } })
+  const mine = await room.create()
+  const [order] = await room.lease()
+  const queues = [{ kind: 'task' as const, queue: '@http' }]
+  equal((await room.state.write((tx) => room.work.claim(tx, { queues, worker: 'nexus-dead', max: 9 }))).length, 2)
+  room.tasks.start()
+  for (const { task_id } of [again, once]) await ended(room, task_id)
+  const [run] = await room.runs(again.task_id)
+  deepEqual([run!.status, run!.attempt], ['completed', 2])
+  deepEqual(await room.stands(once.task_id), ['failed/outcome_unknown'])
+  deepEqual(await room.stands(mine.task_id), ['running/executing'])
+  await room.complete(order!)
+})
+
 test('a key that is no more does nothing', async (t) => {
   const room = await openTasksRoom(t)
   room.principals.clear()

@@ -114,6 +114,9 @@ export interface TaskStore {
   stalled(now: number, limit: number): Promise<RunRecord[]>
   nextStall(): Promise<number | undefined>
 
+  /** Work of these queues that is under way, where no process but this one can be at it; where others may be, none. */
+  leftBehind(queues: readonly string[], limit: number): Promise<{ id: string; leaseToken: string }[]>
+
   addLog(tx: Tx, run: RunRecord, lines: readonly Omit<RunLogRecord, 'seq'>[]): Promise<void>
   log(runId: string, page: { after: number | undefined; limit: number }): Promise<RunLogRecord[]>
 

@@ -33,6 +33,7 @@ type RunStore = Pick<
   | 'ticksWithRuns'
   | 'stalled'
   | 'nextStall'
+  | 'leftBehind'
   | 'addLog'
   | 'log'
   | 'trim'
@@ -229,6 +230,20 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
         .limit(1)
         .executeTakeFirst()
       return row?.stall_at ?? undefined
+    },
+
+    async leftBehind(queues, limit) {
+      if (engine.kind === 'postgres') return []
+      const found = await reads
+        .selectFrom('work')
+        .select(['id', 'lease_token'])
+        .where('due_at', 'is not', null)
+        .where('state', '=', 'running')
+        .where('kind', '=', 'task')
+        .where('queue', 'in', queues)
+        .limit(limit)
+        .execute()
+      return found.map((row) => ({ id: row.id, leaseToken: row.lease_token! }))
     },
 
     async addLog(tx, run, lines) {
