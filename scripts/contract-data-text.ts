@@ -67,8 +67,9 @@ function deviceLimits() {
 }
 
 function workerLimits() {
-  const { leaseMax, leaseSeconds, heldMax, checkpointBytesMax, delaySecondsMax } = taskLimits
-  return { leaseMax, leaseSeconds, heldMax, checkpointBytesMax, delaySecondsMax, callsPerMinute: rateDefaults.work }
+  const { leaseMax, leaseSeconds, heldMax, pollsMax, checkpointBytesMax, delaySecondsMax } = taskLimits
+  const bounds = { leaseMax, leaseSeconds, heldMax, pollsMax, checkpointBytesMax, delaySecondsMax }
+  return { ...bounds, callsPerMinute: rateDefaults.work }
 }
 
 function lines(entries: unknown[][]): string {

@@ -35,6 +35,7 @@ import {
   runsRetry,
   workersHeartbeat,
   workersLease,
+  workersRelease,
 } from './runs.ts'
 import {
   tasksBackfill,
@@ -122,6 +123,7 @@ export const operations = {
   'runs.cancel': runsCancel,
   'runs.retry': runsRetry,
   'workers.lease': workersLease,
+  'workers.release': workersRelease,
   'workers.heartbeat': workersHeartbeat,
   'runs.heartbeat': runsHeartbeat,
   'runs.complete': runsComplete,

@@ -190,6 +190,8 @@ export const runsRetry = operation({
   output: Run,
 })
 
+const PollId = Type.String({ pattern: '^[A-Za-z0-9]{16,64}$', description: 'Random, and another for each poll' })
+
 export const workersLease = operation({
   id: 'workers.lease',
   summary: 'Take runs for a worker, or wait for one',
@@ -211,12 +213,33 @@ export const workersLease = operation({
         maxItems: taskLimits.namesMax,
         description: 'What the worker knows to do: the names of handlers, which are those of their tasks unless given',
       }),
+      poll_id: Type.Optional({
+        ...PollId,
+        description:
+          'By which `workers.release` gives back what this call was answered, should the answer not arrive; random, and another for each call',
+      }),
       max: Type.Optional(Type.Integer({ minimum: 1, maximum: taskLimits.leaseMax, default: 1 })),
       wait_seconds: Type.Optional(Type.Integer({ minimum: 0, maximum: taskLimits.pollSecondsMax, default: 0 })),
     },
     closed,
   ),
   output: Type.Union([Type.Object({ runs: Type.Array(RunOrder) }), Type.Null()]),
+})
+
+export const workersRelease = operation({
+  id: 'workers.release',
+  summary: 'Give back runs whose answer never came',
+  description:
+    'What calls of `workers.lease` with these poll ids were answered, and nobody has reported the end of, others are given at once; the attempt does not count. For who hung up, or whose connection broke, before the answer came.',
+  effect: 'write',
+  scope: 'task:write',
+  rate: 'work',
+  http: 'POST /v1/workers/{worker_id}/release',
+  input: Type.Object(
+    { worker_id: Id, poll_ids: Type.Array(PollId, { minItems: 1, maxItems: taskLimits.pollsMax }) },
+    closed,
+  ),
+  output: Type.Object({ runs: Type.Array(Type.Object({ run_id: Id, status: Type.Enum(runStatuses) })) }),
 })
 
 export const workersHeartbeat = operation({

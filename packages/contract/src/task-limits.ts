@@ -31,6 +31,8 @@ export const taskLimits = {
   leaseSeconds: 30,
   pollSecondsMax: 60,
   heldMax: 1000,
+  /** Whose answers never came, in one call. */
+  pollsMax: 20,
   logLinesMax: 1000,
   logLineLengthMax: 8192,
   /** Of one run; what comes beyond is dropped, and counted. */

@@ -8,6 +8,7 @@ import { type StreamedEvent, type StreamInput, type StreamOptions, streamEvents 
 import { Link } from './link.ts'
 import { type CallOptions, type Invoke, type Namespaces, namespacesOver } from './namespaces.ts'
 import { NexusError } from './nexus-error.ts'
+import { randomHex } from './random-hex.ts'
 import { type HttpCall, requestOf } from './request.ts'
 import { type RetryPolicy, retryDefaults, retryDelayMs } from './retry.ts'
 import type { ChannelMessage } from './subscriber.ts'
@@ -65,7 +66,7 @@ export function createClient(options: ClientOptions): NexusClient {
       apiKey: options.apiKey,
       fetch: options.fetch ?? fetch,
       timeoutMs: (call.timeoutMs ?? options.timeoutMs ?? 30_000) + waitMsOf(input),
-      idempotencyKey: call.idempotencyKey ?? (route.idempotent ? randomKey() : undefined),
+      idempotencyKey: call.idempotencyKey ?? (route.idempotent ? randomHex() : undefined),
       signal: call.signal,
     }
     const request = requestOf(route, input)
@@ -87,7 +88,7 @@ export function createClient(options: ClientOptions): NexusClient {
     subscribe: (channel, input, call) => streamChannel(link, channel, input, call),
     device: (id, given) => new Device({ socket, invoke: invoke as Invoke, policy }, id, given),
     worker: (given = {}) =>
-      new Worker({ invoke: invoke as Invoke, policy, timeoutMs }, given.id ?? `worker-${randomKey()}`, given),
+      new Worker({ invoke: invoke as Invoke, policy, timeoutMs }, given.id ?? `worker-${randomHex()}`, given),
     invoke: invoke as Invoke,
   }
 }
@@ -114,9 +115,4 @@ async function repeat(policy: RetryPolicy, deps: AttemptDeps, request: HttpCall)
       await policy.sleep(delayMs, deps.signal)
     }
   }
-}
-
-/** `crypto.randomUUID` is missing in pages served over plain http, `getRandomValues` is not. */
-function randomKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

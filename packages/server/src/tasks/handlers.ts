@@ -10,6 +10,7 @@ import { heartbeatWorker } from './heartbeats.ts'
 import { leaseRuns } from './lease.ts'
 import { listTasks } from './list.ts'
 import { logRun } from './log.ts'
+import { releaseRuns } from './release.ts'
 import { checkSize, completeRun, failRun, heartbeatRun } from './report.ts'
 import { cancelRun, getRun, listRunLog, listRuns, retryRun } from './runs.ts'
 import { prepareUpdate, updateTask } from './update.ts'
@@ -44,6 +45,7 @@ export function taskHandlers(deps: TaskDeps): TaskHandlers {
     'runs.cancel': (ctx, input) => cancelRun(deps, ctx, input),
     'runs.retry': (ctx, input) => retryRun(deps, ctx, input),
     'workers.lease': (ctx, input) => leaseRuns(deps, ctx, input),
+    'workers.release': (ctx, input) => releaseRuns(deps, ctx, input),
     'workers.heartbeat': (ctx, input) => heartbeatWorker(deps, ctx, input),
     'runs.heartbeat': prepared({
       prepare: async (_ctx, { checkpoint }) => checkSize('checkpoint', checkpoint),

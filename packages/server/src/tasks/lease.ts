@@ -5,6 +5,7 @@ import { invalid } from '../core/failure.ts'
 import type { WorkItem } from '../work/index.ts'
 import type { TaskDeps } from './deps.ts'
 import type { RunRecord } from './record.ts'
+import { leaseMark, releaseRuns } from './release.ts'
 import { workerQueue, workNameOf } from './run-work.ts'
 
 /** A look is a search in each of them. */
@@ -14,19 +15,26 @@ const placesMax = 200
 export async function leaseRuns(
   deps: TaskDeps,
   ctx: Ctx,
-  { worker_id, queues = ['default'], names, max = 1, wait_seconds = 0 }: Input<'workers.lease'>,
+  { worker_id, queues = ['default'], names, max = 1, wait_seconds = 0, poll_id }: Input<'workers.lease'>,
 ): Promise<Output<'workers.lease'>> {
   const at = [...new Set(queues)].flatMap((queue) => [...new Set(names)].map((name) => workerQueue(queue, name)))
   if (at.length > placesMax)
     throw invalid('names', `with ${queues.length} queues are ${at.length} places to look: at most ${placesMax}`)
   deps.workers.note(at)
-  const wanted = { queues: at.map((queue) => ({ kind: 'task' as const, queue })), worker: worker_id, max }
+  const mark = poll_id && leaseMark(poll_id)
+  const wanted = { queues: at.map((queue) => ({ kind: 'task' as const, queue })), worker: worker_id, max, mark }
   const items =
     wait_seconds === 0
       ? await deps.store.write((tx) => deps.work.claim(tx, wanted))
       : await deps.work.lease(wanted, AbortSignal.any([ctx.signal, AbortSignal.timeout(wait_seconds * 1000)]))
   deps.workers.note(at)
-  return items.length === 0 ? null : { runs: await runOrders(deps, items) }
+  if (items.length === 0) return null
+  // It has hung up, and said so already.
+  if (poll_id !== undefined && deps.workers.hasReleased(poll_id)) {
+    await deps.store.write((tx) => releaseRuns(deps, { tx }, { worker_id, poll_ids: [poll_id] }))
+    return null
+  }
+  return { runs: await runOrders(deps, items) }
 }
 
 /** What workers are told of runs that they were given. */

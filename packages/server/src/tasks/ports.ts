@@ -114,6 +114,8 @@ export interface TaskStore {
   stalled(now: number, limit: number): Promise<RunRecord[]>
   nextStall(): Promise<number | undefined>
 
+  /** What a worker has in hand. */
+  heldBy(tx: Tx, workerId: string): Promise<{ runId: string; leaseToken: string }[]>
   /** Work of these queues that is under way, where no process but this one can be at it; where others may be, none. */
   leftBehind(queues: readonly string[], limit: number): Promise<{ id: string; leaseToken: string }[]>
 

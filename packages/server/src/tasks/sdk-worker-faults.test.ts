@@ -59,6 +59,21 @@ test('a report that was taken but whose answer was lost is said again, and answe
   equal(errors.length, 2)
 })
 
+test('a run whose order was lost on the way is given back, and given again', async (t) => {
+  const nexus = await startTestNexus(t)
+  let isFirst = true
+  const spy = spied((path) => {
+    const isSpoilt = isFirst && path.endsWith('/lease')
+    if (isSpoilt) isFirst = false
+    return isSpoilt
+  })
+  const run_id = await submit(nexus)
+  const { worker, errors } = await workerOf(t, nexus, { fetch: spy.fetch })
+  worker.handle('x', (run) => run.attempt).start()
+  equal((await ended(nexus, run_id)).result, 1)
+  deepEqual([spy.of('/release').length, errors.length], [1, 1])
+})
+
 test('a run goes on over a restart of the server, and its result is confirmed by the next', async (t) => {
   const dataDir = testFolder(t)
   const first = await startTestNexus(t, { dataDir })

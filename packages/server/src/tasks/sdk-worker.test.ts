@@ -175,6 +175,33 @@ test('a worker that stops finishes what it has, and asks for nothing more', asyn
   deepEqual([spy.asked('/lease'), errors], [asked, []])
 })
 
+test('a run that was handed to a worker in the instant of its stop goes to another at once, and was no attempt', async (t) => {
+  const nexus = await startTestNexus(t)
+  const answered = Promise.withResolvers<void>()
+  /** The answer is on its way when the worker hangs up. */
+  const late: typeof fetch = async (url, init) => {
+    if (!String(url).endsWith('/lease')) return fetch(url, init)
+    const { signal, ...rest } = init!
+    const response = await fetch(url, rest)
+    if (response.status !== 200) return response
+    answered.resolve()
+    await new Promise((resolve) => signal!.addEventListener('abort', resolve, { once: true }))
+    throw signal!.reason
+  }
+  const { worker, errors } = await workerOf(t, nexus, { fetch: late })
+  const { worker: other } = await workerOf(t, nexus)
+  worker.handle('x', () => 'never').start()
+  const run_id = await submit(nexus)
+  await answered.promise
+  equal((await nexus.client.runs.get({ run_id })).status, 'running')
+  await worker.stop()
+  const { status, attempt } = await nexus.client.runs.get({ run_id })
+  deepEqual([status, attempt], ['queued', 0])
+  other.handle('x', (run) => run.attempt).start()
+  equal((await ended(nexus, run_id)).result, 1)
+  deepEqual(errors, [])
+})
+
 test('what does not end in the grace is aborted, fails as worker_stopped, and is done by another worker', async (t) => {
   const nexus = await startTestNexus(t)
   const retry_policy = { max_retries: 3, initial_delay_seconds: 0 }

@@ -74,6 +74,7 @@ export const sampleInputs: { [Id in OperationId]: (made: Made) => Input<Id> } = 
   'runs.cancel': ({ runId }) => ({ run_id: runId }),
   'runs.retry': ({ runId }) => ({ run_id: runId }),
   'workers.lease': () => ({ worker_id: 'w', names: ['sample'] }),
+  'workers.release': () => ({ worker_id: 'w', poll_ids: ['0123456789abcdef'] }),
   'workers.heartbeat': ({ runId, leaseToken }) => ({
     worker_id: 'w',
     runs: [{ run_id: runId, lease_token: leaseToken }],

@@ -9,6 +9,8 @@ export interface Claim {
   queues: readonly QueueName[]
   worker: string
   max: number
+  /** What the lease token begins with, by which the worker can name a claim whose outcome it never heard of. */
+  mark?: string | undefined
 }
 
 /**

@@ -3,7 +3,7 @@ import { fail } from '../core/failure.ts'
 import { commitChanges } from './commit.ts'
 import type { EngineDeps } from './engine.ts'
 import type { WorkItem } from './item.ts'
-import { type AttemptError, attemptFailed, ended, renewed, workerLost } from './transitions.ts'
+import { type AttemptError, attemptFailed, ended, renewed, returned, workerLost } from './transitions.ts'
 
 /** What a worker says of an item that it holds. */
 export type Report = { id: string; leaseToken: string } & (
@@ -14,6 +14,8 @@ export type Report = { id: string; leaseToken: string } & (
   | { kind: 'cancelled' }
   /** It knows nothing of it any more. */
   | { kind: 'lost' }
+  /** It never heard of it: the attempt does not count. */
+  | { kind: 'unheard' }
 )
 
 export type Reported = WorkItem | { id: string; lost: true }
@@ -76,6 +78,8 @@ function afterReport(item: WorkItem, said: Report, now: number, random: number):
       return ended(item, now, 'cancelled', 'cancelled')
     case 'lost':
       return workerLost(item, now, random)
+    case 'unheard':
+      return returned(item, item.attempt === 1 ? null : item.startedAt, now)
     default:
       return said satisfies never
   }

@@ -20,8 +20,8 @@ export async function takeNext(deps: EngineDeps, tx: Tx, claims: readonly Claim[
   const max = claims.reduce((sum, claim) => sum + claim.max, 0)
   const items = await readyItems(deps, tx, claims[0]!, max, now)
   let at = 0
-  const shares = claims.map(({ worker, max }) => {
-    const leaseToken = `lease-${randomUUID()}`
+  const shares = claims.map(({ worker, max, mark = 'lease' }) => {
+    const leaseToken = `${mark}-${randomUUID()}`
     const share = items.slice(at, at + max)
     at += share.length
     return share.map((before) => ({ before, after: taken(before, now, worker, leaseToken) }))

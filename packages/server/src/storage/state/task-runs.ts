@@ -33,6 +33,7 @@ type RunStore = Pick<
   | 'ticksWithRuns'
   | 'stalled'
   | 'nextStall'
+  | 'heldBy'
   | 'leftBehind'
   | 'addLog'
   | 'log'
@@ -230,6 +231,16 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
         .limit(1)
         .executeTakeFirst()
       return row?.stall_at ?? undefined
+    },
+
+    async heldBy(tx, workerId) {
+      const found = await within(tx)
+        .selectFrom('task_runs')
+        .select(['run_id', 'lease_token'])
+        .where('status', '=', 'running')
+        .where('worker_id', '=', workerId)
+        .execute()
+      return found.map((row) => ({ runId: row.run_id, leaseToken: row.lease_token! }))
     },
 
     async leftBehind(queues, limit) {
