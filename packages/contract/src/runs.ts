@@ -144,6 +144,27 @@ export const runsList = operation({
   output: Type.Object({ runs: Type.Array(Run), next_cursor: nullable(Cursor) }),
 })
 
+export const runsListAll = operation({
+  ...reading,
+  id: 'runs.list',
+  summary: 'List runs of all tasks, newest first',
+  description:
+    'A page may have fewer runs than its limit, or none, where few of those that were looked at are wanted: there are more as long as there is a cursor.',
+  http: 'GET /v1/runs',
+  input: Type.Object(
+    {
+      status: Type.Optional(Type.Enum(runStatuses)),
+      task_id: Type.Optional(Id),
+      queue: Type.Optional({ ...WorkerQueue, description: 'Where workers look for them' }),
+      worker_id: Type.Optional({ ...Id, description: 'Who has them, or had them last' }),
+      ...paging,
+    },
+    closed,
+  ),
+  output: Type.Object({ runs: Type.Array(Run), next_cursor: nullable(Cursor) }),
+  errors: [],
+})
+
 export const runsGet = operation({
   ...reading,
   rate: 'other',
@@ -188,6 +209,29 @@ export const runsRetry = operation({
   idempotent: true,
   input: onlyRun,
   output: Run,
+})
+
+/** A worker as far as it is known. */
+export const WorkerInfo = Type.Object({
+  worker_id: Id,
+  queues: Type.Array(WorkerQueue, {
+    description: 'Where it looked last; of one that polls another node, where its runs are from',
+  }),
+  names: Type.Array(HandlerName, { description: 'What it knows to do; the same holds' }),
+  runs: Type.Integer({ description: 'How many it has in hand' }),
+  last_seen_at: nullable(Timestamp, 'When it last polled or reported; null: it did so to another node'),
+})
+export type WorkerInfo = Static<typeof WorkerInfo>
+
+export const workersList = operation({
+  ...reading,
+  id: 'workers.list',
+  summary: 'List the workers that were heard of in the last 90 seconds, or have runs in hand',
+  description: 'Those without a run are known to the node alone that they poll.',
+  http: 'GET /v1/workers',
+  input: Type.Object(paging, closed),
+  output: Type.Object({ workers: Type.Array(WorkerInfo), next_cursor: nullable(Cursor) }),
+  errors: [],
 })
 
 const PollId = Type.String({ pattern: '^[A-Za-z0-9]{16,64}$', description: 'Random, and another for each poll' })

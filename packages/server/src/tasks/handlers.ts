@@ -9,10 +9,11 @@ import { getTask, previewSchedule } from './get.ts'
 import { heartbeatWorker } from './heartbeats.ts'
 import { leaseRuns } from './lease.ts'
 import { listTasks } from './list.ts'
+import { listWorkers } from './list-workers.ts'
 import { logRun } from './log.ts'
 import { releaseRuns } from './release.ts'
 import { checkSize, completeRun, failRun, heartbeatRun } from './report.ts'
-import { cancelRun, getRun, listRunLog, listRuns, retryRun } from './runs.ts'
+import { cancelRun, getRun, listAllRuns, listRunLog, listRuns, retryRun } from './runs.ts'
 import { prepareUpdate, updateTask } from './update.ts'
 
 export type TaskHandlers = Pick<
@@ -40,10 +41,12 @@ export function taskHandlers(deps: TaskDeps): TaskHandlers {
     'tasks.backfill': (ctx, input) => backfillTask(deps, ctx, input),
     'tasks.schedule': (ctx, input) => previewSchedule(deps, ctx, input),
     'tasks.runs.list': (ctx, input) => listRuns(deps, ctx, input),
+    'runs.list': (ctx, input) => listAllRuns(deps, ctx, input),
     'runs.get': (ctx, input) => getRun(deps, ctx, input),
     'runs.logs.list': (ctx, input) => listRunLog(deps, ctx, input),
     'runs.cancel': (ctx, input) => cancelRun(deps, ctx, input),
     'runs.retry': (ctx, input) => retryRun(deps, ctx, input),
+    'workers.list': (ctx, input) => listWorkers(deps, ctx, input),
     'workers.lease': (ctx, input) => leaseRuns(deps, ctx, input),
     'workers.release': (ctx, input) => releaseRuns(deps, ctx, input),
     'workers.heartbeat': (ctx, input) => heartbeatWorker(deps, ctx, input),

@@ -10,7 +10,8 @@ export async function heartbeatWorker(
   ctx: Ctx,
   input: Input<'workers.heartbeat'>,
 ): Promise<Output<'workers.heartbeat'>> {
-  const { runs, wait_seconds = 0 } = input
+  const { worker_id, runs, wait_seconds = 0 } = input
+  deps.workers.heard(worker_id)
   const watched = deps.watch.open(runs.map(({ run_id }) => run_id))
   try {
     const standing = await renewAll(deps, runs)

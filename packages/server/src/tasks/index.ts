@@ -31,6 +31,7 @@ export type {
   HttpRequest,
   HttpSender,
   RunFilter,
+  RunSearch,
   TaskFilter,
   TaskPage,
   TaskStore,

@@ -20,14 +20,18 @@ export async function leaseRuns(
   const at = [...new Set(queues)].flatMap((queue) => [...new Set(names)].map((name) => workerQueue(queue, name)))
   if (at.length > placesMax)
     throw invalid('names', `with ${queues.length} queues are ${at.length} places to look: at most ${placesMax}`)
-  deps.workers.note(at)
+  const heard = () => {
+    deps.workers.note(at)
+    deps.workers.heard(worker_id, { queues, names })
+  }
+  heard()
   const mark = poll_id && leaseMark(poll_id)
   const wanted = { queues: at.map((queue) => ({ kind: 'task' as const, queue })), worker: worker_id, max, mark }
   const items =
     wait_seconds === 0
       ? await deps.store.write((tx) => deps.work.claim(tx, wanted))
       : await deps.work.lease(wanted, AbortSignal.any([ctx.signal, AbortSignal.timeout(wait_seconds * 1000)]))
-  deps.workers.note(at)
+  heard()
   if (items.length === 0) return null
   // It has hung up, and said so already.
   if (poll_id !== undefined && deps.workers.hasReleased(poll_id)) {

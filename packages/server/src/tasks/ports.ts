@@ -22,6 +22,23 @@ export interface RunFilter {
   limit: number
 }
 
+export interface RunSearch {
+  taskId: string | undefined
+  status?: RunStatus
+  /** Of workers. */
+  queue?: string
+  workerId: string | undefined
+  before: { createdAt: number; runId: string } | undefined
+  limit: number
+}
+
+/** Runs of a worker from one place: a queue and a name, with a blank between them. */
+export interface HeldRuns {
+  workerId: string
+  place: string
+  runs: number
+}
+
 export interface RunRange {
   after?: RunPlace | null
   upTo?: RunPlace
@@ -114,6 +131,12 @@ export interface TaskStore {
   stalled(now: number, limit: number): Promise<RunRecord[]>
   nextStall(): Promise<number | undefined>
 
+  /** The runs of a search that are wanted, newest first; it looks at a bounded number, to the last one; null: there are no more. */
+  search(search: RunSearch): Promise<{ runIds: string[]; lookedTo: RunPlace | null }>
+  /** Workers that have runs in hand, by their ids. */
+  holders(after: string, limit: number): Promise<string[]>
+  /** How many runs each of these has, by where they are from. */
+  heldByEach(workerIds: readonly string[]): Promise<HeldRuns[]>
   /** What a worker has in hand. */
   heldBy(tx: Tx, workerId: string): Promise<{ runId: string; leaseToken: string }[]>
   /** Work of these queues that is under way, where no process but this one can be at it; where others may be, none. */

@@ -20,6 +20,7 @@ export async function heartbeatRun(
   { progress, checkpoint, ...held }: Input<'runs.heartbeat'>,
 ): Promise<RunStanding> {
   const { run, item } = await renewRun(deps, ctx, held)
+  if (run.workerId !== null) deps.workers.heard(run.workerId)
   if (progress === undefined && checkpoint === undefined) return runStanding(run, item)
   const after = { ...run, progress: progress ?? run.progress, checkpoint: checkpoint ?? run.checkpoint }
   if (progress !== undefined) await publishProgress(deps, ctx.tx, after, ctx.now())

@@ -1,7 +1,7 @@
 import type { Input, Output, Run } from '@nexus/contract'
 import type { Ctx, WriteCtx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
-import { decodeCursor, page } from '../core/paging.ts'
+import { decodeCursor, encodeCursor, page } from '../core/paging.ts'
 import { foundRun, foundTask, lockedTask, type TaskDeps } from './deps.ts'
 import { endRun } from './end-run.ts'
 import { assertRoom } from './execute.ts'
@@ -22,6 +22,22 @@ export async function listRuns(
   if (found.length === 0 && !(await deps.store.hasRuns(task_id))) await foundTask(deps, task_id)
   const { rows, next } = page(found, limit, ({ createdAt, runId }) => [createdAt, runId])
   return { runs: await shownRuns(deps, rows), next_cursor: next }
+}
+
+/** Newest first. A page is as many as are wanted of so many that are looked at. */
+export async function listAllRuns(
+  deps: TaskDeps,
+  _ctx: Ctx,
+  { cursor, limit = limitDefault, task_id, worker_id, ...filter }: Input<'runs.list'>,
+): Promise<Output<'runs.list'>> {
+  const before = cursor === undefined ? undefined : positionOf(cursor)
+  const wanted = { ...filter, taskId: task_id, workerId: worker_id, before, limit: limit + 1 }
+  const { runIds, lookedTo } = await deps.store.search(wanted)
+  const byId = new Map((await deps.store.findRuns(runIds)).map((run) => [run.runId, run]))
+  const found = runIds.flatMap((runId) => byId.get(runId) ?? [])
+  const { rows, next } = page(found, limit, ({ createdAt, runId }) => [createdAt, runId])
+  const end = next ?? (lookedTo && encodeCursor([lookedTo.createdAt, lookedTo.runId]))
+  return { runs: await shownRuns(deps, rows), next_cursor: end }
 }
 
 function positionOf(cursor: string): { createdAt: number; runId: string } {

@@ -69,10 +69,12 @@ export const sampleInputs: { [Id in OperationId]: (made: Made) => Input<Id> } = 
   'tasks.backfill': ({ taskId }) => ({ task_id: taskId, start: '2025-11-03T00:00:00Z', end: '2025-11-03T01:00:00Z' }),
   'tasks.schedule': ({ taskId }) => ({ task_id: taskId }),
   'tasks.runs.list': ({ taskId }) => ({ task_id: taskId }),
+  'runs.list': () => ({}),
   'runs.get': ({ runId }) => ({ run_id: runId }),
   'runs.logs.list': ({ runId }) => ({ run_id: runId }),
   'runs.cancel': ({ runId }) => ({ run_id: runId }),
   'runs.retry': ({ runId }) => ({ run_id: runId }),
+  'workers.list': () => ({}),
   'workers.lease': () => ({ worker_id: 'w', names: ['sample'] }),
   'workers.release': () => ({ worker_id: 'w', poll_ids: ['0123456789abcdef'] }),
   'workers.heartbeat': ({ runId, leaseToken }) => ({

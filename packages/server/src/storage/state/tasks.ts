@@ -10,6 +10,7 @@ import type { Sealer } from './sealer.ts'
 import type { StateTables } from './tables.ts'
 import { type TaskRows, taskRows } from './task-rows.ts'
 import { runStore } from './task-runs.ts'
+import { searchStore } from './task-search.ts'
 import type { TasksTable } from './task-tables.ts'
 import { triggerStore } from './task-triggers.ts'
 import { afterCommit, within } from './transaction.ts'
@@ -35,6 +36,7 @@ export function createTaskStore(engine: StateEngine, sealer: Sealer): TaskStore 
     write: (fn) => engine.write(fn),
     afterCommit,
     ...runStore(engine, rows),
+    ...searchStore(engine),
     ...signalStore(engine),
     ...triggerStore(engine, rows),
     ...listing(reads, rows),

@@ -14,6 +14,7 @@ import { webhookLanes } from './0012-webhook-lanes.ts'
 import { taskFanOuts } from './0013-task-fan-outs.ts'
 import { heldRuns } from './0014-held-runs.ts'
 import { ownRuns } from './0015-own-runs.ts'
+import { liveRuns } from './0016-live-runs.ts'
 
 export const migrations: Migrations = {
   '0001-keys': keys,
@@ -31,4 +32,5 @@ export const migrations: Migrations = {
   '0013-task-fan-outs': taskFanOuts,
   '0014-held-runs': heldRuns,
   '0015-own-runs': ownRuns,
+  '0016-live-runs': liveRuns,
 }
