@@ -290,7 +290,7 @@ export const workersHeartbeat = operation({
   id: 'workers.heartbeat',
   summary: 'Renew the leases of all runs that a worker has',
   description:
-    'With `wait_seconds` it answers once one of them is to be cancelled, or is the worker’s no more, or the time is over.',
+    'With `wait_seconds` it answers once one of them is to be cancelled, or is the worker’s no more, or the time is over. Its answer has them in the order of the question.',
   effect: 'lease',
   scope: 'task:write',
   rate: 'work',

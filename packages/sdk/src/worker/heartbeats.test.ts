@@ -65,6 +65,18 @@ test('one call renews all leases, and the next follows once it was answered', as
   equal(calls.length, 2)
 })
 
+test('of two attempts of a run each hears its own, and the lost one lets go', async (t) => {
+  const { calls, heard, add, runs, heartbeats } = begin(t, 'a')
+  runs.set('first', { ...runs.get('a')!, lost: () => heard.push('first lost') } as unknown as HeldRun)
+  runs.delete('a')
+  add('a')
+  heartbeats.look()
+  await settled()
+  calls.at(-1)!.answer([standing('a', { lost: true }), standing('a')])
+  await settled()
+  deepEqual(heard, ['first lost', 'a'])
+})
+
 test('a call that does not know of a run gives way to one that does', async (t) => {
   const { calls, asked, add, runs, heartbeats, errors } = begin(t, 'a')
   await settled()

@@ -76,9 +76,10 @@ export class Heartbeats {
         },
         { signal: AbortSignal.any([cut.signal, signal]), timeoutMs: answerMs },
       )
-      const known = new Map(standings.map((standing) => [standing.run_id, standing]))
+      // Two attempts of a run may be here, the one lost and the other waiting for its handler to end: each has its own.
+      const known = Map.groupBy(standings, ({ run_id }) => run_id)
       for (const run of runs) {
-        const standing = known.get(run.id)
+        const standing = known.get(run.id)?.shift()
         if (!standing || standing.lost) run.lost()
         else run.heard(standing)
       }

@@ -280,13 +280,20 @@ export class HeldRun {
   /** Who does not wait for it is told of a lost lease by the signal. */
   #save(value: unknown): Promise<void> {
     if (this.#state !== 'held')
-      return Promise.reject(this.#controller.signal.reason ?? new RunFailure('run_over', 'its handler has ended'))
+      return notKept(this.#controller.signal.reason ?? new RunFailure('run_over', 'its handler has ended'))
     try {
       const kept = this.#checkpoints.add(value)
       void this.#talk.go()
       return kept
     } catch (error) {
-      return Promise.reject(error)
+      return notKept(error)
     }
   }
+}
+
+/** Whoever does not wait for it ends nothing by that: in Node a rejection that nobody hears ends the process. */
+function notKept(reason: unknown): Promise<never> {
+  const refused = Promise.reject(reason)
+  refused.catch(() => {})
+  return refused
 }

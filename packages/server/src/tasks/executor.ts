@@ -61,7 +61,7 @@ interface UnderWay {
 export class Executor implements Loop {
   readonly #deps: ExecutorDeps
   readonly #workerId = newId('nexus')
-  readonly #underWay = new Map<string, UnderWay>()
+  readonly #underWay = new Set<UnderWay>()
   readonly #stopping = new AbortController()
   readonly #renewals: Loop
   #running: Promise<unknown> = Promise.resolve()
@@ -85,10 +85,10 @@ export class Executor implements Loop {
     this.#room.tell()
     await this.#running
     const cutAll = () => {
-      for (const { cut } of this.#underWay.values()) cut.abort()
+      for (const { cut } of this.#underWay) cut.abort()
     }
     const grace = setTimeout(cutAll, graceMs)
-    await Promise.all([...this.#underWay.values()].map(({ done }) => done))
+    await Promise.all([...this.#underWay].map(({ done }) => done))
     clearTimeout(grace)
     await this.#renewals.stop()
   }
@@ -109,7 +109,7 @@ export class Executor implements Loop {
   async #lease(type: BuiltIn): Promise<void> {
     const { signal } = this.#stopping
     const queue = builtInQueue(type)
-    const free = () => slots[type] - [...this.#underWay.values()].filter(({ item }) => item.queue === queue).length
+    const free = () => slots[type] - [...this.#underWay].filter(({ item }) => item.queue === queue).length
     while (!signal.aborted) {
       try {
         while (free() <= 0 && !signal.aborted) await this.#room.next()
@@ -129,10 +129,11 @@ export class Executor implements Loop {
     const done = this.#attempt(item, cut)
       .catch(this.#deps.onError)
       .finally(() => {
-        this.#underWay.delete(item.id)
+        this.#underWay.delete(underWay)
         this.#room.tell()
       })
-    this.#underWay.set(item.id, { item, cut, done })
+    const underWay = { item, cut, done }
+    this.#underWay.add(underWay)
   }
 
   async #attempt(item: WorkItem, cut: AbortController): Promise<void> {
@@ -195,7 +196,7 @@ export class Executor implements Loop {
   }
 
   async #renew(): Promise<void> {
-    const held = [...this.#underWay.values()]
+    const held = [...this.#underWay]
     if (held.length === 0) return
     const reports = held.map(({ item }) => ({ id: item.id, leaseToken: item.leaseToken!, kind: 'alive' as const }))
     const reported = await this.#deps.store.write((tx) => this.#deps.work.report(tx, reports))

@@ -36,6 +36,32 @@ test('a lease that is lost aborts the handler, nothing is reported any more, and
   deepEqual(reports, [false])
 })
 
+test('a lease that is lost aborts the handler also where the next attempt is here before that is heard', async (t) => {
+  const nexus = await startTestNexus(t)
+  let isHeld = true
+  const gate = Promise.withResolvers<void>()
+  const spy = spied()
+  /** The first heartbeat hears nothing until it is cut by the run that came after. */
+  const slow: typeof fetch = async (url, init) => {
+    if (!isHeld || !String(url).endsWith('/heartbeat')) return spy.fetch(url, init)
+    isHeld = false
+    init!.signal!.addEventListener('abort', () => gate.resolve(), { once: true })
+    await gate.promise
+    throw init!.signal!.reason
+  }
+  const { worker } = await workerOf(t, nexus, { concurrency: 2, fetch: slow })
+  const { handler, go, hasBegun } = held()
+  worker.handle<Record<string, unknown>, unknown>('x', (run) => (run.attempt > 1 ? 'second' : handler(run))).start()
+  const run_id = await submit(nexus, { retry_policy: { max_retries: 3, initial_delay_seconds: 0 } })
+  const { signal } = await hasBegun()
+  await until('its heartbeat is open', async () => !isHeld)
+  await nexus.client.runs.fail({ run_id, lease_token: spy.leaseOf(run_id), error: { code: 'taken', message: 'away' } })
+  await until('it is aborted', async () => signal.aborted)
+  equal((signal.reason as RunFailure).code, 'lease_lost')
+  go()
+  equal((await ended(nexus, run_id)).result, 'second')
+})
+
 test('a report that was taken but whose answer was lost is said again, and answered as the first', async (t) => {
   const nexus = await startTestNexus(t)
   const spoiled = new Set<string>()

@@ -222,7 +222,7 @@ test('what does not end in the grace is aborted, fails as worker_stopped, and is
     polite = await submit(nexus, { name: 'polite', retry_policy })
     stubborn = await submit(nexus, { name: 'stubborn', retry_policy })
     await until('both have begun', async () => begun === 1 && deaf.begun.length === 1)
-    await worker.stop({ graceMs: 0, lastWordsMs: 100 })
+    await worker.stop({ graceMs: 0, lastWordsMs: 3000 })
     deepEqual(errors, [])
   }
   equal((reasons[0] as RunFailure).code, 'worker_stopped')
