@@ -5,7 +5,6 @@ import type { StateTables } from './tables.ts'
 interface OpenTransaction {
   db: Kysely<StateTables>
   beforeCommit: (() => Promise<void>)[]
-  whenDone: (() => Promise<void>)[]
   whenStanding: (() => void)[]
   afterEnd: ((committed: boolean) => void)[]
 }
@@ -15,7 +14,7 @@ const open = new WeakMap<Tx, OpenTransaction>()
 /** Makes the opaque handle under which rooms pass an open transaction around. */
 export function openTransaction(db: Kysely<StateTables>): Tx {
   const tx = {} as Tx
-  open.set(tx, { db, beforeCommit: [], whenDone: [], whenStanding: [], afterEnd: [] })
+  open.set(tx, { db, beforeCommit: [], whenStanding: [], afterEnd: [] })
   return tx
 }
 
@@ -37,16 +36,10 @@ export function beforeCommit(tx: Tx, fn: () => Promise<void>): void {
   opened(tx).beforeCommit.push(fn)
 }
 
-/** Runs `fn` after all such steps: it writes what was put off until then, and asks for nothing more. */
-export function whenDone(tx: Tx, fn: () => Promise<void>): void {
-  opened(tx).whenDone.push(fn)
-}
-
 /** Does what was to be done before the commit. */
 export async function prepareCommit(tx: Tx): Promise<void> {
-  const { beforeCommit, whenDone } = opened(tx)
+  const { beforeCommit } = opened(tx)
   while (beforeCommit.length > 0) await beforeCommit.shift()!()
-  for (const fn of whenDone) await fn()
 }
 
 /**

@@ -1,6 +1,5 @@
 import { priorities, type Turns, type WorkItem, type WorkStore } from '../../work/index.ts'
 import type { StateEngine } from './engine.ts'
-import { UnwrittenWork } from './unwritten-work.ts'
 import { toItem, toRow, type WorkRow } from './work-rows.ts'
 import {
   changedColumns,
@@ -48,23 +47,9 @@ const firstLive = `select id from ${inLine} limit 1`
 
 /** Statements are calls of functions here: one a row is the fastest, and the one writer needs no locks. */
 export function workOnSqlite(engine: StateEngine, now: () => number): WorkStatements {
-  const unwritten = new UnwrittenWork(async (tx, items) => {
-    for (const item of items) {
-      const row = toRow(item, now())
-      await engine.change(
-        tx,
-        insertOne,
-        columns.map((name) => row[name]),
-      )
-    }
-  })
   const replaced: WorkStore['replace'] = async (tx, items) => {
     const written = new Set<string>()
     for (const item of items) {
-      if (unwritten.replace(tx, item)) {
-        written.add(item.id)
-        continue
-      }
       const row = toRow(item, now())
       const values = [...changedColumns.map((name) => row[name]), row.id, row.version]
       if ((await engine.change(tx, replaceOne, values)) > 0) written.add(item.id)
@@ -73,11 +58,7 @@ export function workOnSqlite(engine: StateEngine, now: () => number): WorkStatem
   }
   const find: WorkStore['find'] = async (ids, tx) => {
     const items: WorkItem[] = []
-    for (const id of ids) {
-      const known = unwritten.get(tx, id)
-      if (known) items.push(known)
-      else for (const row of await engine.run<WorkRow>(tx, findOne, [id])) items.push(toItem(row))
-    }
+    for (const id of ids) for (const row of await engine.run<WorkRow>(tx, findOne, [id])) items.push(toItem(row))
     return items
   }
   return {
@@ -91,12 +72,18 @@ export function workOnSqlite(engine: StateEngine, now: () => number): WorkStatem
 
     replace: replaced,
 
-    insert: (tx, items) => unwritten.add(tx, items),
+    async insert(tx, items) {
+      for (const item of items) {
+        const row = toRow(item, now())
+        await engine.change(
+          tx,
+          insertOne,
+          columns.map((name) => row[name]),
+        )
+      }
+    },
 
     async heads(tx, queues, limit) {
-      const inMemory = unwritten.heads(tx, queues, limit, now())
-      if (inMemory) return linesOf(inMemory)
-      await unwritten.settle(tx)
       const text = headsOfQueue(limit)
       const rows: HeadRow[] = []
       for (const [line, { kind, queue }] of queues.entries())
@@ -109,18 +96,13 @@ export function workOnSqlite(engine: StateEngine, now: () => number): WorkStatem
     lockReady: (tx, ids, max) => find(ids.slice(0, max), tx),
 
     async turns(tx, asked) {
-      await unwritten.settle(tx)
       const turns: Turns[] = []
-      for (const { kind, queue, fairKey } of asked) {
-        const [row] = await engine.run<TurnsRow>(tx, turnsOfKey, [kind, queue, fairKey])
-        if (row!.lowest === null) unwritten.noteQuiet(tx, { kind, queue })
-        turns.push(turnsOf(row!))
-      }
+      for (const { kind, queue, fairKey } of asked)
+        turns.push(turnsOf((await engine.run<TurnsRow>(tx, turnsOfKey, [kind, queue, fairKey]))[0]!))
       return turns
     },
 
     async firstBlocked(tx, lines) {
-      await unwritten.settle(tx)
       const first: WorkItem[] = []
       for (const { kind, queue, orderingKey } of lines)
         first.push(...(await engine.run<WorkRow>(tx, firstBlocked, [kind, queue, orderingKey])).map(toItem))
@@ -128,7 +110,6 @@ export function workOnSqlite(engine: StateEngine, now: () => number): WorkStatem
     },
 
     async haveLive(tx, lines) {
-      await unwritten.settle(tx)
       const have: boolean[] = []
       for (const { kind, queue, orderingKey } of lines)
         have.push((await engine.run(tx, firstLive, [kind, queue, orderingKey])).length > 0)
