@@ -29,6 +29,17 @@ test('a change holds for runs from then on, needs the version that it names, and
   await rejects(room.call('tasks.update', { task_id, name: null }), { code: 'INVALID_REQUEST' })
 })
 
+test('a tick that is due when its schedule is changed is not lost', async (t) => {
+  const room = await openTasksRoom(t)
+  const { task_id, next_run } = await room.create({ type: 'scheduled', schedule: { every: '1m' } })
+  room.clock.at = Date.parse(next_run!) + 500
+  await room.call('tasks.update', { task_id, schedule: { every: '1h' } })
+  deepEqual(
+    (await room.runs(task_id)).map(({ scheduled_for }) => scheduled_for),
+    [next_run],
+  )
+})
+
 test('a patch is checked field by field, removes what may be missing, and turns one handler into another', async (t) => {
   const room = await openTasksRoom(t)
   const handler = { type: 'http', url: 'https://example.com/', method: 'PUT', headers: { a: 'b' } } as const

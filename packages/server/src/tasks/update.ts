@@ -31,7 +31,7 @@ export async function prepareUpdate(deps: TaskDeps, ctx: Ctx, input: Patch): Pro
  */
 export async function updateTask(deps: TaskDeps, ctx: WriteCtx, input: Patch): Promise<Task> {
   const { tx } = ctx
-  const task = await lockedTask(deps, tx, input.task_id)
+  let task = await lockedTask(deps, tx, input.task_id)
   assertVersion(task, input.if_match)
   const before = task.definition
   const definition = patched(task, input)
@@ -44,8 +44,14 @@ export async function updateTask(deps: TaskDeps, ctx: WriteCtx, input: Patch): P
     await deps.store.lockDependencies(tx)
     await assertNoCycle(task.taskId, definition.dependencies ?? [], (ids) => deps.store.dependenciesOf(ids, tx))
   }
+  const isRescheduled = !isDeepStrictEqual(before.schedule, definition.schedule)
+  if (isRescheduled) {
+    // A tick that is due by now is still one of the schedule before.
+    await advanceTask(deps, tx, task.taskId, now)
+    task = await lockedTask(deps, tx, task.taskId)
+  }
   Object.assign(task, { definition, runsAs: ctx.principal.keyId, updatedAt: now, version: task.version + 1 })
-  if (!isDeepStrictEqual(before.schedule, definition.schedule)) reschedule(task, now)
+  if (isRescheduled) reschedule(task, now)
   if (
     task.endedAt !== null &&
     definition.type !== 'one_time' &&
