@@ -1,6 +1,7 @@
 import { metricTypes } from '@nexus/contract'
 import type { Ctx } from '../core/context.ts'
 import { matchesTags } from '../core/tag-filter.ts'
+import { Turns } from '../core/turns.ts'
 import type { DirtyHours } from './dirty-hours.ts'
 import { type Micros, microsPerHour } from './instant.ts'
 import type { LatestValues } from './latest-values.ts'
@@ -43,6 +44,7 @@ export async function aggregate(deps: AggregateDeps, { signal }: Ctx, plan: Aggr
   if (!devices || rolled.length === 0 || blocksNeeded(plan, devices, rolled) > blocksMax)
     return deps.store.aggregate(plan, signal)
 
+  const turns = new Turns(signal)
   const merge = new Merge(deps.tagSets, plan)
   const asked = devices.map((device) => askedOf(deps, plan, device))
   for (const stretch of rolled)
@@ -55,9 +57,11 @@ export async function aggregate(deps: AggregateDeps, { signal }: Ctx, plan: Aggr
     for (const { metric, device, tagSet, at, count, sum, min, max } of partials) {
       const group = merge.groupOf(metric, device, tagSet)
       group?.gather(merge.buckets.indexOf(at), count, sum, min, max)
+      const turn = turns.after(1)
+      if (turn) await turn
     }
   }
-  return merge.unfit ? deps.store.aggregate(plan, signal) : merge.rows()
+  return merge.unfit ? deps.store.aggregate(plan, signal) : merge.rows(turns)
 }
 
 /** The devices to look at, if they are all known and not too many. */
@@ -121,11 +125,16 @@ class Merge {
     return excluded
   }
 
-  rows(): AggregateRow[] {
+  async rows(turns: Turns): Promise<AggregateRow[]> {
     const { aggregation } = this.#plan
-    return [...this.#byMetric].flatMap(([metric, groups]) =>
-      [...groups.values()].flatMap((group) => group.rows(metric, aggregation, this.buckets)),
-    )
+    const rows: AggregateRow[][] = []
+    for (const [metric, groups] of this.#byMetric) {
+      for (const group of groups.values()) {
+        rows.push(group.rows(metric, aggregation, this.buckets))
+        await turns.after(this.buckets.count)
+      }
+    }
+    return rows.flat()
   }
 
   #open(groups: Map<string, PartialGroup>, key: string, device: string | undefined, tags: TagKey['tags']) {

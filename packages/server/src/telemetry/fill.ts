@@ -1,4 +1,5 @@
 import type { QueryInput } from '@nexus/contract'
+import type { Turns } from '../core/turns.ts'
 import type { Micros } from './instant.ts'
 import type { Question } from './question.ts'
 import type { Group } from './rows.ts'
@@ -6,11 +7,22 @@ import type { Group } from './rows.ts'
 export type Fill = NonNullable<QueryInput['fill']>
 
 /** Gives every group a row in every bucket of the range; what `none` leaves out is filled as asked. */
-export function fillGaps(question: Question, fill: Fill, groups: Group[], metrics: readonly string[]): Group[] {
+export async function fillGaps(
+  { starts }: Question,
+  fill: Fill,
+  groups: Group[],
+  metrics: readonly string[],
+  turns: Turns,
+): Promise<Group[]> {
   if (fill === 'none') return groups
   for (const { buckets } of groups) {
-    for (const at of question.starts) if (!buckets.has(at)) buckets.set(at, new Map())
-    if (fill !== 'null') for (const metric of metrics) fillMetric(question.starts, fill, buckets, metric)
+    for (const at of starts) if (!buckets.has(at)) buckets.set(at, new Map())
+    await turns.after(starts.length)
+    if (fill === 'null') continue
+    for (const metric of metrics) {
+      fillMetric(starts, fill, buckets, metric)
+      await turns.after(starts.length)
+    }
   }
   return groups
 }

@@ -162,3 +162,19 @@ test('of a query of several parts, one that fails stops the others', async (t) =
   await rejects(room.handlers['telemetry.query'](ctx, query), /the second fails/)
   match(String(await stopped.promise), /the second fails/)
 })
+
+test('others have the event loop while a large answer is made', async (t) => {
+  const { ask } = await roomWithPoint(t)
+  const metrics = ['m', ...Array.from({ length: 99 }, (_, i) => `n${i}`)]
+  let others = 0
+  const other = () => {
+    others++
+    again = setImmediate(other)
+  }
+  let again = setImmediate(other)
+  const { data } = await ask({ end_time: start + 5_000_000, interval: '1s', aggregation: 'avg', fill: '0', metrics })
+  clearImmediate(again)
+  equal(data.length, 5000)
+  // Filling and making rows of 500,000 values each.
+  ok(others >= 50, `${others} turns`)
+})

@@ -1,6 +1,7 @@
 import { type Aggregation, type QueryInput, type QueryOutput, telemetryLimits } from '@nexus/contract'
 import type { Ctx } from '../core/context.ts'
 import { type Failure, invalid } from '../core/failure.ts'
+import { Turns } from '../core/turns.ts'
 import { type AggregateDeps, aggregate } from './aggregate.ts'
 import { appliesTo, defaultAggregation, rollsUp } from './aggregation-rules.ts'
 import type { Drain } from './drain.ts'
@@ -41,10 +42,11 @@ export async function queryTelemetry(deps: QueryDeps, ctx: Ctx, input: QueryInpu
   const { asked, warnings } = assign(deps.latest, question, metrics)
   const asks = asksOf(deps.rules, ctx.now() * 1000, question, asked)
   const rows = await answerAll(deps, ctx, question, asks)
-  const groups = groupRows(question, rows)
+  const turns = new Turns(ctx.signal)
+  const groups = await groupRows(question, rows, turns)
   const fill = input.fill ?? 'none'
   if (rowsOf(question, fill, groups) * metrics.length > cellsMax) throw tooLarge()
-  const data = toRows(question, metrics, fillGaps(question, fill, groups, metrics))
+  const data = await toRows(question, metrics, await fillGaps(question, fill, groups, metrics, turns), turns)
   if (input.order === 'desc') data.reverse()
   return {
     query: echo(input, question, metrics),

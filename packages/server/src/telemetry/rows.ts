@@ -1,5 +1,6 @@
 import { type QueryOutput, telemetryLimits } from '@nexus/contract'
 import { invalid } from '../core/failure.ts'
+import type { Turns } from '../core/turns.ts'
 import { formatInstant, type Micros } from './instant.ts'
 import { toValue } from './point.ts'
 import type { AggregateRow } from './ports.ts'
@@ -14,7 +15,7 @@ export interface Group {
 
 const { queryGroupsMax } = telemetryLimits
 
-export function groupRows(question: Question, rows: readonly AggregateRow[]): Group[] {
+export async function groupRows(question: Question, rows: readonly AggregateRow[], turns: Turns): Promise<Group[]> {
   const groups = new Map<string, Group>()
   let last: { row: AggregateRow; group: Group } | undefined
   for (const row of rows) {
@@ -36,6 +37,8 @@ export function groupRows(question: Question, rows: readonly AggregateRow[]): Gr
       group.buckets.set(row.bucket, bucket)
     }
     bucket.set(row.metric, toValue(row.kind, row.num, row.str))
+    const turn = turns.after(1)
+    if (turn) await turn
   }
   return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group)
 }
@@ -48,7 +51,12 @@ function columnsOf(question: Question, row: AggregateRow): Group['columns'] {
 }
 
 /** Flat rows, in the order of time and then of groups; a metric without a reading is null. */
-export function toRows(question: Question, metrics: readonly string[], groups: readonly Group[]): QueryOutput['data'] {
+export async function toRows(
+  question: Question,
+  metrics: readonly string[],
+  groups: readonly Group[],
+  turns: Turns,
+): Promise<QueryOutput['data']> {
   const names = metrics.map((metric) => [metric, columnName(metric)] as const)
   const data: QueryOutput['data'] = []
   for (const at of bucketsOf(question, groups)) {
@@ -59,6 +67,8 @@ export function toRows(question: Question, metrics: readonly string[], groups: r
       const row: QueryOutput['data'][number] = { timestamp, ...columns }
       for (const [metric, name] of names) row[name] = bucket.get(metric) ?? null
       data.push(row)
+      const turn = turns.after(names.length)
+      if (turn) await turn
     }
   }
   return data
@@ -66,7 +76,9 @@ export function toRows(question: Question, metrics: readonly string[], groups: r
 
 function bucketsOf(question: Question, groups: readonly Group[]): Micros[] {
   if (!question.interval) return question.starts
-  return [...new Set(groups.flatMap(({ buckets }) => [...buckets.keys()]))].sort((a, b) => a - b)
+  const filled = new Set<Micros>()
+  for (const { buckets } of groups) for (const at of buckets.keys()) filled.add(at)
+  return [...filled].sort((a, b) => a - b)
 }
 
 /** What rows use for themselves, what no object should be given, and what the column of such a metric could be taken for. */

@@ -2,6 +2,7 @@ import type { ClickHouseClient } from '@clickhouse/client'
 import { idSequence } from '../../core/ids.ts'
 import { queryFailure } from './query-failure.ts'
 import { createQueryKiller } from './query-killer.ts'
+import { readRows } from './read-rows.ts'
 import { createReaders } from './readers.ts'
 import { quote } from './sql.ts'
 
@@ -79,9 +80,9 @@ export function createClickHouse(options: ClickHouseOptions): ClickHouse {
     signal?.throwIfAborted()
     signal?.addEventListener('abort', kill, { once: true })
     try {
-      const query = `${sql} SETTINGS log_comment='${id}', ${bounds}, output_format_json_quote_64bit_integers=0`
-      const result = await reader.query({ query, format: 'JSONCompactEachRow' })
-      return await result.json<Row>()
+      const settings = `SETTINGS log_comment='${id}', ${bounds}, output_format_json_quote_64bit_integers=0`
+      const { stream } = await reader.exec({ query: `${sql} ${settings} FORMAT JSONCompactEachRow` })
+      return await readRows<Row>(stream, signal)
     } catch (cause) {
       throw signal?.aborted ? signal.reason : queryFailure(cause, queryMemoryBytes)
     } finally {

@@ -1,3 +1,4 @@
+import { mapInTurns } from '../../core/turns.ts'
 import type {
   AggregatePlan,
   AggregateRow,
@@ -67,7 +68,7 @@ async function aggregate(clickhouse: ClickHouse, plan: AggregatePlan, signal: Ab
     str: string,
   ]
   const rows = await clickhouse.rows<Row>(aggregateSql(plan), signal)
-  return rows.map(([bucket, device, tags, metric, kind, num, str]) => ({
+  return mapInTurns(rows, signal, ([bucket, device, tags, metric, kind, num, str]) => ({
     bucket,
     device: plan.byDevice ? device : undefined,
     tags,
@@ -90,7 +91,7 @@ async function partials(clickhouse: ClickHouse, plan: AggregatePlan, signal: Abo
     max: number,
   ]
   const rows = await clickhouse.rows<Row>(partialsSql(plan), signal)
-  return rows.map(([at, metric, device, tagSet, count, sum, min, max]) => ({
+  return mapInTurns(rows, signal, ([at, metric, device, tagSet, count, sum, min, max]) => ({
     at,
     metric,
     device,

@@ -8,7 +8,7 @@ import type { TransportDeps } from '../ports.ts'
 import { type MediaType, negotiate } from './alternatives.ts'
 import { decodeBody, readJson } from './body.ts'
 import { gatherInput } from './input.ts'
-import { streamRows } from './stream-rows.ts'
+import { type RowsAnswer, streamJson, streamRows } from './stream-rows.ts'
 
 /** Makes the REST routes of the contract; those that `ingest.ts` serves are left out. */
 export function mountOperations(app: FastifyInstance, deps: TransportDeps, except: readonly OperationId[]): void {
@@ -102,8 +102,11 @@ function send(reply: FastifyReply, operation: Operation, media: MediaType, outpu
   if (status === 204) return reply.send()
   if (operation.etag !== undefined) reply.header('etag', `"${(output as Record<string, unknown>)[operation.etag]}"`)
   if (operation.location !== undefined) reply.header('location', filled(operation.location, output))
-  if (media === 'application/json') return reply.type('application/json').send(JSON.stringify(output))
-  const { data, next_cursor: next } = output as { data: Record<string, unknown>[]; next_cursor?: string | null }
-  if (next) reply.header('x-next-cursor', next)
-  return reply.type(media === 'text/csv' ? 'text/csv; charset=utf-8' : media).send(streamRows(data, media))
+  if (media === 'application/json') {
+    const text = operation.alternatives ? streamJson(output as RowsAnswer) : JSON.stringify(output)
+    return reply.type('application/json').send(text)
+  }
+  const answer = output as RowsAnswer & { next_cursor?: string | null }
+  if (answer.next_cursor) reply.header('x-next-cursor', answer.next_cursor)
+  return reply.type(media === 'text/csv' ? 'text/csv; charset=utf-8' : media).send(streamRows(answer, media))
 }
