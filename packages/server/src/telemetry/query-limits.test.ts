@@ -95,12 +95,38 @@ test('groups need an aggregation or an interval, and are by the device or by a t
 
 test('a metric that was never received is null and warned of', async (t) => {
   const { ask } = await roomWithPoint(t)
-  const { data, warnings } = await ask({ metrics: 'm,nothing', aggregation: 'avg' })
-  equal(data[0]?.nothing, null)
-  deepEqual(
-    warnings?.map(({ reason, field }) => [reason, field]),
-    [['unknown_metric', 'metrics.nothing']],
-  )
+  for (const aggregation of ['avg' as const, undefined]) {
+    const { data, warnings } = await ask({ metrics: 'm,nothing', ...(aggregation && { aggregation }) })
+    equal(data[0]?.nothing, null)
+    deepEqual(
+      warnings?.map(({ reason, field }) => [reason, field]),
+      [['unknown_metric', 'metrics.nothing']],
+    )
+  }
+})
+
+test('a device that never sent anything has no metrics and no data, which a warning says, however many there are of others', async (t) => {
+  for (const latestSeriesMax of [1_000_000, 100]) {
+    const { room, ctx, close } = await openTelemetryRoom(t, { latestSeriesMax })
+    for (const part of [0, 1, 2]) {
+      const metrics = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`${'abc'[part]}${i}`, i]))
+      await room.send(ctx, { device_id: `d${part}`, timestamp: start, metrics }, 'durable')
+    }
+    const ask = (input: Partial<Input<'telemetry.query'>>) =>
+      room.handlers['telemetry.query'](ctx, { start_time: start, end_time: start + day, ...input })
+    await rejects(ask({}), { code: 'INVALID_REQUEST' })
+    for (const aggregation of [{}, { aggregation: 'avg' as const }, { interval: '1h' }]) {
+      const none = await ask({ device_id: 'unknown', ...aggregation })
+      deepEqual(none.data, [])
+      const one = await ask({ device_id: 'd1,unknown', ...aggregation })
+      deepEqual([one.data.length, one.data[0]?.b7, Object.hasOwn(one.data[0]!, 'a7')], [1, 7, false])
+      const warned = [{ reason: 'unknown_device', field: 'device_id', issue: 'no telemetry of unknown' }]
+      // Beyond what memory holds, a device that is not there may have been let go.
+      deepEqual(one.warnings, latestSeriesMax === 100 ? undefined : warned)
+      deepEqual(none.warnings, one.warnings)
+    }
+    await close()
+  }
 })
 
 test('a zone, an interval and a metric that do not exist are refused by name', async (t) => {

@@ -25,6 +25,7 @@ type Warning = NonNullable<QueryOutput['warnings']>[number]
 
 const { metricsMax } = telemetryLimits
 const cellsMax = 2_000_000
+const devicesListed = 20
 
 /**
  * Answers a query over [start, end), with everything in it that was acknowledged before the call. Raw points without
@@ -34,9 +35,10 @@ const cellsMax = 2_000_000
 export async function queryTelemetry(deps: QueryDeps, ctx: Ctx, input: QueryInput): Promise<QueryOutput> {
   const question = readQuestion(input)
   await deps.drain.settle(question.start, question.end)
-  const metrics = question.metrics ?? knownMetrics(deps.latest, question)
+  const metrics = question.metrics ?? (await knownMetrics(deps, question))
+  const unknown = unknownIn(deps.latest, question, metrics)
   if (question.aggregation === undefined && question.interval === undefined) {
-    return queryRaw(deps, ctx, input, question, metrics)
+    return withWarnings(await queryRaw(deps, ctx, input, question, metrics), unknown)
   }
 
   const { asked, warnings } = assign(deps.latest, question, metrics)
@@ -48,23 +50,39 @@ export async function queryTelemetry(deps: QueryDeps, ctx: Ctx, input: QueryInpu
   if (rowsOf(question, fill, groups) * metrics.length > cellsMax) throw tooLarge()
   const data = await toRows(question, metrics, await fillGaps(question, fill, groups, metrics, turns), turns)
   if (input.order === 'desc') data.reverse()
-  return {
-    query: echo(input, question, metrics),
-    data,
-    total_points: data.length,
-    ...(warnings.length > 0 && { warnings }),
-  }
+  const answer = { query: echo(input, question, metrics), data, total_points: data.length }
+  return withWarnings(answer, [...unknown, ...warnings])
 }
 
-/** All metrics of the devices asked for, or of all devices. */
-function knownMetrics(latest: LatestValues, { devices }: Question): string[] {
-  const known =
-    latest.complete && devices?.every((device) => latest.devices.has(device))
-      ? devices.flatMap((device) => [...latest.devices.get(device)!.metrics.keys()])
-      : [...latest.metrics]
-  const metrics = [...new Set(known)].sort()
-  if (metrics.length > metricsMax) throw invalid('metrics', `must be named: there are more than ${metricsMax}`)
-  return metrics
+function withWarnings(answer: QueryOutput, warnings: Warning[]): QueryOutput {
+  if (warnings.length === 0) return answer
+  const { next_cursor, ...rest } = answer
+  return { ...rest, warnings, ...(next_cursor !== undefined && { next_cursor }) }
+}
+
+/** All metrics of the devices asked for, or of all devices. A device without telemetry has none. */
+async function knownMetrics({ latest, store }: QueryDeps, { devices }: Question): Promise<string[]> {
+  const metrics = new Set<string>()
+  if (!devices) for (const metric of latest.metrics) metrics.add(metric)
+  else if (latest.complete)
+    for (const device of devices)
+      for (const metric of latest.devices.get(device)?.metrics.keys() ?? []) metrics.add(metric)
+  else for (const { name } of await store.metrics({ devices, limit: metricsMax + 1 })) metrics.add(name)
+  if (metrics.size > metricsMax) throw invalid('metrics', `must be named: there are more than ${metricsMax}`)
+  return [...metrics].sort()
+}
+
+/** What is asked for and has never been received; of devices, as long as memory holds all of them. */
+function unknownIn(latest: LatestValues, { devices = [] }: Question, metrics: readonly string[]): Warning[] {
+  const strange = latest.complete ? devices.filter((device) => !latest.devices.has(device)) : []
+  const more = strange.length > devicesListed ? ` and ${strange.length - devicesListed} more` : ''
+  const issue = `no telemetry of ${strange.slice(0, devicesListed).join(', ')}${more}`
+  return [
+    ...(strange.length > 0 ? [{ reason: 'unknown_device', field: 'device_id', issue }] : []),
+    ...metrics
+      .filter((metric) => latest.kindsOf(metric).size === 0)
+      .map((metric) => ({ reason: 'unknown_metric', field: `metrics.${metric}`, issue: 'was never received' })),
+  ]
 }
 
 /** Which aggregation each metric gets, and what its types don't permit. */
@@ -76,8 +94,6 @@ function assign(latest: LatestValues, question: Question, metrics: string[]) {
     const kinds = latest.kindsOf(metric)
     const aggregation = question.aggregation ?? defaultAggregation(kinds)
     const left = [...kinds].filter((kind) => !appliesTo[aggregation].includes(kind))
-    if (kinds.size === 0)
-      warnings.push({ reason: 'unknown_metric', field: `metrics.${metric}`, issue: 'was never received' })
     if (left.length > 0) {
       const issue = `${aggregation} does not apply to readings of the type ${left.join(', ')}: they are left out`
       warnings.push({ reason: 'type_not_applicable', field: `metrics.${metric}`, issue })
