@@ -93,6 +93,30 @@ test('groups need an aggregation or an interval, and are by the device or by a t
   })
 })
 
+test('what would have no effect in a query is refused by name, with what it is for', async (t) => {
+  const { ask } = await roomWithPoint(t)
+  const [aggregation, interval] = ['avg' as const, '1h']
+  const wrong: [Partial<Input<'telemetry.query'>>, string][] = [
+    [{ aggregation, limit: 5 }, 'limit'],
+    [{ interval, cursor: 'zz' }, 'cursor'],
+    [{ aggregation, fill: 'linear' }, 'fill'],
+    [{ fill: 'none' }, 'fill'],
+    [{ tz: 'UTC' }, 'tz'],
+    [{ aggregation, tz: 'UTC' }, 'tz'],
+    [{ max_points: 3 }, 'max_points'],
+    [{ aggregation, interval, max_points: 3 }, 'max_points'],
+    [{ group_by: 'device_id' }, 'group_by'],
+  ]
+  for (const [input, field] of wrong) {
+    const refused = await ask(input).catch((cause: Failure) => cause)
+    ok(refused instanceof Failure, JSON.stringify(input))
+    deepEqual([refused.code, refused.details.field], ['INVALID_REQUEST', field])
+  }
+  await ask({ limit: 5, order: 'desc', resolution: 'raw' })
+  await ask({ aggregation, group_by: 'device_id', order: 'desc', resolution: 'raw' })
+  await ask({ interval: 'auto', max_points: 3, tz: 'Asia/Kolkata', fill: '0', group_by: 'device_id' })
+})
+
 test('a metric that was never received is null and warned of', async (t) => {
   const { ask } = await roomWithPoint(t)
   for (const aggregation of ['avg' as const, undefined]) {

@@ -33,6 +33,7 @@ export function readQuestion(input: QueryInput): Question {
   const start = readInstant(input.start_time, 'start_time')
   const end = readInstant(input.end_time, 'end_time')
   if (end <= start) throw invalid('end_time', 'must be later than start_time', 'VALIDATION_ERROR')
+  checkThatAllApplies(input)
   const tz = createZone(input.tz ?? 'UTC').name
   const interval = readInterval(input, start, end, tz)
   return {
@@ -46,6 +47,40 @@ export function readQuestion(input: QueryInput): Question {
     starts: interval ? startsOf(interval, start, end, tz) : [start],
     ...readGroupBy(input),
     rawOnly: input.resolution === 'raw',
+  }
+}
+
+type Field = Extract<keyof QueryInput, string>
+
+/** What would have no effect in a query, and why. */
+const bound: { fields: Field[]; applies(input: QueryInput): boolean; issue: string }[] = [
+  {
+    fields: ['group_by'],
+    applies: ({ aggregation, interval }) => aggregation !== undefined || interval !== undefined,
+    issue: 'needs an aggregation or an interval: raw points are not grouped',
+  },
+  {
+    fields: ['limit', 'cursor'],
+    applies: ({ aggregation, interval }) => aggregation === undefined && interval === undefined,
+    issue: 'is for pages of raw points: leave it out, or aggregation and interval',
+  },
+  {
+    fields: ['fill', 'tz'],
+    applies: ({ interval }) => interval !== undefined,
+    issue: 'is about buckets: it needs an interval',
+  },
+  {
+    fields: ['max_points'],
+    applies: ({ interval }) => interval === 'auto',
+    issue: 'is for interval=auto alone',
+  },
+]
+
+/** No parameter is passed over in silence. */
+function checkThatAllApplies(input: QueryInput): void {
+  for (const { fields, applies, issue } of bound) {
+    const field = fields.find((name) => input[name] !== undefined)
+    if (field !== undefined && !applies(input)) throw invalid(field, issue)
   }
 }
 
@@ -88,8 +123,5 @@ function readGroupBy(input: QueryInput): Pick<Question, 'byDevice' | 'byTags'> {
   const byTags = columns.filter((column) => column.startsWith('tag.')).map((column) => column.slice(4))
   const unknown = columns.find((column) => column !== 'device_id' && !column.startsWith('tag.'))
   if (unknown !== undefined) throw invalid('group_by', `"${unknown.slice(0, 64)}" is neither device_id nor tag.<key>`)
-  if (columns.length > 0 && input.aggregation === undefined && input.interval === undefined) {
-    throw invalid('group_by', 'needs an aggregation or an interval: raw points are not grouped')
-  }
   return { byDevice: columns.includes('device_id'), byTags }
 }
