@@ -1,6 +1,6 @@
-import type { EventType } from '@nexus/contract'
+import { type EventType, eventScopes } from '@nexus/contract'
 import type { Principal } from '../core/context.ts'
-import { invalid } from '../core/failure.ts'
+import { fail, invalid } from '../core/failure.ts'
 import type { EventLog } from './event-log.ts'
 import type { History } from './history.ts'
 import { readCursor, readFilters, type Wanted } from './shown.ts'
@@ -30,10 +30,20 @@ export async function readStreamStart(
   input: StreamInput,
 ): Promise<StreamStart> {
   const types = readTopics(input.event_types, principal, 'event_types')
+  if (types.length === 0) throw seesNothing()
   const wanted = { types, ...readFilters(input.filters, 'filters') }
   if (input.last_event_id !== undefined) return { ...wanted, after: readCursor(input.last_event_id, 'last_event_id') }
   if (input.since === undefined) return { ...wanted, after: undefined }
   const since = Date.parse(input.since)
   if (Number.isNaN(since)) throw invalid('since', 'is no instant: expected a date, a time and an offset')
   return { ...wanted, after: (await history.before(since)) ?? log.released }
+}
+
+/** A stream of nothing would stay open for ever and tell nobody why. */
+function seesNothing() {
+  const scopes = [...new Set(Object.values(eventScopes))].join(', ')
+  return fail('FORBIDDEN', {
+    field: 'event_types',
+    issue: `leaves no type of event that the key may see: it needs the scope of one, of ${scopes}`,
+  })
 }

@@ -207,6 +207,19 @@ test('a type is refused that there is none of, or whose scope is missing; patter
   deepEqual(subjects(seen), ['d1'])
 })
 
+test('a stream of which a key may see nothing at all is refused, and says which scopes there are', async (t) => {
+  const room = await openEventsRoom(t)
+  for (const [scopes, input] of [
+    [[], {}],
+    [['telemetry:write'], { event_types: '*' }],
+    [['telemetry:read'], { event_types: 'task.*,command.*' }],
+  ] as const)
+    await rejects(
+      room.events.stream({ ...room.admin, scopes: [...scopes] }, input),
+      ({ code, details }: Failure) => code === 'FORBIDDEN' && /of telemetry:read, .*task:read/.test(details.issue!),
+    )
+})
+
 test('history is read page by page, and a trace tells its chain', async (t) => {
   const room = await openEventsRoom(t)
   for (let i = 0; i < 5; i++) await room.publish(`c${i}`, { i })
