@@ -3,8 +3,8 @@ import Type from 'typebox'
 /** An instant in ISO 8601 with an offset, as in `2025-11-03T01:53:54.518Z`. */
 export const Timestamp = Type.String({ format: 'date-time', maxLength: 40 })
 
-const visible = '[^\\s\\x00-\\x1f\\x7f]'
-const noDot = '[^\\s\\x00-\\x1f\\x7f.]'
+const visible = '[^\\s\\x00-\\x1f\\x7f-\\x9f]'
+const noDot = '[^\\s\\x00-\\x1f\\x7f-\\x9f.]'
 
 /**
  * An identifier chosen by a client (a device, an agent) or made by Nexus: no blanks, no control characters, and neither `.`

@@ -64,7 +64,7 @@ const { frameBytesMax, metricsMax, pointsMax } = telemetryLimits
 const textMax = (frameBytesMax - 48 * 1024) / 6
 const idLengthMax = 128
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it keeps out
-const id = /^[^\s\x00-\x1f\x7f]{1,128}$/
+const id = /^[^\s\x00-\x1f\x7f-\x9f]+$/
 const fields = new Set(['device_id', 'timestamp', 'metrics', 'tags', 'metadata', 'frame_id'])
 
 /**
@@ -157,7 +157,13 @@ function twiceNamed(points: readonly Point[]): Fault | undefined {
 function idFault(field: string, value: unknown): Fault | undefined {
   if (value === undefined) return fault(field, 'is required')
   if (typeof value !== 'string') return fault(field, 'must be a string')
-  if (value.length === 0 || value.length > idLengthMax) return fault(field, `must have 1 to ${idLengthMax} characters`)
+  const tooLong = value.length > idLengthMax && characterCount(value) > idLengthMax
+  if (value.length === 0 || tooLong) return fault(field, `must have 1 to ${idLengthMax} characters`)
   if (!id.test(value) || !value.isWellFormed()) return fault(field, 'must not hold blanks or control characters')
   return value === '.' || value === '..' ? fault(field, 'must not be . or .., which no address can name') : undefined
+}
+
+/** Code points, as JSON Schema counts; of a text that is certainly too long not all of them. */
+function characterCount(text: string): number {
+  return text.length > 2 * idLengthMax ? text.length : [...text].length
 }

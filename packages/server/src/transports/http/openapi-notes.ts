@@ -1,5 +1,5 @@
 import type { OperationId } from '@nexus/contract'
-import { Frame } from '@nexus/contract'
+import { Frame, operations } from '@nexus/contract'
 
 type Json = Record<string, unknown>
 
@@ -7,6 +7,8 @@ type Json = Record<string, unknown>
 export interface OperationNotes {
   /** Describes the success. */
   success?: string
+  /** Of the query, beside what the input has. */
+  parameters?: Json[]
   /** Media types of the body beside JSON of the input. */
   requestContent?: Json
   /** Another JSON form of the body. */
@@ -21,8 +23,18 @@ const batchAnswer = (description: string, schema: Json) => ({
   content: { 'application/json': { schema } },
 })
 
+const ackInQuery = {
+  name: 'ack',
+  in: 'query',
+  required: false,
+  description: '`durable` answers once it is synced to the disk, `memory` at once; goes before `ack` in the body',
+  schema: operations['telemetry.frames.send'].input.properties.ack,
+}
+
 export const operationNotes: Record<string, OperationNotes> = {
+  'telemetry.frames.send': { parameters: [ackInQuery] },
   'telemetry.frames.batch': {
+    parameters: [ackInQuery],
     success: 'Every frame was accepted',
     bodyAlternative: { type: 'array', items: Frame, description: 'The frames alone' },
     requestContent: {

@@ -92,6 +92,13 @@ test('an operation that is idempotent takes the header, and no other does', () =
   }
 })
 
+test('frames may say in the query how durable the answer is', () => {
+  for (const route of ['POST /v1/telemetry/frames', 'POST /v1/telemetry/frames/batch'] as const) {
+    const ack = at(route).parameters?.find((one) => 'name' in one && one.name === 'ack')
+    assert.deepEqual((ack as { in?: string; schema?: { enum?: string[] } }).schema?.enum, ['durable', 'memory'], route)
+  }
+})
+
 test('a batch that is accepted in part or not at all is described', () => {
   const batch = at('POST /v1/telemetry/frames/batch')
   assert.deepEqual(Object.keys(batch.requestBody?.content ?? {}), ['application/json', 'application/x-ndjson'])

@@ -61,8 +61,9 @@ function pathOperation(operation: Operation, method: HttpMethod, path: string, {
     parameters.push(...rest.map(([name]) => parameter(name, 'query', operation.input)))
   }
   if (operation.idempotent) parameters.push({ $ref: '#/components/parameters/IdempotencyKey' })
-  const hasBody = !inQuery && fields.length > names.length
   const notes: OperationNotes = operationNotes[operation.id] ?? {}
+  parameters.push(...(notes.parameters ?? []))
+  const hasBody = !inQuery && fields.length > names.length
   return {
     operationId: canonical ? operation.id : `${operation.id}.${method.toLowerCase()}`,
     summary: operation.summary,

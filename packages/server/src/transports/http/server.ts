@@ -47,6 +47,8 @@ export interface HttpOptions {
 }
 
 const urlLengthMax = 64 * 1024
+/** An id of 128 characters, each of four bytes that are escaped. */
+const paramLengthMax = 128 * 4 * 3
 const keepAliveMs = 65_000
 const bodiesBytesMax = 256 * 1024 * 1024
 
@@ -84,7 +86,7 @@ function open(deps: TransportDeps, options: HttpOptions): FastifyInstance {
     keepAliveTimeout: keepAliveMs,
     forceCloseConnections: 'idle',
     return503OnClosing: false,
-    routerOptions: { maxParamLength: 1024 },
+    routerOptions: { maxParamLength: paramLengthMax },
     clientErrorHandler: (error, socket) => refuseConnection(deps, error, socket),
     frameworkErrors: (error, request, reply) => void answerError(deps, options, error, request, reply as FastifyReply),
   }
