@@ -2,12 +2,14 @@ import { equal } from 'node:assert/strict'
 import { test } from 'node:test'
 import { nearest } from './nearest.ts'
 
-const known = ['cursor', 'limit', 'device_id']
+const known = ['cursor', 'limit', 'device_id', 'tags', 'aggregation']
 
 const rows: [name: string, meant: string | undefined][] = [
   ['curser', 'cursor'],
   ['Limit', 'limit'],
   ['deviceid', 'device_id'],
+  ['agg', 'aggregation'],
+  ['tag', 'tags'],
   ['colour', undefined],
   ['', undefined],
   ['x'.repeat(1_000_000), undefined],

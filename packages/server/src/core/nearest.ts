@@ -1,5 +1,11 @@
-/** The candidate that a mistyped name most likely meant; undefined when none is near. */
+/** As many letters of a name are enough to be an abbreviation of it. */
+const abbreviationMin = 3
+
+/** The candidate that a mistyped or abbreviated name most likely meant; undefined when none is near. */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
+  const begin = name.toLowerCase()
+  const begun = name.length < abbreviationMin ? [] : candidates.filter((one) => one.startsWith(begin))
+  if (begun.length === 1) return begun[0]
   let best: string | undefined
   let bestDistance = Math.max(2, Math.floor(name.length / 4)) + 1
   for (const candidate of candidates) {

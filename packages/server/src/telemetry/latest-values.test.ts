@@ -24,7 +24,7 @@ test('a device may have so many series and no more; the fault names the first th
   equal(latest.mayTake(frame('d', ['m0', 'm1', 'm2', 'm3', 'new'])), undefined)
   const fault = latest.mayTake(frame('d', ['m0', 'new', 'newer', 'm1']))
   equal(fault?.field, 'metrics.newer')
-  match(fault!.issue, /one metric more than the 5 .* delete the data .* device_series_max/)
+  match(fault!.issue, /one metric more than the 5 .* delete the data .* NEXUS_DEVICE_SERIES_MAX/)
 })
 
 test('a device at its bound still sends what it has, and another device what it likes', () => {

@@ -68,7 +68,7 @@ export class LatestValues {
     if (!tooMany) return undefined
     return fault(
       `metrics.${tooMany.metric}`,
-      `is one metric more than the ${this.#deviceSeriesMax} that a device may have: delete the data of metrics that are no longer sent, spread them over several devices, or raise device_series_max`,
+      `is one metric more than the ${this.#deviceSeriesMax} that a device may have: delete the data of metrics that are no longer sent, spread them over several devices, or raise NEXUS_DEVICE_SERIES_MAX`,
     )
   }
 

@@ -35,7 +35,8 @@ export async function sendFrame(
   const receipt = intake.take(frame, text)
   if (isRefusal(receipt)) {
     const { code, field, issue } = receipt
-    throw fail(code, { field, issue, errors: [{ field, issue }] }, { message: 'Invalid telemetry frame format' })
+    const options = code === 'INVALID_REQUEST' ? { message: 'Invalid telemetry frame format' } : {}
+    throw fail(code, { field, issue, errors: [{ field, issue }] }, options)
   }
   if (idempotent) intake.remember({ ...idempotent, answer: JSON.stringify(receipt) })
   await intake.commit(ack)

@@ -18,17 +18,17 @@ export function errorAnswer(failure: Failure, requestId: string, now: number): E
   }
 }
 
-/** Brings whatever was thrown while a request was served to a `Failure`. */
-export function toFailure(thrown: unknown): Failure {
+/** Brings whatever was thrown while a request was served, of at most so many bytes, to a `Failure`. */
+export function toFailure(thrown: unknown, bytesMax?: number): Failure {
   if (thrown instanceof Failure) return thrown
   const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : ''
   const known = fastifyFailures[code]
-  return known ? known() : fail('INTERNAL_ERROR', {}, { cause: thrown })
+  return known ? known(bytesMax) : fail('INTERNAL_ERROR', {}, { cause: thrown })
 }
 
 /** What Fastify refuses by itself, by its codes (https://fastify.dev/docs/latest/Reference/Errors/). */
-const fastifyFailures: Record<string, (() => Failure) | undefined> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: () => bodyTooLarge(),
+const fastifyFailures: Record<string, ((bytesMax: number | undefined) => Failure) | undefined> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: (bytesMax) => bodyTooLarge(bytesMax),
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: () =>
     fail('INVALID_REQUEST', { field: 'Content-Length', issue: 'does not match the body' }),
   FST_ERR_CTP_INVALID_MEDIA_TYPE: () => unsupportedMedia('application/json'),

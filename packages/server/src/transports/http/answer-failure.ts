@@ -7,6 +7,8 @@ import type { TransportDeps } from '../ports.ts'
 export interface FailedCall extends Call {
   method: string
   url: string
+  /** Of its route, where it has one. */
+  bodyBytesMax?: number | undefined
 }
 
 export interface FailureSink extends HeaderSink {
@@ -20,7 +22,7 @@ export function answerFailure(
   call: FailedCall,
   reply: FailureSink,
 ): { status: number; body: string } {
-  const failure = toFailure(thrown)
+  const failure = toFailure(thrown, call.bodyBytesMax)
   if (failure.code === 'INTERNAL_ERROR' || failure.cause) {
     deps.onBug(failure.cause ?? failure, { requestId: call.id, method: call.method, url: call.url })
   }
@@ -34,6 +36,8 @@ export function answerFailure(
   }
   const { status, body, retryAfterSeconds } = errorAnswer(failure, call.id, deps.now())
   if (retryAfterSeconds !== undefined) reply.headers({ 'retry-after': String(retryAfterSeconds) })
+  // Which credentials are taken (RFC 9110, 11.6.1).
+  if (status === 401) reply.headers({ 'www-authenticate': 'Bearer realm="nexus"' })
   if (failure.http === 413) reply.headers({ connection: 'close' })
   return { status, body: JSON.stringify(body) }
 }

@@ -60,6 +60,7 @@ export async function takeFrame(deps: TransportDeps, call: FrameCall, reply: Hea
   const decoded = decodeBody(bodyOf(call), call.headers['content-encoding'], send.bodyBytesMax)
   const body = Buffer.isBuffer(decoded) ? decoded : await decoded
   const idempotent = idempotentOf(principal, send.id, call, body)
+  if (body.length === 0) throw invalid('body', 'is empty: expected a frame as a JSON object')
   const text = readText(body)
   const frame = parseJson(text)
   if (!isRecord(frame)) throw invalid('body', 'must be a JSON object')

@@ -32,6 +32,8 @@ export function coerceQuery(query: Record<string, string | string[]>, properties
     const schema = Object.hasOwn(properties, name) ? properties[name] : undefined
     if (Array.isArray(value) && !schema?.anyOf?.some((arm) => arm.type === 'array'))
       throw invalid(name, 'is given more than once')
+    if (typeof value === 'string' && lostSign.test(value))
+      throw invalid(name, 'has a blank in place of the sign of its offset: a + is written %2B in an address')
     return [name, typeof value === 'string' ? coerce(value, schema) : value] as const
   })
   // An assignment would lose a parameter `__proto__` where it must be refused.
@@ -39,6 +41,9 @@ export function coerceQuery(query: Record<string, string | string[]>, properties
 }
 
 const numeric = /^-?\d+(\.\d+)?$/
+
+/** An offset whose plus sign was read as a blank (https://url.spec.whatwg.org/#urlencoded-parsing). */
+const lostSign = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}[\d:.,]* \d{2}:?\d{2}$/
 
 function coerce(value: string, schema: Properties[string] | undefined): unknown {
   const types = schema?.type ? [schema.type] : (schema?.anyOf?.map((arm) => arm.type) ?? [])

@@ -163,6 +163,8 @@ function answerError(
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  const { status, body } = answerFailure(deps, thrown, request, reply)
+  const { id, headers, ip, socket, method, url, routeOptions } = request
+  const call = { id, headers, ip, socket, method, url, bodyBytesMax: routeOptions.bodyLimit }
+  const { status, body } = answerFailure(deps, thrown, call, reply)
   return reply.headers(headersOfEvery(request, options)).status(status).type('application/json').send(body)
 }
