@@ -99,10 +99,12 @@ test('a wrong command line exits with the code of a bad request and starts nothi
   }
 })
 
-test('help goes to the output and names every command', async () => {
-  const { out, code } = await nexus(['--help'])
-  assert.equal(code, 0)
-  for (const command of ['start', 'config check', 'keys rotate']) assert.ok(out.includes(`nexus ${command}`), command)
+test('help goes to the output and names every command, also where it is asked of one of them', async () => {
+  for (const args of [['--help'], ['keys', '--help'], ['keys', 'create', '--help'], ['keys', 'revoke', '-h']]) {
+    const { out, code } = await nexus(args)
+    assert.equal(code, 0, args.join(' '))
+    for (const command of ['start', 'config check', 'keys rotate']) assert.ok(out.includes(`nexus ${command}`), command)
+  }
 })
 
 test('create prints the key alone to the output', async (t) => {

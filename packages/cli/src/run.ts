@@ -48,6 +48,7 @@ async function dispatch(args: readonly string[], world: World): Promise<void> {
     case 'config':
       return world.becomeServer([command, ...rest], world.env)
     case 'keys':
+      if (rest.includes('--help') || rest.includes('-h')) return world.out(help)
       return keysCommand(rest, world)
     case 'help':
     case '--help':

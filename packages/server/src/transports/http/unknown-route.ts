@@ -13,7 +13,7 @@ export function createUnknownRoute(app: FastifyInstance): (request: FastifyReque
   return (request, reply) => {
     const path = request.url.split('?', 1)[0]!
     const methods = new Set(routes.filter((route) => route.path.test(path)).flatMap((route) => route.methods))
-    if (methods.size === 0) return fail('NOT_FOUND', { field: 'path', issue: 'there is no such path' })
+    if (methods.size === 0) return fail('NOT_FOUND', { field: 'path', issue: 'there is no such path: see /docs' })
     const allow = [...methods].join(', ')
     reply.header('allow', allow)
     return fail('INVALID_REQUEST', { field: 'method', issue: `is not allowed here: expected ${allow}` }, { http: 405 })
