@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs'
+import { type Dirent, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Server } from './peers/peer.ts'
@@ -6,14 +6,27 @@ import type { Server } from './peers/peer.ts'
 /** What a folder takes on the disk, as `du` counts it: each file once, however many names lead to it. */
 export function diskBytesOf(dir: string): number {
   const bytes = new Map<number, number>()
-  // A recursive reading follows links to folders, such as chDB has from a table's name to where it is kept.
-  for (const entry of readdirSync(dir, { withFileTypes: true, recursive: true })) {
-    if (!entry.isFile()) continue
-    // What vanishes meanwhile doesn't count.
-    const stat = statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })
+  addFiles(dir, bytes)
+  return bytes.values().reduce((sum, each) => sum + each, 0)
+}
+
+/** What vanishes meanwhile doesn't count, and links are not followed. */
+function addFiles(dir: string, bytes: Map<number, number>): void {
+  for (const entry of entriesOf(dir)) {
+    const path = join(dir, entry.name)
+    if (entry.isDirectory()) addFiles(path, bytes)
+    const stat = entry.isFile() ? statSync(path, { throwIfNoEntry: false }) : undefined
     if (stat) bytes.set(stat.ino, stat.blocks * 512)
   }
-  return bytes.values().reduce((sum, each) => sum + each, 0)
+}
+
+function entriesOf(dir: string): Dirent[] {
+  try {
+    return readdirSync(dir, { withFileTypes: true })
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw cause
+  }
 }
 
 /** Waits until a folder has kept its size within 1 % for `quietMs`; says how long that took, at most `withinMs`. */

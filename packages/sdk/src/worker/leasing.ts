@@ -38,7 +38,9 @@ export async function takeRuns(deps: LeasingDeps, signal: AbortSignal): Promise<
     try {
       await release(deps, unheard, signal)
       pollId = randomHex()
-      for (const order of await lease(deps, pollId, signal)) deps.take(order)
+      const orders = await lease(deps, pollId, signal)
+      pollId = undefined
+      for (const order of orders) deps.take(order)
       failures = 0
     } catch (error) {
       const said = error instanceof NexusError ? error : undefined

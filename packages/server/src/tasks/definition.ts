@@ -8,6 +8,7 @@ import {
 import { durationMs } from '../core/duration.ts'
 import { invalid } from '../core/failure.ts'
 import { compileFilter } from '../core/filter.ts'
+import { uselessParameter } from '../telemetry/index.ts'
 import type { RetryPolicy } from '../work/index.ts'
 import { parseGuard } from './guard.ts'
 import { type CompiledSchedule, parseSchedule } from './schedule.ts'
@@ -66,8 +67,10 @@ function checkHandler(handler: TaskHandler): void {
       'handler.headers',
       `has ${hiddenHeader}, which is what a secret is shown as: leave it out, or give it anew`,
     )
-  if (handler.type === 'telemetry_query' && durationMs(handler.query.last) > lastMsMax)
-    throw wrong('handler.query.last', 'must be at most 3650d')
+  if (handler.type !== 'telemetry_query') return
+  if (durationMs(handler.query.last) > lastMsMax) throw wrong('handler.query.last', 'must be at most 3650d')
+  const useless = uselessParameter(handler.query)
+  if (useless) throw wrong(`handler.query.${useless.field}`, useless.issue)
 }
 
 function checkKind({ type, schedule, trigger, dependencies = [], misfire, overlap, max_runs }: TaskDefinition): void {

@@ -10,13 +10,8 @@ interface HowEnded {
 }
 
 /**
- * Ends a run without its worker. One that nobody has ends at once as told; who has it is asked to stop, and it ends as cancelled.
+ * Ends runs without their workers. One that nobody has ends at once as told; who has one is asked to stop, and it ends as cancelled.
  */
-export function endRun(deps: Pick<TaskDeps, 'told' | 'work'>, tx: Tx, run: RunRecord, how: HowEnded): Promise<void> {
-  return endRuns(deps, tx, [run], how)
-}
-
-/** The same of several. */
 export async function endRuns(
   { told, work }: Pick<TaskDeps, 'told' | 'work'>,
   tx: Tx,

@@ -5,8 +5,13 @@ import { type FanOutRecord, isDeafTo } from './record.ts'
 import type { Trigger, TriggerIndex } from './trigger-index.ts'
 
 export interface FanOutsDeps {
-  store: Pick<TaskStore, 'write' | 'afterCommit' | 'addTrigger' | 'signal' | 'fanOuts' | 'lockFanOut' | 'moveFanOut'>
+  store: Pick<
+    TaskStore,
+    'write' | 'afterCommit' | 'addTrigger' | 'signal' | 'fanOuts' | 'lockFanOut' | 'moveFanOut' | 'isShared'
+  >
   index: TriggerIndex
+  /** Brings the index to what is committed by now. */
+  load(): Promise<void>
   /** There is something to look at. */
   wake(): void
   onError(cause: unknown): void
@@ -45,14 +50,21 @@ export class FanOuts implements Loop {
     this.#loop.wake()
   }
 
+  /** Rejects, when all others are done, with why one could not be: it does not hold them up, and is tried again later. */
   async sweep(signal?: AbortSignal): Promise<void> {
-    const { store } = this.#deps
+    const { store, load } = this.#deps
+    const failed = new Map<number, unknown>()
+    let known: ReadonlySet<number> = new Set()
     while (!signal?.aborted) {
-      const open = await store.fanOuts(besides)
-      if (open.length === 0) return
+      const open = (await store.fanOuts(besides + failed.size)).filter((id) => !failed.has(id))
+      if (open.length === 0) break
+      // Other nodes may have been given tasks, before the event, of which this one has not heard.
+      if (store.isShared && open.some((id) => !known.has(id))) await load()
+      known = new Set(open)
       const done = await Promise.allSettled(open.map((id) => store.write((tx) => this.#step(tx, id))))
-      for (const one of done) if (one.status === 'rejected') throw one.reason
+      for (const [i, one] of done.entries()) if (one.status === 'rejected') failed.set(open[i]!, one.reason)
     }
+    for (const reason of failed.values()) throw reason
   }
 
   async #step(tx: Tx, fanOutId: number): Promise<void> {

@@ -10,7 +10,8 @@ const triggersAtOnce = 1000
 
 /**
  * Makes the runs of the events that triggered a task, and forgets those in the same transaction: of each event one run comes,
- * whatever is killed when. What came while it was paused makes none; what came before has a run that waits. Returns when there is more to do; null: when something happens.
+ * whatever is killed when. What came while it was paused makes none; what came before has a run that waits. Returns when there is
+ * more to do; null: when something happens.
  */
 export async function fireTriggers(deps: TaskDeps, tx: Tx, task: TaskRecord, look: Look): Promise<number | null> {
   const noted = await deps.store.triggers(tx, task.taskId, triggersAtOnce)

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Tx } from '../core/context.ts'
 import type { WaitingFor } from '../work/index.ts'
 import type { TaskDeps } from './deps.ts'
-import { endRun } from './end-run.ts'
+import { endRuns } from './end-run.ts'
 import { type Look, passGates } from './gates.ts'
 import { byHand, type HeldFor, placeOf, type RunPlace, type RunRecord, type TaskRecord } from './record.ts'
 import { stallMs } from './run-work.ts'
@@ -119,7 +119,7 @@ class Gates {
   async #pass(run: RunRecord, isBusy: boolean, waits?: WaitingFor | null): Promise<'goes' | 'waits' | 'ended'> {
     const passed = await passGates(this.#deps, this.#tx, this.#task, run, { ...this.#look, isBusy })
     if ('end' in passed) {
-      await endRun(this.#deps, this.#tx, run, { ...passed, status: passed.end })
+      await endRuns(this.#deps, this.#tx, [run], { ...passed, status: passed.end })
       return 'ended'
     }
     const { waitingFor, startBy, parameters } = passed

@@ -18,7 +18,7 @@ export interface TaskPage {
 export interface RunFilter {
   taskId: string
   status: RunStatus | undefined
-  before: { createdAt: number; runId: string } | undefined
+  before: RunPlace | undefined
   limit: number
 }
 
@@ -28,7 +28,7 @@ export interface RunSearch {
   /** Of workers. */
   queue?: string
   workerId: string | undefined
-  before: { createdAt: number; runId: string } | undefined
+  before: RunPlace | undefined
   limit: number
 }
 
@@ -46,6 +46,8 @@ export interface RunRange {
 }
 
 export interface TaskStore {
+  /** Whether other nodes write too. */
+  readonly isShared: boolean
   write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>
   /** Runs once the transaction is durable, before its caller hears of it. */
   afterCommit(tx: Tx, fn: () => void): void

@@ -180,7 +180,7 @@ export function isLive({ deletedAt, pausedAt, endedAt }: TaskRecord): boolean {
 
 /** Whether an event that came then does not make it run, for it was paused, or had ended. */
 export function isDeafTo({ pausedAt, deaf }: Pick<TaskRecord, 'pausedAt' | 'deaf'>, at: number): boolean {
-  if (pausedAt !== null) return at >= pausedAt
+  if (pausedAt !== null && at >= pausedAt) return true
   return deaf !== null && at >= deaf.from && at < deaf.to
 }
 

@@ -3,7 +3,7 @@ import type { Ctx, WriteCtx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
 import { decodeCursor, encodeCursor, page } from '../core/paging.ts'
 import { foundRun, foundTask, lockedTask, type TaskDeps } from './deps.ts'
-import { endRun } from './end-run.ts'
+import { endRuns } from './end-run.ts'
 import { assertRoom } from './execute.ts'
 import { newRun, startRun } from './make-run.ts'
 import { hasRunEnded, type RunRecord } from './record.ts'
@@ -68,7 +68,7 @@ export async function cancelRun(deps: TaskDeps, ctx: WriteCtx, { run_id }: Input
   const { tx } = ctx
   const run = await foundRun(deps, run_id, tx)
   if (hasRunEnded(run.status)) throw runEnded(run)
-  await endRun(deps, tx, run, { reason: 'cancelled' })
+  await endRuns(deps, tx, [run], { reason: 'cancelled' })
   return shownOne(deps, await foundRun(deps, run_id, tx), ctx)
 }
 

@@ -18,7 +18,7 @@ export interface TriggersDeps {
 const restMs = 5000
 const readAtOnce = 500
 /** In the transaction of an event so many tasks are asked whether it is for them, and it is noted for so few; else it is fanned out. */
-const askedMax = 250
+const askedMax = 1000
 const notedMax = 10
 
 /**
@@ -30,13 +30,14 @@ export class Triggers implements Loop {
   readonly #index = new TriggerIndex()
   readonly #fanOuts: FanOuts
   readonly #loop
+  #loading: Promise<unknown> = Promise.resolve()
   /** What was put while tasks are read: it goes over that. */
   #late: Set<string> | undefined
 
   constructor(deps: TriggersDeps) {
     this.#deps = deps
     this.#loop = createLoop({ restMs, run: () => this.load(), onError: deps.onError })
-    this.#fanOuts = new FanOuts({ ...deps, index: this.#index })
+    this.#fanOuts = new FanOuts({ ...deps, index: this.#index, load: () => this.load() })
   }
 
   start(): void {
@@ -60,8 +61,14 @@ export class Triggers implements Loop {
     this.#index.put(task)
   }
 
-  /** Reads which tasks there are, as committed; of those that are known nothing but their versions. */
-  async load(): Promise<void> {
+  /** Reads which tasks there are, as committed by then; of those that are known nothing but their versions. */
+  load(): Promise<void> {
+    const loaded = this.#loading.then(() => this.#read())
+    this.#loading = loaded.catch(() => {})
+    return loaded
+  }
+
+  async #read(): Promise<void> {
     const late = new Set<string>()
     this.#late = late
     const listed = await this.#deps.store.listening()

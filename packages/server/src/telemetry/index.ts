@@ -31,6 +31,7 @@ import { createWarmer } from './warmer.ts'
 export { checkAck, checkBesideFrames } from './check-input.ts'
 export { UnreadFrame } from './frame.ts'
 export { type PackedFrames, packFrames, type WrittenPack, writtenPack } from './frame-pack.ts'
+export { uselessParameter } from './question.ts'
 export { type BatchInput, noneAccepted } from './send-batch.ts'
 
 export interface TelemetryOptions {

@@ -33,7 +33,8 @@ export function readQuestion(input: QueryInput): Question {
   const start = readInstant(input.start_time, 'start_time')
   const end = readInstant(input.end_time, 'end_time')
   if (end <= start) throw invalid('end_time', 'must be later than start_time', 'VALIDATION_ERROR')
-  checkThatAllApplies(input)
+  const useless = uselessParameter(input)
+  if (useless) throw invalid(useless.field, useless.issue)
   const tz = createZone(input.tz ?? 'UTC').name
   const interval = readInterval(input, start, end, tz)
   return {
@@ -53,7 +54,7 @@ export function readQuestion(input: QueryInput): Question {
 type Field = Extract<keyof QueryInput, string>
 
 /** What would have no effect in a query, and why. */
-const bound: { fields: Field[]; applies(input: QueryInput): boolean; issue: string }[] = [
+const bound: { fields: Field[]; applies(input: Partial<QueryInput>): boolean; issue: string }[] = [
   {
     fields: ['group_by'],
     applies: ({ aggregation, interval }) => aggregation !== undefined || interval !== undefined,
@@ -76,12 +77,13 @@ const bound: { fields: Field[]; applies(input: QueryInput): boolean; issue: stri
   },
 ]
 
-/** No parameter is passed over in silence. */
-function checkThatAllApplies(input: QueryInput): void {
+/** The first parameter that would have no effect, and why; `resolution` says from what buckets are made, if there are any, and never counts. */
+export function uselessParameter(input: Partial<QueryInput>): { field: Field; issue: string } | undefined {
   for (const { fields, applies, issue } of bound) {
     const field = fields.find((name) => input[name] !== undefined)
-    if (field !== undefined && !applies(input)) throw invalid(field, issue)
+    if (field !== undefined && !applies(input)) return { field, issue }
   }
+  return undefined
 }
 
 /**

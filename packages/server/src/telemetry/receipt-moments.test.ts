@@ -12,6 +12,15 @@ test('no two frames have one moment, whoever takes how many, and the clock is ca
   equal(moments.take(1), 1_001_000)
 })
 
+test('who takes more than the clock gives runs ahead of it, and no moment comes twice', () => {
+  const moments = createReceiptMoments(() => 1000)
+  const first = Array.from({ length: 300 }, () => moments.take(10_000))
+  deepEqual(
+    first,
+    first.map((_, i) => 1_000_000 + i * 10_000),
+  )
+})
+
 test('a clock that was set back is believed', () => {
   let now = 10_000
   const moments = createReceiptMoments(() => now)

@@ -11,18 +11,21 @@ export interface ReceiptMoments {
   take(count: number): Micros
 }
 
-/** Further ahead of the clock than any load brings them: the clock was set back. */
-const aheadMax = 1_000_000
+/** A clock that goes back so far was set; for less it is waited. In milliseconds. */
+const setBackMs = 1000
 
 export function createReceiptMoments(now: () => number): ReceiptMoments {
   let last = 0
+  let lastClock = 0
   return {
     get last() {
       return last
     },
     take(count) {
-      const clock = now() * 1000
-      const first = last - clock > aheadMax ? clock : Math.max(clock, last + 1)
+      const clock = now()
+      if (clock < lastClock - setBackMs) last = 0
+      lastClock = clock
+      const first = Math.max(clock * 1000, last + 1)
       last = first + count - 1
       return first
     },

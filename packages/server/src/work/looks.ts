@@ -8,7 +8,7 @@ export interface Asking {
   signal: AbortSignal
 }
 
-/** Looks for all of them, in one transaction. */
+/** Looks for all of them together. */
 export type LookFor = (asking: readonly Asking[]) => Promise<ReadonlyMap<Place, readonly Taken[]>>
 
 interface Look {

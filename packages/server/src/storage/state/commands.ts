@@ -169,7 +169,7 @@ function executionStore(
       ? new AtHand<ExecutionRecord>({
           ...liveAtHand,
           isWorth: ({ completedAt }) => completedAt === null,
-          bytesOf: ({ progress }) => jsonSize(progress),
+          bytesOf: ({ progress, result, error }) => jsonSize(progress) + jsonSize(result) + jsonSize(error),
         })
       : undefined,
   )

@@ -35,6 +35,7 @@ export function createTaskStore(engine: StateEngine, sealer: Sealer): TaskStore 
   return {
     write: (fn) => engine.write(fn),
     afterCommit,
+    isShared: engine.kind === 'postgres',
     ...runStore(engine, rows),
     ...searchStore(engine),
     ...signalStore(engine),

@@ -36,6 +36,12 @@ test('what becomes one is bounded', async () => {
   )
 })
 
+test('a block that was cut off is refused, wherever that was', async () => {
+  const block = blockOf(3)
+  for (let length = 1; length < block.length; length++)
+    await rejects(joinBlocks([block.subarray(0, length), blockOf(1)]), Error, `${length} bytes`)
+})
+
 test('what is no block of frames is refused, and never guessed at', async () => {
   const other = Buffer.concat([Buffer.from([1, 1, 1]), Buffer.from('a'), Buffer.from([5]), Buffer.from('Int64')])
   await rejects(joinBlocks([other, blockOf(1)]), /1 columns/)

@@ -9,7 +9,7 @@ const joinedBytesMax = 1024 * 1024
 
 /**
  * The same frames in fewer blocks, in their order. The log has a block for each commit, often of a few frames or one, and the
- * engine takes a fixed time for each block, as long as for a hundred frames.
+ * engine takes a fixed time for each block, as long as for some thirty frames.
  */
 export async function joinBlocks(blocks: readonly Buffer[]): Promise<Buffer[]> {
   const joined: Buffer[] = []

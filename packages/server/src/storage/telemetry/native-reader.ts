@@ -85,7 +85,7 @@ export class NativeReader {
   #varint(): number {
     let value = 0
     for (let factor = 1; ; factor *= 128) {
-      const byte = this.#bytes[this.#at++]!
+      const byte = this.#bytes[this.#take(1) - 1]!
       value += (byte & 0x7f) * factor
       if (byte < 0x80) return value
     }
@@ -104,6 +104,7 @@ export class NativeReader {
   /** Returns where it ends. */
   #take(length: number): number {
     this.#at += length
+    if (this.#at > this.#bytes.length) throw new Error('A block ends before its time')
     return this.#at
   }
 }
