@@ -101,8 +101,6 @@ test('what would have no effect in a query is refused by name, with what it is f
     [{ interval, cursor: 'zz' }, 'cursor'],
     [{ aggregation, fill: 'linear' }, 'fill'],
     [{ fill: 'none' }, 'fill'],
-    [{ tz: 'UTC' }, 'tz'],
-    [{ aggregation, tz: 'UTC' }, 'tz'],
     [{ max_points: 3 }, 'max_points'],
     [{ aggregation, interval, max_points: 3 }, 'max_points'],
     [{ group_by: 'device_id' }, 'group_by'],

@@ -66,7 +66,7 @@ const bound: { fields: Field[]; applies(input: Partial<QueryInput>): boolean; is
     issue: 'is for pages of raw points: leave it out, or aggregation and interval',
   },
   {
-    fields: ['fill', 'tz'],
+    fields: ['fill'],
     applies: ({ interval }) => interval !== undefined,
     issue: 'is about buckets: it needs an interval',
   },
@@ -77,7 +77,7 @@ const bound: { fields: Field[]; applies(input: Partial<QueryInput>): boolean; is
   },
 ]
 
-/** The first parameter that would have no effect, and why; `resolution` says from what buckets are made, if there are any, and never counts. */
+/** The first parameter that would have no effect, and why; what says how buckets are made, if there are any, never counts. */
 export function uselessParameter(input: Partial<QueryInput>): { field: Field; issue: string } | undefined {
   for (const { fields, applies, issue } of bound) {
     const field = fields.find((name) => input[name] !== undefined)

@@ -159,9 +159,11 @@ test('whoever sends far more than he reads is not read from either, and gets eve
   const nexus = await startTestNexus(t)
   const connection = await open(t, nexus)
   connection.socket.pause()
-  const count = 30_000
+  // More than what the buffers between them take.
+  const [count, metadata] = [6000, { pad: 'x'.repeat(3000) }]
   let isSent = false
-  const sent = connection.send(Array.from({ length: count }, (_, i) => post(nexus.key, frame(i))).join(''))
+  const posts = Array.from({ length: count }, (_, i) => post(nexus.key, frame(i, { metadata })))
+  const sent = connection.send(posts.join(''))
   sent.then(() => {
     isSent = true
   })
