@@ -39,7 +39,7 @@ if (Number(process.versions.node.split('.')[0]) < 20)
 const env = {
   ...process.env,
   UV_THREADPOOL_SIZE: process.env.UV_THREADPOOL_SIZE || '16',
-  // To strip the types of all sources takes a third of each start: https://nodejs.org/api/module.html#module-compile-cache
+  // To strip the types of all sources takes a quarter of each start: https://nodejs.org/api/module.html#module-compile-cache
   NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE || join(modules, '.cache', 'compile'),
 }
 if (!installed()) install()
