@@ -1,8 +1,6 @@
 import type { Tx } from '../../core/context.ts'
+import type { StateEngine } from './engine.ts'
 import { afterEnd, whenStanding } from './transaction.ts'
-
-/** How many of a kind that have not ended stay at hand, and how much they may be in all. */
-export const liveAtHand = { max: 2000, bytesMax: 16 * 1024 * 1024 }
 
 const sizes = new WeakMap<object, number>()
 
@@ -15,6 +13,17 @@ export function jsonSize(value: unknown): number {
   const size = JSON.stringify(value).length
   sizes.set(value, size)
   return size
+}
+
+/** How many of a kind stay at hand, and how much they may be in all. */
+const bounds = { max: 2000, bytesMax: 16 * 1024 * 1024 }
+
+/** Nothing is at hand where others write too. */
+export function atHand<Kept extends object>(
+  { kind }: Pick<StateEngine, 'kind'>,
+  worth: Pick<AtHandOptions<Kept>, 'isWorth' | 'bytesOf'>,
+): AtHand<Kept> | undefined {
+  return kind === 'sqlite' ? new AtHand<Kept>({ ...bounds, ...worth }) : undefined
 }
 
 export interface AtHandOptions<Kept> {

@@ -2,7 +2,7 @@ import { commandStatuses } from '@nexus/contract'
 import type { Kysely, Selectable } from 'kysely'
 import type { CommandOrder, CommandStore, Counts, ExecutionRecord } from '../../commands/index.ts'
 import type { Tx } from '../../core/context.ts'
-import { AtHand, jsonSize, liveAtHand } from './at-hand.ts'
+import { atHand, jsonSize } from './at-hand.ts'
 import { rolloutStore } from './command-rollouts.ts'
 import { type CommandRows, commandRows } from './command-rows.ts'
 import type { StateEngine } from './engine.ts'
@@ -165,13 +165,10 @@ function executionStore(
   const prepared = preparedTable(engine, 'executions', 'execution_id')
   const inTransactions = new KnownIn<ExecutionRecord>(
     ({ executionId }) => executionId,
-    engine.kind === 'sqlite'
-      ? new AtHand<ExecutionRecord>({
-          ...liveAtHand,
-          isWorth: ({ completedAt }) => completedAt === null,
-          bytesOf: ({ progress, result, error }) => jsonSize(progress) + jsonSize(result) + jsonSize(error),
-        })
-      : undefined,
+    atHand(engine, {
+      isWorth: ({ completedAt }) => completedAt === null,
+      bytesOf: ({ progress, result, error }) => jsonSize(progress) + jsonSize(result) + jsonSize(error),
+    }),
   )
   return {
     async insertExecutions(tx, executions) {
@@ -317,7 +314,6 @@ async function trim(engine: StateEngine, before: number): Promise<boolean> {
   return some.length < old.length || old.length === trimmedAtOnce
 }
 
-function inParts<T>(all: readonly T[]): (readonly T[])[] {
-  if (all.length > 0 && all.length <= rowsMax) return [all]
+function inParts<T>(all: readonly T[]): T[][] {
   return Array.from({ length: Math.ceil(all.length / rowsMax) }, (_, i) => all.slice(i * rowsMax, (i + 1) * rowsMax))
 }

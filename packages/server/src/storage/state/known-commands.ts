@@ -1,21 +1,18 @@
 import type { CommandRecord } from '../../commands/index.ts'
 import type { Tx } from '../../core/context.ts'
-import { AtHand, jsonSize, liveAtHand } from './at-hand.ts'
+import { atHand, jsonSize } from './at-hand.ts'
 import type { StateEngine } from './engine.ts'
 import { KnownIn } from './known-in.ts'
 
 /** What transactions know of commands where there is one writer at a time; each caller has a record of its own, to be changed. */
-export function knownCommands({ kind }: StateEngine) {
+export function knownCommands(engine: StateEngine) {
   const inTransactions = new KnownIn<CommandRecord>(
     ({ commandId }) => commandId,
-    kind === 'sqlite'
-      ? new AtHand<CommandRecord>({
-          ...liveAtHand,
-          isWorth: ({ completedAt }) => completedAt === null,
-          bytesOf: ({ parameters, target, resultSchema }) =>
-            jsonSize(parameters) + jsonSize(target) + jsonSize(resultSchema),
-        })
-      : undefined,
+    atHand(engine, {
+      isWorth: ({ completedAt }) => completedAt === null,
+      bytesOf: ({ parameters, target, resultSchema }) =>
+        jsonSize(parameters) + jsonSize(target) + jsonSize(resultSchema),
+    }),
   )
   return {
     find(tx: Tx | undefined, commandIds: readonly string[]) {
@@ -25,7 +22,7 @@ export function knownCommands({ kind }: StateEngine) {
 
     /** Returns it. */
     note(tx: Tx, command: CommandRecord): CommandRecord {
-      if (kind === 'sqlite') inTransactions.note(tx, [{ ...command }])
+      if (engine.kind === 'sqlite') inTransactions.note(tx, [{ ...command }])
       return command
     },
   }

@@ -1,6 +1,6 @@
 import type { ExpressionBuilder, Selectable } from 'kysely'
 import type { RunPlace, RunRecord, TaskStore } from '../../tasks/index.ts'
-import { AtHand, jsonSize, liveAtHand } from './at-hand.ts'
+import { atHand, jsonSize } from './at-hand.ts'
 import type { StateEngine } from './engine.ts'
 import { KnownIn } from './known-in.ts'
 import { perParameter, preparedTable } from './prepared-table.ts'
@@ -50,13 +50,10 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
   const busy = perParameter(engine, busyText)
   const inTransactions = new KnownIn<RunRecord>(
     ({ runId }) => runId,
-    engine.kind === 'sqlite'
-      ? new AtHand<RunRecord>({
-          ...liveAtHand,
-          isWorth: ({ completedAt }) => completedAt === null,
-          bytesOf: ({ plan, parameters, checkpoint }) => jsonSize(plan) + jsonSize(parameters) + jsonSize(checkpoint),
-        })
-      : undefined,
+    atHand(engine, {
+      isWorth: ({ completedAt }) => completedAt === null,
+      bytesOf: ({ plan, parameters, checkpoint }) => jsonSize(plan) + jsonSize(parameters) + jsonSize(checkpoint),
+    }),
   )
   const findRuns: RunStore['findRuns'] = async (runIds, tx) => {
     const { known, unknown } = inTransactions.find(tx, runIds)

@@ -2,7 +2,7 @@ import type { TaskStatus } from '@nexus/contract'
 import type { ExpressionBuilder, Kysely, Selectable } from 'kysely'
 import type { Tx } from '../../core/context.ts'
 import type { TaskFilter, TaskRecord, TaskStore } from '../../tasks/index.ts'
-import { AtHand, jsonSize, liveAtHand } from './at-hand.ts'
+import { atHand, jsonSize } from './at-hand.ts'
 import type { StateEngine } from './engine.ts'
 import { KnownIn } from './known-in.ts'
 import { perParameter, preparedTable } from './prepared-table.ts'
@@ -24,13 +24,10 @@ export function createTaskStore(engine: StateEngine, sealer: Sealer): TaskStore 
   const dependent = perParameter(engine, 'select 1 from task_dependencies where depends_on = ? limit 1')
   const inTransactions = new KnownIn<TaskRecord>(
     ({ taskId }) => taskId,
-    engine.kind === 'sqlite'
-      ? new AtHand<TaskRecord>({
-          ...liveAtHand,
-          isWorth: ({ deletedAt }) => deletedAt === null,
-          bytesOf: ({ definition }) => jsonSize(definition),
-        })
-      : undefined,
+    atHand(engine, {
+      isWorth: ({ deletedAt }) => deletedAt === null,
+      bytesOf: ({ definition }) => jsonSize(definition),
+    }),
   )
   return {
     write: (fn) => engine.write(fn),

@@ -20,11 +20,8 @@ export function streamRows({ data }: RowsAnswer, media: 'text/csv' | 'applicatio
 /** An answer with rows as JSON, as `JSON.stringify` gives it: a text, or a stream if it is long. */
 export function streamJson(answer: RowsAnswer): string | Readable {
   const parts = pieces(json(answer))
-  const first = parts.next()
-  if (first.done) return ''
-  const second = parts.next()
-  if (second.done) return first.value
-  return Readable.from(inTurns(resumed([first.value, second.value], parts)))
+  const [first, second] = [parts.next().value ?? '', parts.next().value]
+  return second === undefined ? first : Readable.from(inTurns(resumed([first, second], parts)))
 }
 
 function* resumed(begun: string[], rest: Iterable<string>): Generator<string> {
@@ -60,7 +57,7 @@ function* json(answer: RowsAnswer): Generator<string> {
     if (field === 'data') yield* jsonRows(answer.data)
     else yield JSON.stringify(value)
   }
-  yield before === '{' ? '{}' : '}'
+  yield '}'
 }
 
 function* jsonRows(rows: readonly Row[]): Generator<string> {
