@@ -183,6 +183,11 @@ test('what is wrong with a handler is told of the one that is meant', async (t) 
     [{ type: 'command', command: 're start', target: { device_id: 'd' } }, 'handler.command', /must/],
     [{ type: 'command', command: 'x', target: {} }, 'handler.target', /names no device/],
     [{ type: 'telemetry_query', query: { last: '999999d' } }, 'handler.query.last', /3650d/],
+    [
+      { type: 'telemetry_query', query: { last: '1h', aggregation: 'avg', fill: 'linear' } },
+      'handler.query.fill',
+      /interval/,
+    ],
     [{ type: 'http', url: 'https://example.com', headers: { Host: 'h' } }, 'handler.headers.Host', /set by Nexus/],
     [{ type: 'http', url: 'https://example.com', headers: { 'a b': 'h' } }, 'handler.headers.a b', /name must match/],
   ]
