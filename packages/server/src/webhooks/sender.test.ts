@@ -146,7 +146,7 @@ for (const under of await enginesUnderTest()) {
     const later = await outbox.enqueue({ keyId: 'well', url: 'https://well.example/' })
     sender.wake()
     await outbox.ends(later)
-    deepEqual([atOnce, most], [4, 4])
+    await until('it has its share', async () => atOnce === 4)
     answered.resolve({})
     await until('all were sent', async () => sender.sent.length === 42)
     equal(most, 4)
