@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
 import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
+import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { EventSource } from 'eventsource'
 import { envelopeIn } from '../../testing/error-check.ts'
@@ -91,6 +92,28 @@ test('who comes back with the last id gets what came meanwhile, once', async (t)
     again.messages.map(({ data }) => (data.metrics as { n: number }).n),
     [2, 3, 4],
   )
+})
+
+test('a client of HTTP/1.0 is sent events without chunks, and one of HTTP/1.1 in chunks that end with the stream', async (t) => {
+  const nexus = await startTestNexus(t)
+  const { hostname, port } = new URL(nexus.url)
+  const texts = ['1.0', '1.1'].map(async (version) => {
+    const socket = connect(Number(port), hostname).setEncoding('utf8')
+    t.after(() => socket.destroy())
+    socket.write(`GET /v1/events/stream?token=${nexus.key} HTTP/${version}\r\nhost: a\r\nconnection: close\r\n\r\n`)
+    let text = ''
+    for await (const part of socket) {
+      text += part
+      if (!text.includes('stream.shutdown') && text.includes('"n":1')) void nexus.stop()
+    }
+    return text
+  })
+  await until('both are open', async () => (await nexus.request('/metrics')).text().then((all) => /sse"} 2/.test(all)))
+  await nexus.client.telemetry.frames.send(frame('d', 1))
+  const [plain = '', chunked = ''] = await Promise.all(texts)
+  match(plain, /\r\n\r\nretry: 3000\n: connected\n\nid: evt-\d+\n\n(?:event: [^\r]+)+$/)
+  match(chunked, /transfer-encoding: chunked/i)
+  match(chunked, /\r\n\r\n[\da-f]+\r\nretry: 3000\n[^\r]+\r\n(?:[\da-f]+\r\nevent: [^\r]+\r\n)+0\r\n\r\n$/)
 })
 
 test('a browser EventSource follows with the key in the address', async (t) => {

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Principal } from '../../core/context.ts'
 import type { LoggedEvent, Subscription } from '../../events/index.ts'
@@ -8,7 +9,8 @@ import { createJoin } from '../join.ts'
 import type { KeyHolder, KeyWatch } from '../key-watch.ts'
 import type { TransportDeps } from '../ports.ts'
 import { pump, type StreamTarget } from '../stream-pump.ts'
-import { renderCursor, renderEvent, renderNotice } from './render.ts'
+import { chunkOf } from './chunk.ts'
+import { renderBeat, renderBeginning, renderEvent, renderNotice } from './render.ts'
 
 /** What all streams of a server share. */
 export interface EventStreamHost {
@@ -42,6 +44,7 @@ export class EventStream implements StreamTarget, KeyHolder {
   readonly #host: EventStreamHost
   readonly #request: FastifyRequest
   readonly #raw: ServerResponse
+  readonly #socket: Socket
   readonly #stream: Subscription
   readonly #isLast: EventStreamOptions['isLast']
   readonly #lastSeq: number | undefined
@@ -59,6 +62,7 @@ export class EventStream implements StreamTarget, KeyHolder {
     this.#host = host
     this.#request = request
     this.#raw = reply.raw
+    this.#socket = request.raw.socket
     this.#stream = stream
     this.#isLast = isLast
     this.#lastSeq = lastSeq
@@ -69,14 +73,15 @@ export class EventStream implements StreamTarget, KeyHolder {
   }
 
   begin(): void {
-    this.#raw.write(`retry: ${retryMs}\n: connected\n\n${renderCursor(this.#stream.cursor)}`)
+    // The head goes with it.
+    this.#raw.write(renderBeginning(retryMs, this.#stream.cursor))
     this.#stream.whenReady(this)
   }
 
   beat(now: number): void {
     this.beatAt = now
     this.#endBehindLast()
-    if (!this.#isEnded) this.#raw.write(`:\n\n${renderCursor(this.#stream.position())}`)
+    if (!this.#isEnded) this.write(renderBeat(this.#stream.position()))
   }
 
   keyChanged(): void {
@@ -89,7 +94,7 @@ export class EventStream implements StreamTarget, KeyHolder {
     this.#isEnded = true
     this.#stream.end()
     this.#host.closed(this)
-    if (type) this.#raw.write(renderNotice(type, { reason }))
+    if (type) this.write(renderNotice(type, { reason }))
     if (this.isFull) this.#raw.destroy()
     else this.#raw.end()
   }
@@ -117,16 +122,17 @@ export class EventStream implements StreamTarget, KeyHolder {
     return renderNotice(type, data)
   }
 
+  /** To the socket of the answer, whose turn it is until it ends. HTTP/1.0 knows no chunks. */
   write(piece: Buffer): void {
-    this.#raw.write(piece)
+    this.#socket.write(this.#raw.chunkedEncoding ? chunkOf(piece) : piece)
   }
 
   get isFull(): boolean {
-    return this.#raw.writableLength > unsentBytesMax
+    return this.#socket.writableLength > unsentBytesMax
   }
 
   drained(): Promise<void> {
-    return drained(this.#raw, () => this.end())
+    return drained(this.#socket, () => this.end())
   }
 
   ended(cause?: unknown): void {

@@ -17,7 +17,17 @@ export function renderNotice(type: string, data: object): Buffer {
   return Buffer.from(`event: ${type}\ndata: ${JSON.stringify(data)}\n\n`)
 }
 
+/** What a stream says first: when to come again after it broke, and where it begins. */
+export function renderBeginning(retryMs: number, cursor: number): Buffer {
+  return Buffer.from(`retry: ${retryMs}\n: connected\n\n${renderCursor(cursor)}`)
+}
+
+/** A sign of life. */
+export function renderBeat(position: number | undefined): Buffer {
+  return Buffer.from(`:\n\n${renderCursor(position)}`)
+}
+
 /** An id without data is no event, but moves the cursor of a browser: a reader for whom little comes need not come back with an old one. */
-export function renderCursor(seq: number | undefined): string {
+function renderCursor(seq: number | undefined): string {
   return seq === undefined ? '' : `id: ${idOf(seq)}\n\n`
 }
