@@ -35,9 +35,12 @@ export class Place {
     return this.#woken
   }
 
-  /** About to search; false: something is being claimed for him, and that is to be waited for. */
+  /**
+   * About to search; false: something is being claimed for him, or has been, as when the transaction of his search is tried again. That is
+   * to be waited for.
+   */
   look(): boolean {
-    if (this.isReserved) return false
+    if (this.#state === 'reserved' || this.#state === 'served') return false
     this.#state = 'looking'
     this.#woken = false
     this.#settled = Promise.withResolvers()
