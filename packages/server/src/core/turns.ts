@@ -21,16 +21,18 @@ export class Turns {
   }
 }
 
+/** `stepsOf`: how many a value takes. */
 export async function mapInTurns<From, To>(
   values: readonly From[],
   signal: AbortSignal | undefined,
   fn: (value: From) => To,
+  stepsOf: (value: From) => number = () => 1,
 ): Promise<To[]> {
   const turns = new Turns(signal)
   const mapped: To[] = []
   for (const value of values) {
     mapped.push(fn(value))
-    const turn = turns.after(1)
+    const turn = turns.after(stepsOf(value))
     if (turn) await turn
   }
   return mapped

@@ -1,6 +1,7 @@
 import type { QueryInput, QueryOutput } from '@nexus/contract'
 import type { Ctx } from '../core/context.ts'
 import { decodeCursor, page } from '../core/paging.ts'
+import { mapInTurns } from '../core/turns.ts'
 import { formatInstant } from './instant.ts'
 import { toValue } from './point.ts'
 import type { RawRow, TelemetryStore } from './ports.ts'
@@ -22,7 +23,12 @@ export async function queryRaw(
   const plan = { ...question, metrics, order, past, after: readCursor(input.cursor), limit: limit + 1 }
   const rows = metrics.length === 0 ? [] : await deps.store.raw(plan, ctx.signal)
   const { rows: kept, next } = page(rows, limit, ({ at, device }) => [at, device])
-  const data = kept.map((row) => toRow(row, question.metrics))
+  const data = await mapInTurns(
+    kept,
+    ctx.signal,
+    (row) => toRow(row, question.metrics),
+    ({ points }) => points.length,
+  )
   return {
     query: { ...input, ...(question.metrics && { metrics }) },
     data,

@@ -129,11 +129,16 @@ async function raw(clickhouse: ClickHouse, plan: RawPlan, signal: AbortSignal): 
      GROUP BY ts, device ${order} LIMIT ${plan.limit}`,
     signal,
   )
-  return rows.map(([ts, device, points]) => ({
-    at: ts,
-    device,
-    points: points.map(([metric, kind, num, str]) => ({ metric, kind: kindNames[kind]!, num, str })),
-  }))
+  return mapInTurns(
+    rows,
+    signal,
+    ([ts, device, points]) => ({
+      at: ts,
+      device,
+      points: points.map(([metric, kind, num, str]) => ({ metric, kind: kindNames[kind]!, num, str })),
+    }),
+    ([, , points]) => points.length,
+  )
 }
 
 /** The catalogue tells when each metric was last seen, so only those points are looked up. */
