@@ -62,6 +62,15 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
   })
 }
 
+test('of more events than may wait to be fanned out none is lost: their publishers note them', async (t) => {
+  const room = await openTasksRoom(t, { fanOutsMax: 2 })
+  const ids = await createMany(room, 12, device)
+  for (const device_id of ['a', 'b', 'c']) await room.call('devices.put', { device_id })
+  equal((await room.store.fanOuts(10)).length, 2)
+  await room.tasks.sweep()
+  for (const id of ids) deepEqual((await devicesOf(room, id)).toSorted(), ['a', 'b', 'c'])
+})
+
 test('an event that cannot be fanned out holds up no other', async (t) => {
   const room = await openTasksRoom(t)
   const [id] = await createMany(room, 20, device)

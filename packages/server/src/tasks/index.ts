@@ -47,6 +47,8 @@ export interface TasksOptions {
   now(): number
   /** Unless told, as many as the contract says. */
   eventTasksMax?: number
+  /** How many events may wait to be fanned out to many tasks; beyond, their publishers do it. */
+  fanOutsMax?: number
   /** How long runs are kept after their end. */
   keepMs: number
   observe: RunObserver
@@ -88,7 +90,8 @@ export function createTasks(options: TasksOptions): Tasks {
     advance: (tx, taskId, guard) => advanceTask(deps, tx, taskId, now(), { guard }),
     onError,
   })
-  const triggers = new Triggers({ store, now, wake: () => scheduler.expect(now()), onError })
+  const { fanOutsMax = 10_000 } = options
+  const triggers = new Triggers({ store, now, fanOutsMax, wake: () => scheduler.expect(now()), onError })
   const deps: TaskDeps = {
     store,
     work,

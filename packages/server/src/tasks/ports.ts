@@ -85,6 +85,8 @@ export interface TaskStore {
   /** How many tasks are for events, that were not deleted. */
   countListening(tx: Tx): Promise<number>
   addFanOut(tx: Tx, fanOut: Omit<FanOutRecord, 'fanOutId' | 'afterTask'>): Promise<void>
+  /** How many wait, up to `max`. */
+  countFanOuts(tx: Tx, max: number): Promise<number>
   /** The oldest. */
   fanOuts(limit: number): Promise<number[]>
   /** Nobody else goes on with it until the transaction ends. Undefined: it is over. */

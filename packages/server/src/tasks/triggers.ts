@@ -4,11 +4,13 @@ import { idOf, type LoggedEvent } from '../events/index.ts'
 import { FanOuts, noteTrigger } from './fan-outs.ts'
 import type { TaskStore } from './ports.ts'
 import type { TaskRecord } from './record.ts'
-import { TriggerIndex } from './trigger-index.ts'
+import { type Trigger, TriggerIndex } from './trigger-index.ts'
 
 export interface TriggersDeps {
   store: TaskStore
   now(): number
+  /** How many events may wait to be fanned out. */
+  fanOutsMax: number
   /** There is something to look at. */
   wake(): void
   onError(cause: unknown): void
@@ -23,7 +25,8 @@ const notedMax = 10
 
 /**
  * The tasks that wait for events. What an event triggers is noted in the transaction of the event itself: neither is there without
- * the other. What it means for many tasks is found out by steps of their own (`FanOuts`), so that its publisher does not pay for them.
+ * the other. What it means for many tasks is found out by steps of their own (`FanOuts`), so that its publisher does not pay for them,
+ * unless so many events wait for that already that publishers have to slow down.
  */
 export class Triggers implements Loop {
   readonly #deps: TriggersDeps
@@ -91,20 +94,27 @@ export class Triggers implements Loop {
     const triggers = this.#index.of(event.type)
     if (triggers.length === 0) return undefined
     if (triggers.length > askedMax) return this.#fanOut(tx, event)
-    const matching = triggers.filter(({ pausedAt, matches }) => pausedAt === null && matches(event.data))
+    const matching = matchingOf(triggers, event)
     if (matching.length === 0) return undefined
     return matching.length > notedMax ? this.#fanOut(tx, event) : this.#note(tx, event, matching)
   }
 
-  async #note(tx: Tx, { seq, ...event }: LoggedEvent, triggers: Parameters<typeof noteTrigger>[2][]): Promise<void> {
+  async #note(tx: Tx, { seq, ...event }: LoggedEvent, triggers: readonly Trigger[]): Promise<void> {
     const { store, wake } = this.#deps
     for (const trigger of triggers) await noteTrigger(store, tx, trigger, { ...event, eventId: idOf(seq) })
     store.afterCommit(tx, wake)
   }
 
-  async #fanOut(tx: Tx, { seq, type, data, at, traceId }: LoggedEvent): Promise<void> {
-    const { store } = this.#deps
-    await store.addFanOut(tx, { eventId: idOf(seq), type, data, at, traceId })
+  async #fanOut(tx: Tx, event: LoggedEvent): Promise<void> {
+    const { type, data, at, traceId } = event
+    const { store, fanOutsMax } = this.#deps
+    if ((await store.countFanOuts(tx, fanOutsMax)) >= fanOutsMax)
+      return this.#note(tx, event, matchingOf(this.#index.of(type), event))
+    await store.addFanOut(tx, { eventId: idOf(event.seq), type, data, at, traceId })
     store.afterCommit(tx, () => this.#fanOuts.wake())
   }
+}
+
+function matchingOf(triggers: readonly Trigger[], { data }: LoggedEvent): Trigger[] {
+  return triggers.filter(({ pausedAt, matches }) => pausedAt === null && matches(data))
 }

@@ -15,6 +15,7 @@ type TriggerStore = Pick<
   | 'triggers'
   | 'clearTriggers'
   | 'addFanOut'
+  | 'countFanOuts'
   | 'fanOuts'
   | 'lockFanOut'
   | 'moveFanOut'
@@ -77,6 +78,14 @@ export function triggerStore(engine: StateEngine, rows: TaskRows): TriggerStore 
 
     async addFanOut(tx, fanOut) {
       await within(tx).insertInto('task_fan_outs').values(rows.ofFanOut(fanOut)).execute()
+    },
+
+    async countFanOuts(tx, max) {
+      const { count } = await within(tx)
+        .selectFrom((from) => from.selectFrom('task_fan_outs').select('fan_out_id').limit(max).as('waiting'))
+        .select((select) => select.fn.countAll<number>().as('count'))
+        .executeTakeFirstOrThrow()
+      return Number(count)
     },
 
     async fanOuts(limit) {
