@@ -7,7 +7,7 @@ export async function chainOf(store: EventStore, eventId: string, max: number, t
   const chain: LoggedEvent[] = []
   for (let id: string | null = eventId; id !== null && chain.length < max; ) {
     const seq: number = Number(id.slice('evt-'.length))
-    const [event] = await store.read({ after: seq - 1, upTo: seq, types: eventTypes, limit: 1 }, tx)
+    const [event] = (await store.read({ after: seq - 1, upTo: seq, types: eventTypes, limit: 1 }, tx)).events
     if (!event) break
     chain.push(event)
     id = event.causeId

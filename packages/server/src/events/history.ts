@@ -1,10 +1,11 @@
 import type { EventType } from '@nexus/contract'
 import type { FrameRing } from './frame-ring.ts'
-import type { EventRange, EventStore, LoggedEvent } from './ports.ts'
+import { PageTurns } from './page-turns.ts'
+import type { EventPage, EventRange, EventStore, LoggedEvent } from './ports.ts'
 
 /** What happened, from memory and from the state. */
 export interface History {
-  /** The first of (after, upTo] of these types, in order. */
+  /** The first of (after, upTo] of these types, in order, as many as are good to have in hand at once. */
   read(range: EventRange): Promise<HistoryPage>
   /** The number up to which some events of these types are gone. */
   goneUpTo(types: readonly EventType[]): Promise<number>
@@ -14,8 +15,7 @@ export interface History {
   ofTrace(traceId: string, types: readonly EventType[], limit: number): Promise<LoggedEvent[]>
 }
 
-export interface HistoryPage {
-  events: LoggedEvent[]
+export interface HistoryPage extends EventPage {
   /** As `History.goneUpTo` of the types that were asked for. */
   goneUpTo: number
 }
@@ -27,17 +27,21 @@ export function createHistory(store: EventStore, ring: FrameRing): History {
     types.some((type) => type !== transientType) ? store.trimmedUpTo() : 0
   const gone = (types: readonly EventType[], trimmed: number) =>
     types.includes(transientType) ? Math.max(trimmed, ring.droppedUpTo) : trimmed
+  const turns = new PageTurns()
+  const read = async (range: EventRange): Promise<HistoryPage> => {
+    const { after, upTo, types, limit } = range
+    const durable = types.filter((type) => type !== transientType)
+    const stored = durable.length === 0 ? { events: [], upTo } : await store.read({ ...range, types: durable })
+    // Asked afterwards, so that what goes meanwhile is told.
+    const trimmed = await trimmedUpTo(types)
+    const passing = durable.length === types.length ? [] : ring.read(after, stored.upTo, limit)
+    const events = merged(stored.events, passing).slice(0, limit)
+    const readUpTo = events.length === limit ? events.at(-1)!.seq : stored.upTo
+    return { events, upTo: readUpTo, goneUpTo: gone(types, trimmed) }
+  }
   return {
     goneUpTo: async (types) => gone(types, await trimmedUpTo(types)),
-    async read(range) {
-      const { after, upTo, types, limit } = range
-      const durable = types.filter((type) => type !== transientType)
-      const stored = durable.length === 0 ? [] : await store.read({ ...range, types: durable })
-      // Asked afterwards, so that what goes meanwhile is told.
-      const trimmed = await trimmedUpTo(types)
-      const passing = durable.length === types.length ? [] : ring.read(after, upTo, limit)
-      return { events: merged(stored, passing).slice(0, limit), goneUpTo: gone(types, trimmed) }
-    },
+    read: (range) => turns.take(() => read(range)),
     async before(at) {
       const found = [await store.firstSince(at), ring.firstSince(at)].filter((seq) => seq !== undefined)
       return found.length === 0 ? undefined : Math.min(...found) - 1

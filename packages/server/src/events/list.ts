@@ -1,4 +1,3 @@
-import { setImmediate as endOfTurn } from 'node:timers/promises'
 import type { Input, Output } from '@nexus/contract'
 import type { Ctx } from '../core/context.ts'
 import { type EventLog, idOf } from './event-log.ts'
@@ -11,9 +10,9 @@ export interface ListDeps {
   history: History
 }
 
-const pageSize = 1000
-/** How many events one call looks at: a filter that hardly anything passes must not keep it going. */
-const scannedMax = 10_000
+const pageSize = 500
+/** How much one call looks at: a filter that hardly anything passes must not keep it going, nor may an answer be of any size. */
+const pagesMax = 20
 
 /** Reads history after a cursor. The next cursor tells how far it looked, found or not; null: there is no more for now. */
 export async function listEvents(
@@ -27,18 +26,17 @@ export async function listEvents(
   const upTo = log.released
   const events: Output<'events.list'>['events'] = []
   let from = readCursor(input.after ?? 'earliest', 'after')
-  const size = input.filters === undefined ? limit : pageSize
-  for (let scanned = 0; types.length > 0 && scanned < scannedMax; scanned += size) {
-    const page = (await history.read({ after: from, upTo, types, limit: size })).events
-    // Frames come from memory at once: others have their turn between the pages.
-    await endOfTurn()
-    for (const event of page) {
+  for (let pages = 0; pages < pagesMax && from < upTo; pages++) {
+    if (types.length === 0) break
+    const size = input.filters === undefined ? Math.min(pageSize, limit - events.length) : pageSize
+    const page = await history.read({ after: from, upTo, types, limit: size })
+    for (const event of page.events) {
       from = event.seq
       if (!matches(event.data)) continue
       events.push(shown(event))
       if (events.length === limit) return { events, next_cursor: idOf(from) }
     }
-    if (page.length < size) return { events, next_cursor: null }
+    from = page.upTo
   }
-  return { events, next_cursor: types.length > 0 ? idOf(from) : null }
+  return { events, next_cursor: from < upTo ? idOf(from) : null }
 }

@@ -35,13 +35,20 @@ export interface EventRange {
   limit: number
 }
 
+/** The events of a range from its beginning. */
+export interface EventPage {
+  events: LoggedEvent[]
+  /** Up to here all are there. */
+  upTo: number
+}
+
 /** The durable events. */
 export interface EventStore {
   /** Takes the next `count` numbers for this process alone, over restarts; returns the first. */
   reserve(count: number): Promise<number>
   append(tx: Tx, ...events: readonly LoggedEvent[]): Promise<void>
-  /** Without `tx`: as committed. */
-  read(range: EventRange, tx?: Tx): Promise<LoggedEvent[]>
+  /** As many as have 256 KiB in all, and always the first; without `tx`: as committed. */
+  read(range: EventRange, tx?: Tx): Promise<EventPage>
   readTrace(traceId: string, types: readonly EventType[], limit: number): Promise<LoggedEvent[]>
   /** The number of the first event at this time or later. */
   firstSince(at: number): Promise<number | undefined>

@@ -15,12 +15,11 @@ export async function* replay(
   // Before the earliest nothing is missing, and what was told once is told no more.
   let told = after === earliest ? undefined : after
   for (let from = after; from < upTo; ) {
-    const { events, goneUpTo } = await history.read({ after: from, upTo, types, limit: pageSize })
+    const { events, goneUpTo, ...page } = await history.read({ after: from, upTo, types, limit: pageSize })
     if (told !== undefined && Math.max(told, from) < goneUpTo)
       yield { kind: 'gap', requested: from, firstAvailable: events[0]?.seq ?? goneUpTo + 1 }
     told = Math.max(told ?? 0, goneUpTo)
     yield { kind: 'events', events }
-    if (events.length < pageSize) return
-    from = events.at(-1)!.seq
+    from = page.upTo
   }
 }

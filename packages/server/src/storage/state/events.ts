@@ -9,13 +9,15 @@ import type { EventsTable } from './tables.ts'
 import { afterEnd, within } from './transaction.ts'
 
 const trimRows = 1000
+/** What takes a few milliseconds to read, unseal and parse. */
+const pageBytes = 256 * 1024
 
 /** What rooms keep sealed is sealed in their events too. */
 export function createEventStore(engine: StateEngine, sealer: Sealer): EventStore {
   const { reads } = engine
   const events = preparedTable(engine, 'events', 'seq')
   const ofTypes = (types: readonly EventType[], limit: number, tx?: Tx) =>
-    (tx ? within(tx) : reads).selectFrom('events').selectAll().where('type', 'in', types).orderBy('seq').limit(limit)
+    (tx ? within(tx) : reads).selectFrom('events').where('type', 'in', types).orderBy('seq').limit(limit)
   return {
     afterEnd,
 
@@ -37,12 +39,19 @@ export function createEventStore(engine: StateEngine, sealer: Sealer): EventStor
       ),
 
     async read({ after, upTo, types, limit }, tx) {
-      const rows = await ofTypes(types, limit, tx).where('seq', '>', after).where('seq', '<=', upTo).execute()
-      return rows.map((row) => toEvent(row, sealer))
+      const inRange = (last: number) => ofTypes(types, limit, tx).where('seq', '>', after).where('seq', '<=', last)
+      const sizes = await inRange(upTo)
+        .select((select) => ['seq', select.fn<number>('octet_length', ['data_json']).as('bytes')])
+        .execute()
+      if (sizes.length === 0) return { events: [], upTo }
+      const last = lastWithin(sizes, pageBytes)
+      const isWhole = last === sizes.length - 1 && sizes.length < limit
+      const rows = await inRange(sizes[last]!.seq).selectAll().execute()
+      return { events: rows.map((row) => toEvent(row, sealer)), upTo: isWhole ? upTo : sizes[last]!.seq }
     },
 
     async readTrace(traceId, types, limit) {
-      const rows = await ofTypes(types, limit).where('trace_id', '=', traceId).execute()
+      const rows = await ofTypes(types, limit).selectAll().where('trace_id', '=', traceId).execute()
       return rows.map((row) => toEvent(row, sealer))
     },
 
@@ -93,6 +102,16 @@ export function createEventStore(engine: StateEngine, sealer: Sealer): EventStor
       return Number(numDeletedRows) >= trimRows
     },
   }
+}
+
+/** The index of the last that is within the bound, and at least the first. */
+function lastWithin(sizes: readonly { bytes: number }[], bytesMax: number): number {
+  let bytes = 0
+  const beyond = sizes.findIndex((size, i) => {
+    bytes += size.bytes
+    return bytes > bytesMax && i > 0
+  })
+  return beyond === -1 ? sizes.length - 1 : beyond - 1
 }
 
 const sealed = /^(command|task|ai)\./

@@ -137,12 +137,32 @@ export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
     )
     const types = ['command.failed', 'task.failed'] as const
     const seqs = (found: LoggedEvent[]) => found.map(({ seq }) => seq)
-    deepEqual(seqs(await events.read({ after: 0, upTo: 99, types, limit: 9 })), [1, 2, 3, 4])
-    deepEqual(seqs(await events.read({ after: 1, upTo: 3, types, limit: 1 })), [2])
-    const failed = await events.read({ after: 0, upTo: 99, types: ['task.failed'], limit: 9 })
+    const read = async (range: Parameters<typeof events.read>[0]) => {
+      const page = await events.read(range)
+      return [seqs(page.events), page.upTo]
+    }
+    deepEqual(await read({ after: 0, upTo: 99, types, limit: 9 }), [[1, 2, 3, 4], 99])
+    deepEqual(await read({ after: 1, upTo: 3, types, limit: 1 }), [[2], 2])
+    deepEqual(await read({ after: 4, upTo: 99, types, limit: 1 }), [[], 99])
+    const { events: failed } = await events.read({ after: 0, upTo: 99, types: ['task.failed'], limit: 9 })
     deepEqual(failed, [loggedEvent(4, { type: 'task.failed', traceId: 'b'.repeat(32), causeId: 'evt-3', at: 9000 })])
     deepEqual(await events.readTrace('b'.repeat(32), types, 9), failed)
     deepEqual([await events.firstSince(8000), await events.firstSince(9001)], [4, undefined])
+  })
+
+  guarantee('large events are read few at a time, and one that is larger than that by itself', async (state) => {
+    const { engine, events } = state
+    const sizes = [1000, 200_000, 300_000, 100, 100]
+    for (const [i, size] of sizes.entries())
+      await engine.write((tx) => events.append(tx, loggedEvent(i + 1, { data: { text: 'x'.repeat(size) } })))
+    const pages: number[][] = []
+    for (let after = 0; after < 99; ) {
+      const page = await events.read({ after, upTo: 99, types: ['command.failed'], limit: 9 })
+      pages.push(page.events.map(({ seq }) => seq))
+      after = page.upTo
+    }
+    // Sealed and written as text a byte takes four thirds of one.
+    deepEqual(pages, [[1], [2], [3], [4, 5]])
   })
 
   guarantee('events are trimmed by age and by number, and it is known up to which', async ({ engine, events }) => {
@@ -150,7 +170,7 @@ export function stateSuite({ name, skip, fresh }: EngineUnderTest): void {
       await engine.write((tx) => events.append(tx, loggedEvent(seq, { at: seq * 1000 })))
     const left = async () => {
       const found = await events.read({ after: 0, upTo: 99, types: ['command.failed'], limit: 9 })
-      return [found.map(({ seq }) => seq), await events.trimmedUpTo()]
+      return [found.events.map(({ seq }) => seq), await events.trimmedUpTo()]
     }
     equal(await events.trim(0, 10), false)
     deepEqual(await left(), [[1, 2, 3, 4, 5], 0])
