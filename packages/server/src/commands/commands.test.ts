@@ -75,3 +75,17 @@ test('a poll whose key was revoked meanwhile gets no work', async (t) => {
   equal(answer.status, 401)
   ok(!(await answer.text()).includes('4711'))
 })
+
+test('whoever waits for the end of a command and loses the key meanwhile is not told of it', async (t) => {
+  const nexus = await startTestNexus(t)
+  const made = await nexus.client.auth.keys.create({ name: 'd', scopes: ['command:execute'] })
+  const body = { command: 'x', target: { device_id: 'd' }, async: false }
+  const waiting = nexus.request('/v1/commands/execute', { ...json(body), key: made.key })
+  const [order] = (await nexus.client.commands.lease({ device_id: 'd', wait_seconds: 30 }))!.executions
+  await nexus.client.auth.keys.revoke({ key_id: made.key_id })
+  const { execution_id, lease_token } = order!
+  await nexus.client.executions.result({ execution_id, lease_token, status: 'completed', result: { pin: 4711 } })
+  const answer = await waiting
+  equal(answer.status, 401)
+  ok(!(await answer.text()).includes('4711'))
+})

@@ -58,8 +58,8 @@ async function serve(
     input,
     key === undefined ? {} : { idempotencyKey: key },
   )
-  // Who waited may have lost the key meanwhile: what was taken comes back when its lease ends.
-  if (operation.effect === 'lease') await deps.admitAgain(principal, request.ip)
+  // Who waited may have lost the key meanwhile: what was leased comes back when its lease ends.
+  if (operation.effect === 'lease' || operation.waits) await deps.admitAgain(principal, request.ip)
   if (answer.replayed) reply.header('idempotent-replayed', 'true')
   return send(reply, operation, media, answer.output)
 }
