@@ -228,7 +228,7 @@ async function compose(
   }
   const gate = createGate({ handlers, write: state.write, spend: rates.spend, idempotency, hashBody })
 
-  const batchReader = await openBatchReader(startReading, createBatchReading(createBlockWriter()))
+  const batchReader = openBatchReader(startReading, createBatchReading(createBlockWriter()))
   closers.push(() => batchReader.close())
   const http = createServer(
     {

@@ -10,6 +10,7 @@ export interface BatchReader {
    * too much waits to be read; faults of single frames come with the frames.
    */
   read(body: Buffer, format: 'lines' | 'array', receivedAt: number): Promise<BatchBody>
+  /** Ends the thread after the bodies that it was given; later ones that need it are answered SERVICE_UNAVAILABLE. */
   close(): Promise<void>
 }
 
@@ -26,23 +27,28 @@ const bytesMax = 64 * 1024 * 1024
 const smallBytesMax = 16 * 1024
 
 /**
- * Starts the one thread; another takes its place when it has died, as of a want of memory. `here` is the same service on the
- * event loop.
+ * The one thread is started by the first body that needs it, which waits for it; another takes its place when it has died,
+ * as of a want of memory. `here` is the same service on the event loop.
  */
-export async function openBatchReader(
-  start: () => Promise<Thread<BatchReading>>,
-  here: BatchReading,
-): Promise<BatchReader> {
-  let thread = await start()
-  let restarting: Promise<void> | undefined
+export function openBatchReader(start: () => Promise<Thread<BatchReading>>, here: BatchReading): BatchReader {
+  let thread: Thread<BatchReading> | undefined
+  let starting: Promise<Thread<BatchReading>> | undefined
+  let isClosed = false
   let bytes = 0
 
-  const restart = async () => {
+  const startOne = async () => {
     try {
       thread = await start()
+      return thread
     } finally {
-      restarting = undefined
+      starting = undefined
     }
+  }
+  const running = () => {
+    if (thread?.isAlive()) return thread
+    if (isClosed) throw fail('SERVICE_UNAVAILABLE', { reason: 'stopping' }, { retryAfterSeconds })
+    starting ??= startOne()
+    return starting
   }
   const readBeside = async (body: Buffer, format: 'lines' | 'array', receivedAt: number) => {
     if (bytes + body.length > bytesMax)
@@ -50,9 +56,8 @@ export async function openBatchReader(
     const size = body.length
     bytes += size
     try {
-      if (!thread.isAlive()) restarting ??= restart()
-      await restarting
-      return await thread.call('read', movable(body), format, receivedAt)
+      const { call } = await running()
+      return await call('read', movable(body), format, receivedAt)
     } finally {
       bytes -= size
     }
@@ -65,7 +70,12 @@ export async function openBatchReader(
       const { rest, ...packed } = answer
       return { frames: writtenPack(packed), rest }
     },
-    close: () => thread.close(),
+    async close() {
+      isClosed = true
+      // Bodies wait for a thread that is being started: they are read before it ends, or told that it could not start.
+      await Promise.allSettled([starting])
+      await thread?.close()
+    },
   }
 }
 

@@ -6,20 +6,19 @@ import { asyncApiDocument } from './asyncapi.ts'
 import { docsAssets, docsContentSecurityPolicy } from './docs-page.ts'
 import { openApiDocument } from './openapi.ts'
 
-/** The descriptions of the API and of its streams, and their page; open to all, and made once. */
+/** The descriptions of the API and of its streams, and their page; open to all. Each is made for the first request for it, once. */
 export function mountDocuments(app: FastifyInstance, deps: TransportDeps, version: string): void {
-  const openApi = JSON.stringify(openApiDocument(Object.values(operations), { version, serverUrl: '/' }))
-  const asyncApi = JSON.stringify(asyncApiDocument({ version, host: '127.0.0.1:8420' }))
-  for (const [path, document] of [
-    ['/openapi.json', openApi],
-    ['/asyncapi.json', asyncApi],
-  ] as const) {
-    app.get(path, (request, reply) =>
-      reply
-        .headers(rateHeaders(deps.spendAddress(request.ip, 'other')))
-        .type('application/json')
-        .send(document),
-    )
+  const documents = {
+    '/openapi.json': () => openApiDocument(Object.values(operations), { version, serverUrl: '/' }),
+    '/asyncapi.json': () => asyncApiDocument({ version, host: '127.0.0.1:8420' }),
+  }
+  for (const [path, make] of Object.entries(documents)) {
+    let document: string | undefined
+    app.get(path, (request, reply) => {
+      const headers = rateHeaders(deps.spendAddress(request.ip, 'other'))
+      document ??= JSON.stringify(make())
+      return reply.headers(headers).type('application/json').send(document)
+    })
   }
   for (const { path, contentType, body } of docsAssets()) {
     app.get(path, (request, reply) =>
