@@ -83,16 +83,17 @@ export interface GateDeps {
   hashBody(input: unknown): string
 }
 
+/** One for all gates of the process, for each compiles its schema. */
+const validators = new Map(
+  Object.values(operations).map((op: Operation) => [op.id, validator(op.input, `input of ${op.id}`)]),
+)
+
 /**
  * The one gate: every transport calls operations through it, and nothing else opens a transaction. It authorises,
  * validates, and for a write runs the verb in one state transaction. The rate limit is spent by the transport first,
  * because malformed floods cost too.
  */
 export function createGate(deps: GateDeps): Gate {
-  const validators = new Map(
-    Object.values(operations).map((op: Operation) => [op.id, validator(op.input, `input of ${op.id}`)]),
-  )
-
   const run = async (id: OperationId, ctx: Ctx, input: unknown, call: IdempotentCall | undefined): Promise<unknown> => {
     const handler = await bound(deps.handlers[id], ctx, input)
     if (operations[id].effect !== 'write') return handler(ctx)

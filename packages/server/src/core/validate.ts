@@ -14,18 +14,23 @@ const errorsFound = errorsListed * 4
 const nameLengthShown = 128
 
 /**
- * Compiles a schema once to a function that passes valid input through, or throws INVALID_REQUEST naming each fault, up to
- * twenty, and what would be right in its place.
+ * A function that passes valid input through, or throws INVALID_REQUEST naming each fault, up to twenty, and what would be
+ * right in its place. It compiles the schema at its first call, once.
  */
 export function validator(schema: TSchema, what: string): (input: unknown) => unknown {
-  const compiled = Compile(schema)
-  Settings.Set({ maxErrors: errorsFound })
-  const unions = discriminatedIn(schema)
+  let made: ReturnType<typeof compiled> | undefined
   return (input) => {
-    if (compiled.Check(input)) return input
-    const { found, faults: of } = narrowed(unions, input, compiled.Errors(input))
+    made ??= compiled(schema)
+    if (made.checks.Check(input)) return input
+    const { found, faults: of } = narrowed(made.unions, input, made.checks.Errors(input))
     throw fail('INVALID_REQUEST', faults(schema, found, of), { message: `Invalid ${what}` })
   }
+}
+
+function compiled(schema: TSchema) {
+  const checks = Compile(schema)
+  Settings.Set({ maxErrors: errorsFound })
+  return { checks, unions: discriminatedIn(schema) }
 }
 
 type SchemaError = ReturnType<ReturnType<typeof Compile>['Errors']>[number]
