@@ -49,11 +49,18 @@ export interface ClickHouseOptions {
 export const statementSettings = { max_query_size: String(64 * 1024 * 1024), max_partitions_per_insert_block: '0' }
 
 /**
+ * The engine turns what it does often into machine code, which takes it 40 ms of the processor for each kind of query and
+ * makes large ones up to an eighth faster: after a hundred runs in place of three that may pay.
+ */
+const compiling = ['aggregate_expression', 'expression', 'sort_description']
+  .map((what) => `min_count_to_compile_${what}=100`)
+  .join(', ')
+
+/**
  * In one thread, for of two rows with one key and one version the later counts. Rows that replace each other are left to
  * queries and merges, which take them together anyway: to look for them at the insert costs as much as all the rest of it.
  */
-const insertSettings =
-  'optimize_on_insert=0, max_threads=1, max_insert_threads=1, schema_inference_use_cache_for_file=0'
+const insertSettings = `optimize_on_insert=0, max_threads=1, max_insert_threads=1, schema_inference_use_cache_for_file=0, ${compiling}`
 
 function deduplication(token: string | undefined): string {
   if (token === undefined) return 'insert_deduplicate=0'
@@ -63,7 +70,7 @@ function deduplication(token: string | undefined): string {
 /** See `ClickHouse`. Queries beyond the number of readers wait in line, up to a bound. */
 export function createClickHouse(options: ClickHouseOptions): ClickHouse {
   const { writer, killer, source, queryTimeoutMs, queryMemoryBytes, onQuery } = options
-  const bounds = `max_execution_time=${queryTimeoutMs / 1000}, max_memory_usage=${queryMemoryBytes}`
+  const bounds = `max_execution_time=${queryTimeoutMs / 1000}, max_memory_usage=${queryMemoryBytes}, ${compiling}`
   const readers = createReaders(options.readers)
   const running = createQueryKiller((query) => killer.command({ query }))
   const queryId = idSequence('query')
