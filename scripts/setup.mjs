@@ -10,6 +10,11 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const modules = join(root, 'node_modules')
 const stampFile = join(modules, '.setup-stamp')
 const pinnedNode = join(modules, '.bin', 'node')
+const testOptions = [
+  '--test-reporter=spec',
+  '--test-concurrency=2',
+  '--test-global-setup=packages/server/src/testing/first-start.ts',
+]
 const testFiles = ['packages/**/*.test.ts', 'examples/**/*.test.ts', 'scripts/*.test.ts', 'bench/**/*.test.ts']
 
 const tasks = {
@@ -24,10 +29,7 @@ const tasks = {
   'bench:stream': (args) => [['bench/stream/run.ts', ...args]],
   'bench:commands': (args) => [['bench/commands/run.ts', ...args]],
   'bench:tasks': (args) => [['bench/tasks/run.ts', ...args]],
-  test: (args) => [
-    ['scripts/check.ts'],
-    ['--test', '--test-reporter=spec', '--test-concurrency=2', ...args, ...(namesFiles(args) ? [] : testFiles)],
-  ],
+  test: (args) => [['scripts/check.ts'], ['--test', ...testOptions, ...args, ...(namesFiles(args) ? [] : testFiles)]],
 }
 
 const [task, ...args] = process.argv.slice(2)

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -6,6 +6,7 @@ import type { ApiKeyCreate } from '@nexus/contract'
 import { createClient, type NexusClient } from '@nexus/sdk'
 import { startNexus } from '../compose.ts'
 import { type Config, loadConfig } from '../config.ts'
+import { copyFirstStart } from './first-start.ts'
 
 export interface TestNexus {
   url: string
@@ -27,26 +28,30 @@ export function testFolder(t: TestContext): string {
   return folder
 }
 
-/** A real server on a free port, on the embedded engines, in a folder of its own; stops with the test. */
+/** Of a server of tests: on a free port, quiet, without limits. */
+export function testConfig(dataDir: string): Config {
+  const defaults = loadConfig({ env: {}, args: [], readFile: () => undefined })
+  return { ...defaults, port: 0, dataDir, logLevel: 'silent', rateLimits: 'off', queryConcurrency: 2 }
+}
+
+/**
+ * A real server on a free port, on the embedded engines; stops with the test. Its folder is that of a first start, unless
+ * one is named, or another state or key.
+ */
 export async function startTestNexus(t: TestContext, config: Partial<Config> = {}): Promise<TestNexus> {
   const folder = config.dataDir ?? testFolder(t)
-  const defaults = loadConfig({ env: {}, args: [], readFile: () => undefined })
-  const nexus = await startNexus({
-    ...defaults,
-    port: 0,
-    dataDir: folder,
-    logLevel: 'silent',
-    rateLimits: 'off',
-    queryConcurrency: 2,
-    ...config,
-  })
+  const { dataDir, stateUrl, adminKey } = config
+  const isCopy = [dataDir, stateUrl, adminKey].every((given) => given === undefined)
+  if (isCopy) copyFirstStart(folder)
+  const nexus = await startNexus({ ...testConfig(folder), ...config })
   let stopped: Promise<void> | undefined
   const stop = () => {
     stopped ??= nexus.stop()
     return stopped
   }
   t.after(stop)
-  const key = nexus.newAdminKey ?? config.adminKey ?? ''
+  const keyFile = join(folder, 'admin.key')
+  const key = nexus.newAdminKey ?? adminKey ?? (isCopy ? readFileSync(keyFile, 'utf8').trim() : '')
   const clientOf = (apiKey: string) => createClient({ url: nexus.url, apiKey, retry: false })
   const client = clientOf(key)
   return {

@@ -8,6 +8,7 @@ import { openChdb } from '../storage/telemetry/chdb.ts'
 import type { ClickHouse } from '../storage/telemetry/clickhouse.ts'
 import { openTelemetryStore } from '../storage/telemetry/store.ts'
 import { createTelemetry, type TelemetryOptions } from '../telemetry/index.ts'
+import { copyFirstStart } from './first-start.ts'
 
 export const admin: Principal = {
   keyId: 'key-test',
@@ -49,6 +50,7 @@ export interface RoomOptions extends Partial<TelemetryOptions> {
 export async function openTelemetryRoom(t: TestContext, options: RoomOptions = {}) {
   const engine = options.engine ?? ((clickhouse) => clickhouse)
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'nexus-telemetry-'))
+  if (options.folder === undefined) copyFirstStart(join(folder, 'chdb'), 'telemetry/chdb')
   const clock = testClock()
   const log = openIngestLog({
     file: join(folder, 'ingest.db'),

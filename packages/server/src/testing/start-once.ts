@@ -1,0 +1,6 @@
+import { startNexus } from '../compose.ts'
+import { testConfig } from './nexus.ts'
+
+/** Starts a server in the folder that is named, as tests do, and stops it. */
+const nexus = await startNexus(testConfig(process.argv[2]!))
+await nexus.stop()
