@@ -3,9 +3,11 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   createAuth,
+  createHasher,
   createIdempotency,
   createRateLimits,
   createSharedWindows,
+  type Hasher,
   type SharedWindows,
 } from './auth/index.ts'
 import { createCommands } from './commands/index.ts'
@@ -54,9 +56,9 @@ export interface Nexus {
 
 /**
  * The only place that knows every room and every engine. Start: migrate, recover, loops, listen; `stop` reverses it.
- * What was opened is closed again when a later step fails.
+ * What was opened is closed again when a later step fails. `hasher` is for keys; tests, which make many, have a cheaper one.
  */
-export async function startNexus(config: Config): Promise<Nexus> {
+export async function startNexus(config: Config, hasher: Hasher = createHasher()): Promise<Nexus> {
   const log = createLog(config.logLevel)
   const closers: (() => unknown)[] = []
   const close = async () => {
@@ -69,7 +71,7 @@ export async function startNexus(config: Config): Promise<Nexus> {
     }
   }
   try {
-    return await compose(config, log, closers, close)
+    return await compose(config, hasher, log, closers, close)
   } catch (cause) {
     await close()
     throw cause
@@ -78,6 +80,7 @@ export async function startNexus(config: Config): Promise<Nexus> {
 
 async function compose(
   config: Config,
+  hasher: Hasher,
   log: Log,
   closers: (() => unknown)[],
   close: () => Promise<void>,
@@ -212,6 +215,7 @@ async function compose(
     clock,
     pepper: sealer.derive('key pepper'),
     log,
+    hasher,
   })
   const idempotency = createIdempotency({ store: createIdempotencyStore(state, sealer), clock, log })
   const adminKey = await auth.ensureAdminKey({ given: config.adminKey, file: folder('admin.key') })

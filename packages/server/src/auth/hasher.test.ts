@@ -1,4 +1,4 @@
-import { equal, rejects } from 'node:assert/strict'
+import { equal, match, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
 import { createHasher } from './hasher.ts'
 
@@ -7,6 +7,10 @@ test('a hash matches its secret and no other', async () => {
   const hashed = await hasher.hash('right')
   equal(await hasher.matches('right', hashed), true)
   equal(await hasher.matches('wrong', hashed), false)
+})
+
+test('a hash is of cost 10, as long as nobody says otherwise', async () => {
+  match(await createHasher().hash('secret'), /^\$2b\$10\$/)
 })
 
 test('more than may wait are refused, and those who wait are all served', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import type { ApiKeyCreate } from '@nexus/contract'
 import { createClient, type NexusClient } from '@nexus/sdk'
+import { createHasher } from '../auth/index.ts'
 import { startNexus } from '../compose.ts'
 import { type Config, loadConfig } from '../config.ts'
 import { copyFirstStart } from './first-start.ts'
@@ -28,6 +29,9 @@ export function testFolder(t: TestContext): string {
   return folder
 }
 
+/** At the least cost that bcrypt has: half of what `operations.test.ts` took were the hashes of its keys. */
+export const testHasher = createHasher({ cost: 4 })
+
 /** Of a server of tests: on a free port, quiet, without limits. */
 export function testConfig(dataDir: string): Config {
   const defaults = loadConfig({ env: {}, args: [], readFile: () => undefined })
@@ -43,7 +47,7 @@ export async function startTestNexus(t: TestContext, config: Partial<Config> = {
   const { dataDir, stateUrl, adminKey } = config
   const isCopy = [dataDir, stateUrl, adminKey].every((given) => given === undefined)
   if (isCopy) copyFirstStart(folder)
-  const nexus = await startNexus({ ...testConfig(folder), ...config })
+  const nexus = await startNexus({ ...testConfig(folder), ...config }, testHasher)
   let stopped: Promise<void> | undefined
   const stop = () => {
     stopped ??= nexus.stop()
