@@ -3,8 +3,8 @@ import { type TestContext, test } from 'node:test'
 import { until } from '../../../packages/server/src/testing/until.ts'
 import { Supervisor } from './supervisor.ts'
 
-function supervise(t: TestContext, script: string): Supervisor {
-  const supervisor = new Supervisor({ command: [process.execPath, '-e', script], settleMs: 300 })
+function supervise(t: TestContext, script: string, settleMs = 300): Supervisor {
+  const supervisor = new Supervisor({ command: [process.execPath, '-e', script], settleMs })
   t.after(() => supervisor.stop(0))
   return supervisor
 }
@@ -13,6 +13,7 @@ test('what ends by itself is started again, and stays down once it was stopped',
   const supervisor = supervise(t, 'console.log("up"); setInterval(() => {}, 1000)')
   await supervisor.start()
   const first = supervisor.pid!
+  await until('what it wrote', async () => supervisor.lines(9).length === 1)
   process.kill(first, 'SIGKILL')
   await until('it is up again', async () => supervisor.pid !== undefined && supervisor.pid !== first)
   equal(supervisor.restarts, 1)
@@ -23,7 +24,7 @@ test('what ends by itself is started again, and stays down once it was stopped',
 })
 
 test('what does not stay up is told', async (t) => {
-  const supervisor = supervise(t, 'process.exit(3)')
+  const supervisor = supervise(t, 'process.exit(3)', 60_000)
   await rejects(supervisor.start(), { code: 'service_not_up' })
 })
 
