@@ -17,7 +17,9 @@ const settings = {
   name: Name,
   scopes: Type.Array(Scope, { minItems: 1, maxItems: scopes.length }),
   expires_at: Type.Union([Timestamp, Type.Null()], { description: 'null: never' }),
-  device_id: Type.Union([Id, Type.Null()], { description: 'The only device that the key may speak as' }),
+  device_id: Type.Union([Id, Type.Null()], {
+    description: 'The only device that the key may speak as and send commands to; what it reads goes by its scopes',
+  }),
   agent_id: Type.Union([Id, Type.Null()], { description: 'The only agent that the key may speak as' }),
   allowed_cidrs: Type.Array(Cidr, { maxItems: 64, description: 'Addresses that may use the key; empty: any' }),
   rate_limits: byBucket(RateLimit, 'Requests a minute by bucket; what is left out keeps the default'),
