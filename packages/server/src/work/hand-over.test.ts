@@ -124,6 +124,42 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     deepEqual(ids(await lease!), ['b'])
   })
 
+  guarantee(
+    'what comes in transactions at once goes to those who wait, up to what they take, and none is lost',
+    async (room) => {
+      const { store, work, find } = room
+      const [two, one] = await room.waiting(['two', never, 2], ['one'])
+      const undone = store.write(async (tx) => {
+        await work.enqueue(tx, [newWork('undone')])
+        store.beforeCommit(tx, () => Promise.reject(new Error('changed my mind')))
+      })
+      const refused = rejects(undone, { message: 'changed my mind' })
+      await Promise.all([refused, ...['a', 'b', 'c', 'd'].map((id) => room.enqueue(newWork(id)))])
+      const taken = [...(await two!), ...(await one!)]
+      for (const item of taken) deepEqual(item, await find(item.id))
+      const left = await store.write((tx) => work.claim(tx, wanted('other', 10)))
+      deepEqual(ids([...taken, ...left]).toSorted(), ['a', 'b', 'c', 'd'])
+    },
+  )
+
+  guarantee('who leaves while several transactions claim for him gives all of it back', async (room) => {
+    const { store, work } = room
+    const leaving = new AbortController()
+    const [lease] = await room.waiting(['leaves', leaving.signal, 5])
+    await Promise.all([
+      room.enqueue(newWork('a')),
+      room.enqueue(newWork('b')),
+      store.write(async (tx) => {
+        await work.enqueue(tx, [newWork('c')])
+        store.beforeCommit(tx, async () => leaving.abort())
+      }),
+      room.enqueue(newWork('d')),
+    ])
+    const had = ids(await lease!)
+    const left = await store.write((tx) => work.claim(tx, wanted('other', 10)))
+    deepEqual([...had, ...ids(left)].toSorted(), ['a', 'b', 'c', 'd'])
+  })
+
   guarantee('who leaves while something is claimed for him gives it back, uncounted, to the next', async (room) => {
     const { store, work, find } = room
     const leaving = new AbortController()

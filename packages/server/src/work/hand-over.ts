@@ -45,14 +45,18 @@ async function claimForWaiters(deps: EngineDeps, tx: Tx, ready: ReadyIn): Promis
   deps.store.afterEnd(tx, (committed) => {
     for (const [place, taken] of given) place.settle(committed ? taken : [])
   })
+  // Where there is one writer at a time, those who reserved somebody before are committed with this one.
+  const shared = (queue: QueueName) =>
+    deps.store.contended === 0 ? deps.waiters.share(queue, (place) => given.has(place)) : undefined
   const changes: Change[] = []
   for (const { queue, ids } of ready.values()) {
     while (ids.size > 0) {
-      const place = deps.waiters.reserve(queue)
+      const place = deps.waiters.reserve(queue) ?? shared(queue)
       if (!place) break
       given.set(place, [])
-      const [taken = []] = await takeNext(deps, tx, [place.wanted])
+      const [taken = []] = await takeNext(deps, tx, [{ ...place.wanted, max: place.room }])
       if (taken.length === 0) break
+      place.claimed(taken.length)
       given.set(place, taken)
       for (const { after } of taken) ready.get(nameOf(after))?.ids.delete(after.id)
       changes.push(...taken)

@@ -9,7 +9,8 @@ import type { Taken } from './ports.ts'
  *        +----------+ woken
  *
  * Looking: he searches what is there by himself. Waiting: a transaction may reserve him, and claim for him. Reserved: he
- * is told how that transaction ended. A wake that comes while he looks or is reserved makes him look again, or goes to the
+ * is told how that transaction ended; where transactions end together several may reserve him, as long as there is room, and he is told of
+ * all at once. A wake that comes while he looks or is reserved makes him look again, or goes to the
  * next.
  */
 export class Place {
@@ -17,6 +18,10 @@ export class Place {
   #state: 'looking' | 'waiting' | 'reserved' | 'served' = 'looking'
   #woken = false
   #left = false
+  /** Transactions that have reserved him, how much is claimed for him in them, and what of that is durable. */
+  #reservations = 0
+  #claimed = 0
+  #taken: Taken[] = []
   #settled = Promise.withResolvers<readonly Taken[] | undefined>()
 
   constructor(wanted: Claim) {
@@ -25,6 +30,16 @@ export class Place {
 
   get isFree(): boolean {
     return this.#state === 'waiting' && !this.#woken && !this.#left
+  }
+
+  /** Whether somebody who has reserved him left room for others. */
+  get isShareable(): boolean {
+    return this.isReserved && this.room > 0 && !this.#woken && !this.#left
+  }
+
+  /** How much more may be claimed for him. */
+  get room(): number {
+    return this.wanted.max - this.#claimed
   }
 
   get isReserved(): boolean {
@@ -55,10 +70,20 @@ export class Place {
 
   reserve(): void {
     this.#state = 'reserved'
+    this.#reservations++
   }
 
-  /** The transaction that reserved him is over; this was claimed for him, and is durable. */
-  settle(taken: readonly Taken[]): void {
+  /** So much is claimed for him, and will be durable or not. */
+  claimed(count: number): void {
+    this.#claimed += count
+  }
+
+  /** A transaction that reserved him is over; this was claimed for him in it, and is durable. */
+  settle(durable: readonly Taken[]): void {
+    this.#taken.push(...durable)
+    if (--this.#reservations > 0) return
+    const taken = this.#taken.splice(0)
+    this.#claimed = 0
     this.#state = taken.length > 0 ? 'served' : 'waiting'
     if (taken.length > 0) this.#settled.resolve(taken)
     else if (this.#woken || this.#left) this.#settled.resolve(undefined)

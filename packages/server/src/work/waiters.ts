@@ -29,8 +29,17 @@ export class Waiters {
 
   /** The first for whom something may be claimed; he is nobody else's until he is settled. */
   reserve(queue: QueueName): Place | undefined {
+    return this.#reserveFirst(queue, (place) => place.isFree)
+  }
+
+  /** The same for one whom another transaction has reserved, which ends with this one. */
+  share(queue: QueueName, isMine: (place: Place) => boolean): Place | undefined {
+    return this.#reserveFirst(queue, (place) => place.isShareable && !isMine(place))
+  }
+
+  #reserveFirst(queue: QueueName, may: (place: Place) => boolean): Place | undefined {
     for (const place of this.#lines.get(nameOf(queue)) ?? []) {
-      if (!place.isFree) continue
+      if (!may(place)) continue
       place.reserve()
       return place
     }
