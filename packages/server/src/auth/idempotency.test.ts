@@ -34,7 +34,7 @@ test('another body under the same value is refused, while the first runs and aft
 
 test('the same call again while the first still runs is told to come back', async (t) => {
   const { idempotency } = await startAuth(t)
-  const [first, second] = await Promise.allSettled([idempotency.begin(call), idempotency.begin(call)])
+  const [first, second] = await Promise.allSettled([idempotency.begin(call), idempotency.begin({ ...call })])
   equal(first.status, 'fulfilled')
   equal(second.status === 'rejected' && second.reason.retryAfterSeconds, 1)
   equal(second.status === 'rejected' && second.reason.details.reason, inUse.reason)

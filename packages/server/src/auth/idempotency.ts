@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts'
+import type { Tx } from '../core/context.ts'
 import { type Failure, fail } from '../core/failure.ts'
 import type { Idempotency, IdempotentCall } from '../core/invoke.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
@@ -18,20 +19,21 @@ const sweepMs = 15 * 60_000
 /** Answers are kept for 24 hours by API key, operation and value. A call that fails keeps nothing, so it can be retried. */
 export function createIdempotency(deps: IdempotencyDeps): Idempotency & Loop & { sweep(): Promise<void> } {
   const { store, clock, log, runningMax = 10_000 } = deps
-  const running = new Map<string, string>()
+  const running = new Map<string, IdempotentCall>()
   const sweep = () => store.sweep(clock.now())
 
-  const begin = async (call: IdempotentCall): Promise<{ replay: unknown } | undefined> => {
+  const begin = async (call: IdempotentCall, tx?: Tx): Promise<{ replay: unknown } | undefined> => {
     const id = idOf(call)
-    const body = running.get(id)
-    if (body !== undefined) throw body === call.bodyHash ? inUse() : reused()
+    const other = running.get(id)
+    // The same one again: its transaction is run anew.
+    if (other !== undefined && other !== call) throw other.bodyHash === call.bodyHash ? inUse() : reused()
     if (running.size >= runningMax) {
       throw fail('SERVICE_UNAVAILABLE', { reason: 'too_many_calls' }, { retryAfterSeconds: 1 })
     }
-    running.set(id, call.bodyHash)
+    running.set(id, call)
     let started = false
     try {
-      const stored = await store.find(call)
+      const stored = await store.find(call, tx)
       if (!stored || stored.expiresAt <= clock.now()) {
         started = true
         return undefined
@@ -51,7 +53,9 @@ export function createIdempotency(deps: IdempotencyDeps): Idempotency & Loop & {
       // Another node has completed the same call meanwhile: this one is undone.
       if (!(await store.insert(tx, call, answer))) throw inUse()
     },
-    abandon: (call) => void running.delete(idOf(call)),
+    abandon(call) {
+      if (running.get(idOf(call)) === call) running.delete(idOf(call))
+    },
     sweep,
     ...createLoop({
       restMs: sweepMs,

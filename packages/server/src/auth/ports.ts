@@ -60,8 +60,8 @@ export interface StoredCall {
 }
 
 export interface IdempotencyStore {
-  /** As committed; expired ones may still be there. */
-  find(call: StoredCall): Promise<{ bodyHash: string; expiresAt: number; output(): unknown } | undefined>
+  /** Without `tx`: as committed. Expired ones may still be there. */
+  find(call: StoredCall, tx?: Tx): Promise<{ bodyHash: string; expiresAt: number; output(): unknown } | undefined>
   /** False if an answer that hasn't expired is there already. Answers are kept encrypted. */
   insert(
     tx: Tx,

@@ -62,9 +62,11 @@ export interface Answer {
 
 /** Runs the second and later calls under one idempotency key from the stored answer of the first. */
 export interface Idempotency {
-  begin(key: IdempotentCall): Promise<{ replay: unknown } | undefined>
+  /** Without `tx`: by what is committed. A transaction that is run anew asks again, with the same call. */
+  begin(key: IdempotentCall, tx?: Tx): Promise<{ replay: unknown } | undefined>
   /** Stores the answer in the transaction of the call itself. */
   complete(tx: Tx, key: IdempotentCall, output: unknown): Promise<void>
+  /** It is over; one that was refused because of another ends nothing of that. */
   abandon(key: IdempotentCall): void
 }
 
@@ -94,14 +96,29 @@ const validators = new Map(
  * because malformed floods cost too.
  */
 export function createGate(deps: GateDeps): Gate {
-  const run = async (id: OperationId, ctx: Ctx, input: unknown, call: IdempotentCall | undefined): Promise<unknown> => {
+  const run = async (id: OperationId, ctx: Ctx, input: unknown): Promise<unknown> => {
     const handler = await bound(deps.handlers[id], ctx, input)
-    if (operations[id].effect !== 'write') return handler(ctx)
-    return deps.write(async (tx) => {
-      const output = await handler(inTransaction(ctx, tx))
-      if (call) await deps.idempotency.complete(tx, call, output)
-      return output
-    })
+    return operations[id].effect === 'write' ? deps.write((tx) => handler(inTransaction(ctx, tx))) : handler(ctx)
+  }
+
+  /** A write that is repeated is answered before it is prepared, else in its transaction, where to ask costs least. */
+  const runOnce = async (id: OperationId, ctx: Ctx, input: unknown, call: IdempotentCall): Promise<Answer> => {
+    const { idempotency } = deps
+    const isPrepared = 'prepare' in deps.handlers[id]
+    const known = isPrepared ? await idempotency.begin(call) : undefined
+    if (known) return { output: known.replay, replayed: true }
+    try {
+      const handler = await bound(deps.handlers[id], ctx, input)
+      return await deps.write(async (tx) => {
+        const earlier = isPrepared ? undefined : await idempotency.begin(call, tx)
+        if (earlier) return { output: earlier.replay, replayed: true }
+        const output = await handler(inTransaction(ctx, tx))
+        await idempotency.complete(tx, call, output)
+        return { output, replayed: false }
+      })
+    } finally {
+      idempotency.abandon(call)
+    }
   }
 
   const invoke = async (id: OperationId, ctx: Ctx, input: unknown, options: InvokeOptions = {}): Promise<Answer> => {
@@ -117,10 +134,10 @@ export function createGate(deps: GateDeps): Gate {
   const perform = async (operation: Operation, ctx: Ctx, valid: unknown, options: InvokeOptions): Promise<Answer> => {
     const id = operation.id as OperationId
     const key = operation.idempotent ? options.idempotencyKey : undefined
-    if (key === undefined) return { output: await run(id, ctx, valid, undefined), replayed: false }
+    if (key === undefined) return { output: await run(id, ctx, valid), replayed: false }
     if (operation.effect === 'append') {
       const idempotent: Idempotent = { key: appendKey(ctx.principal, id, key), bodyHash: deps.hashBody(valid) }
-      const output = await run(id, { ...ctx, idempotent }, valid, undefined)
+      const output = await run(id, { ...ctx, idempotent }, valid)
       return { output, replayed: idempotent.replayed === true }
     }
     const call = {
@@ -129,13 +146,7 @@ export function createGate(deps: GateDeps): Gate {
       value: key,
       bodyHash: deps.hashBody(valid),
     }
-    const earlier = await deps.idempotency.begin(call)
-    if (earlier) return { output: earlier.replay, replayed: true }
-    try {
-      return { output: await run(id, ctx, valid, call), replayed: false }
-    } finally {
-      deps.idempotency.abandon(call)
-    }
+    return runOnce(id, ctx, valid, call)
   }
 
   return { spend: deps.spend, invoke }

@@ -24,8 +24,8 @@ export function createIdempotencyStore(engine: StateEngine, sealer: Sealer): Ide
   const find = perParameter(engine, findText)
   const insert = perParameter(engine, insertText)
   return {
-    async find(call) {
-      const [row] = await engine.run<Found>(undefined, find, [call.keyId, call.operation, call.value])
+    async find(call, tx) {
+      const [row] = await engine.run<Found>(tx, find, [call.keyId, call.operation, call.value])
       if (!row) return undefined
       const output = () => JSON.parse(sealer.unseal(placeOf(call), row.answer)) as unknown
       return { bodyHash: row.body_hash, expiresAt: row.expires_at, output }
