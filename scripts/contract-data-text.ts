@@ -68,7 +68,17 @@ function deviceLimits() {
 
 function workerLimits() {
   const { leaseMax, leaseSeconds, heldMax, pollsMax, checkpointBytesMax, delaySecondsMax } = taskLimits
-  const bounds = { leaseMax, leaseSeconds, heldMax, pollsMax, checkpointBytesMax, delaySecondsMax }
+  const { endsMax, reportBytesMax } = taskLimits
+  const bounds = {
+    leaseMax,
+    leaseSeconds,
+    heldMax,
+    pollsMax,
+    checkpointBytesMax,
+    delaySecondsMax,
+    endsMax,
+    reportBytesMax,
+  }
   return { ...bounds, callsPerMinute: rateDefaults.work }
 }
 

@@ -34,10 +34,6 @@ import {
   runsListAll,
   runsLogs,
   runsRetry,
-  workersHeartbeat,
-  workersLease,
-  workersList,
-  workersRelease,
 } from './runs.ts'
 import {
   tasksBackfill,
@@ -71,6 +67,7 @@ import {
   webhooksSecretRotate,
   webhooksTest,
 } from './webhooks.ts'
+import { workersHeartbeat, workersLease, workersList, workersRelease, workersReport } from './workers.ts'
 
 /** Every operation of Nexus, by id: the single source of routes, documents and clients. */
 export const operations = {
@@ -129,6 +126,7 @@ export const operations = {
   'workers.lease': workersLease,
   'workers.release': workersRelease,
   'workers.heartbeat': workersHeartbeat,
+  'workers.report': workersReport,
   'runs.heartbeat': runsHeartbeat,
   'runs.complete': runsComplete,
   'runs.fail': runsFail,

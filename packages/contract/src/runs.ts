@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox'
 import { LeaseToken, LogLine, logLevels, WaitingFor } from './executions.ts'
 import { operation } from './operation.ts'
 import { Cursor, Id, nullable, PageLimit, Timestamp } from './shapes.ts'
-import { HandlerName, WorkerQueue } from './task-definition.ts'
+import { WorkerQueue } from './task-definition.ts'
 import { taskLimits } from './task-limits.ts'
 
 const closed = { additionalProperties: false } as const
@@ -133,6 +133,18 @@ const working = {
   errors: ['NOT_FOUND', 'CONFLICT'],
 } as const
 const held = { ...runId, lease_token: LeaseToken }
+/** An attempt as its worker has it in hand. */
+export const RunHeld = Type.Object(held, closed)
+export const RunResult = Type.Unknown({ description: 'Any JSON up to 192 KiB' })
+/** How an attempt failed, as its worker says it. */
+export const AttemptFailure = Type.Object(
+  {
+    ...RunError.properties,
+    retryable: Type.Optional(Type.Boolean({ default: true })),
+    retry_after_seconds: Type.Optional(Type.Number({ minimum: 0, maximum: taskLimits.delaySecondsMax })),
+  },
+  closed,
+)
 const Checkpoint = Type.Unknown({ description: 'Any JSON up to 64 KiB: the next attempt is given it' })
 
 export const runsList = operation({
@@ -211,110 +223,6 @@ export const runsRetry = operation({
   output: Run,
 })
 
-/** A worker as far as it is known. */
-export const WorkerInfo = Type.Object({
-  worker_id: Id,
-  queues: Type.Array(WorkerQueue, {
-    description: 'Where it looked last; of one that polls another node, where its runs are from',
-  }),
-  names: Type.Array(HandlerName, { description: 'What it knows to do; the same holds' }),
-  runs: Type.Integer({ description: 'How many it has in hand' }),
-  last_seen_at: nullable(Timestamp, 'When it last polled or reported; null: it did so to another node'),
-})
-export type WorkerInfo = Static<typeof WorkerInfo>
-
-export const workersList = operation({
-  ...reading,
-  id: 'workers.list',
-  summary: 'List the workers that were heard of in the last 90 seconds, or have runs in hand',
-  description: 'Those without a run are known to the node alone that they poll.',
-  http: 'GET /v1/workers',
-  input: Type.Object(paging, closed),
-  output: Type.Object({ workers: Type.Array(WorkerInfo), next_cursor: nullable(Cursor) }),
-  errors: [],
-})
-
-const PollId = Type.String({ pattern: '^[A-Za-z0-9]{16,64}$', description: 'Random, and another for each poll' })
-
-export const workersLease = operation({
-  id: 'workers.lease',
-  summary: 'Take runs for a worker, or wait for one',
-  description:
-    'A lease lasts for 30 seconds, and each heartbeat renews it; a run whose lease is over goes to another worker. 204: nothing came in time.',
-  effect: 'lease',
-  scope: 'task:write',
-  rate: 'work',
-  http: 'POST /v1/workers/{worker_id}/lease',
-  otherSuccess: { status: 204, has: null },
-  input: Type.Object(
-    {
-      worker_id: Id,
-      queues: Type.Optional(
-        Type.Array(WorkerQueue, { minItems: 1, maxItems: taskLimits.queuesMax, description: '`default` unless given' }),
-      ),
-      names: Type.Array(HandlerName, {
-        minItems: 1,
-        maxItems: taskLimits.namesMax,
-        description: 'What the worker knows to do: the names of handlers, which are those of their tasks unless given',
-      }),
-      poll_id: Type.Optional({
-        ...PollId,
-        description:
-          'By which `workers.release` gives back what this call was answered, should the answer not arrive; random, and another for each call',
-      }),
-      max: Type.Optional(Type.Integer({ minimum: 1, maximum: taskLimits.leaseMax, default: 1 })),
-      wait_seconds: Type.Optional(Type.Integer({ minimum: 0, maximum: taskLimits.pollSecondsMax, default: 0 })),
-    },
-    closed,
-  ),
-  output: Type.Union([Type.Object({ runs: Type.Array(RunOrder) }), Type.Null()]),
-})
-
-export const workersRelease = operation({
-  id: 'workers.release',
-  summary: 'Give back runs whose answer never came',
-  description:
-    'What calls of `workers.lease` with these poll ids were answered, and nobody has reported the end of, others are given at once; the attempt does not count. For who hung up, or whose connection broke, before the answer came.',
-  effect: 'write',
-  scope: 'task:write',
-  rate: 'work',
-  http: 'POST /v1/workers/{worker_id}/release',
-  input: Type.Object(
-    { worker_id: Id, poll_ids: Type.Array(PollId, { minItems: 1, maxItems: taskLimits.pollsMax }) },
-    closed,
-  ),
-  output: Type.Object({ runs: Type.Array(Type.Object({ run_id: Id, status: Type.Enum(runStatuses) })) }),
-})
-
-export const workersHeartbeat = operation({
-  id: 'workers.heartbeat',
-  summary: 'Renew the leases of all runs that a worker has',
-  description:
-    'With `wait_seconds` it answers once one of them is to be cancelled, or is the worker’s no more, or the time is over. Its answer has them in the order of the question.',
-  effect: 'lease',
-  scope: 'task:write',
-  rate: 'work',
-  http: 'POST /v1/workers/{worker_id}/heartbeat',
-  bodyBytesMax: 256 * 1024,
-  input: Type.Object(
-    {
-      worker_id: Id,
-      runs: Type.Array(Type.Object(held, closed), { minItems: 1, maxItems: taskLimits.heldMax }),
-      wait_seconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 15, default: 0 })),
-    },
-    closed,
-  ),
-  output: Type.Object({
-    runs: Type.Array(
-      Type.Object({
-        ...RunStanding.properties,
-        status: nullable(Type.Enum(runStatuses), 'Null: there is no such run'),
-        lost: Type.Boolean({ description: 'The lease is over: stop working on it, and report nothing' }),
-      }),
-    ),
-  }),
-})
-
 export const runsHeartbeat = operation({
   ...working,
   id: 'runs.heartbeat',
@@ -331,10 +239,7 @@ export const runsComplete = operation({
   description: 'The same report again is answered as the first.',
   http: 'POST /v1/runs/{run_id}/complete',
   bodyBytesMax: 256 * 1024,
-  input: Type.Object(
-    { ...held, result: Type.Optional(Type.Unknown({ description: 'Any JSON up to 192 KiB' })) },
-    closed,
-  ),
+  input: Type.Object({ ...held, result: Type.Optional(RunResult) }, closed),
 })
 
 export const runsFail = operation({
@@ -344,20 +249,7 @@ export const runsFail = operation({
   description:
     'Another attempt follows, unless that was the last, or `retryable` is false. The same report again is answered as the first.',
   http: 'POST /v1/runs/{run_id}/fail',
-  input: Type.Object(
-    {
-      ...held,
-      error: Type.Object(
-        {
-          ...RunError.properties,
-          retryable: Type.Optional(Type.Boolean({ default: true })),
-          retry_after_seconds: Type.Optional(Type.Number({ minimum: 0, maximum: taskLimits.delaySecondsMax })),
-        },
-        closed,
-      ),
-    },
-    closed,
-  ),
+  input: Type.Object({ ...held, error: AttemptFailure }, closed),
 })
 
 export const runsLogs = operation({

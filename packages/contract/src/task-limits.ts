@@ -31,6 +31,9 @@ export const taskLimits = {
   leaseSeconds: 30,
   pollSecondsMax: 60,
   heldMax: 1000,
+  /** Ends of runs in one report, and how large it may be. */
+  endsMax: 100,
+  reportBytesMax: 1024 * 1024,
   /** Whose answers never came, in one call. */
   pollsMax: 20,
   logLinesMax: 1000,

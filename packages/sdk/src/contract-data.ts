@@ -64,6 +64,7 @@ export const routes: Readonly<Record<OperationId, Route>> = {
   "workers.lease": {"effect":"lease","idempotent":false,"http":["POST /v1/workers/{worker_id}/lease"]},
   "workers.release": {"effect":"write","idempotent":false,"http":["POST /v1/workers/{worker_id}/release"]},
   "workers.heartbeat": {"effect":"lease","idempotent":false,"http":["POST /v1/workers/{worker_id}/heartbeat"]},
+  "workers.report": {"effect":"write","idempotent":false,"http":["POST /v1/workers/{worker_id}/report"]},
   "runs.heartbeat": {"effect":"write","idempotent":false,"http":["POST /v1/runs/{run_id}/heartbeat"]},
   "runs.complete": {"effect":"write","idempotent":false,"http":["POST /v1/runs/{run_id}/complete"]},
   "runs.fail": {"effect":"write","idempotent":false,"http":["POST /v1/runs/{run_id}/fail"]},
@@ -113,4 +114,4 @@ export const deviceReports = {"command.ack":"executions.ack","command.progress":
 
 export const reportLimits = {"messageLengthMax":1024,"resultBytesMax":196608,"logLinesMax":1000,"logLineLengthMax":8192}
 export const deviceLimits = {"leaseMax":100,"reportsAtOnce":32,"messagesPerSecond":50}
-export const workerLimits = {"leaseMax":100,"leaseSeconds":30,"heldMax":1000,"pollsMax":20,"checkpointBytesMax":65536,"delaySecondsMax":604800,"callsPerMinute":6000}
+export const workerLimits = {"leaseMax":100,"leaseSeconds":30,"heldMax":1000,"pollsMax":20,"checkpointBytesMax":65536,"delaySecondsMax":604800,"endsMax":100,"reportBytesMax":1048576,"callsPerMinute":6000}

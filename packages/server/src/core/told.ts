@@ -12,6 +12,11 @@ export class Told<Said extends object> {
     this.#said.set(tx, noted.set(id, said))
   }
 
+  /** It is written, or was refused. */
+  forget(tx: Tx, id: string): void {
+    this.#said.get(tx)?.delete(id)
+  }
+
   of(tx: Tx, id: string): Partial<Said> {
     return this.#said.get(tx)?.get(id) ?? {}
   }

@@ -64,8 +64,8 @@ export class EventLog {
   async publishAll(ctx: PublishCtx, events: readonly NewEvent[]): Promise<string[]> {
     const { store, sequence, now } = this.#deps
     const at = now()
-    const slots = events.map(({ type, subject, data, causeId = null }): DurableSlot => {
-      const event = { seq: sequence.next(), type, at, subject, data, traceId: ctx.traceId, causeId }
+    const slots = events.map(({ type, subject, data, causeId = null, traceId = ctx.traceId }): DurableSlot => {
+      const event = { seq: sequence.next(), type, at, subject, data, traceId, causeId }
       return { event, state: 'open' }
     })
     // Throws if the transaction is over: then nothing waits for it.

@@ -25,6 +25,8 @@ interface NewEventOf<T extends EventType> {
   data: EventData<T>
   /** The id of the event that led to it. */
   causeId?: string | null
+  /** Unless given, that of the context. */
+  traceId?: string
 }
 
 /** Which events of the store are read: (after, upTo], in order. */

@@ -1,6 +1,6 @@
 import type { EventType, RunCause, RunStatus } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
-import { fail } from '../core/failure.ts'
+import { type Failure, fail } from '../core/failure.ts'
 import type { Told } from '../core/told.ts'
 import type { Events } from '../events/index.ts'
 import type { Work } from '../work/index.ts'
@@ -18,7 +18,7 @@ export type Said = Partial<Pick<RunRecord, 'status' | 'statusReason' | 'result' 
 export interface TaskDeps {
   store: TaskStore
   work: Work
-  events: Pick<Events, 'publish' | 'chain'>
+  events: Pick<Events, 'publish' | 'publishAll' | 'chain'>
   http: Pick<HttpSender, 'check'>
   acting: Pick<Acting, 'principal'>
   told: Told<Said>
@@ -60,6 +60,10 @@ function noSuchTask(taskId: string) {
 /** Errors: NOT_FOUND. */
 export async function foundRun({ store }: Pick<TaskDeps, 'store'>, runId: string, tx?: Tx): Promise<RunRecord> {
   const [run] = await store.findRuns([runId], tx)
-  if (!run) throw fail('NOT_FOUND', { reason: 'no_such_run', run_id: runId })
+  if (!run) throw noSuchRun(runId)
   return run
+}
+
+export function noSuchRun(runId: string): Failure {
+  return fail('NOT_FOUND', { reason: 'no_such_run', run_id: runId })
 }

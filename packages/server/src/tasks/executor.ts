@@ -16,7 +16,7 @@ export type Outcome =
   | { error: { code: string; message: string }; retryable: boolean; retryAfterMs?: number; checkpoint?: unknown }
 
 export interface ExecutorDeps {
-  store: Pick<TaskStore, 'write' | 'findRuns' | 'leftBehind'>
+  store: Pick<TaskStore, 'write' | 'givenRuns' | 'leftBehind'>
   work: Pick<Work, 'lease' | 'report' | 'find'>
   watch: RunWatch
   /** Does the work of a run; rejects when the signal is aborted. `stopping`: Nexus stops, and waits for nobody. */
@@ -138,7 +138,7 @@ export class Executor implements Loop {
 
   async #attempt(item: WorkItem, cut: AbortController): Promise<void> {
     const { store, execute, settle } = this.#deps
-    const [run] = await store.findRuns([item.id])
+    const [run] = await store.givenRuns([item.id])
     if (!run) return
     const stopWatching = this.#cutWhenCancelled(item, cut)
     try {

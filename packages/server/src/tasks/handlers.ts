@@ -12,7 +12,8 @@ import { listTasks } from './list.ts'
 import { listWorkers } from './list-workers.ts'
 import { logRun } from './log.ts'
 import { releaseRuns } from './release.ts'
-import { checkSize, completeRun, failRun, heartbeatRun } from './report.ts'
+import { checkCheckpoint, checkEnd, endRun, heartbeatRun } from './report.ts'
+import { answerReport, prepareReport, reportEnds } from './report-ends.ts'
 import { cancelRun, getRun, listAllRuns, listRunLog, listRuns, retryRun } from './runs.ts'
 import { prepareUpdate, updateTask } from './update.ts'
 
@@ -50,15 +51,20 @@ export function taskHandlers(deps: TaskDeps): TaskHandlers {
     'workers.lease': (ctx, input) => leaseRuns(deps, ctx, input),
     'workers.release': (ctx, input) => releaseRuns(deps, ctx, input),
     'workers.heartbeat': (ctx, input) => heartbeatWorker(deps, ctx, input),
+    'workers.report': prepared({
+      prepare: (_ctx, input) => prepareReport(input),
+      run: (ctx, input, ready) => reportEnds(deps, ctx, input, ready),
+      answer: (ctx, input, reported) => answerReport(deps, ctx, input, reported),
+    }),
     'runs.heartbeat': prepared({
-      prepare: async (_ctx, { checkpoint }) => checkSize('checkpoint', checkpoint),
+      prepare: async (_ctx, { checkpoint }) => checkCheckpoint(checkpoint),
       run: (ctx, input) => heartbeatRun(deps, ctx, input),
     }),
     'runs.complete': prepared({
-      prepare: async (_ctx, { result }) => checkSize('result', result),
-      run: (ctx, input) => completeRun(deps, ctx, input),
+      prepare: async (_ctx, input) => checkEnd(input),
+      run: (ctx, input) => endRun(deps, ctx, input),
     }),
-    'runs.fail': (ctx, input) => failRun(deps, ctx, input),
+    'runs.fail': (ctx, input) => endRun(deps, ctx, input),
     'runs.logs.add': (ctx, input) => logRun(deps, ctx, input),
   }
 }

@@ -1,7 +1,8 @@
 import type { Input, Output } from '@nexus/contract'
 import type { Ctx } from '../core/context.ts'
+import type { Reported, WorkItem } from '../work/index.ts'
 import type { TaskDeps } from './deps.ts'
-import { runStanding } from './report.ts'
+import { runStanding } from './run-standing.ts'
 import { workQueueOf } from './run-work.ts'
 
 /** Renews all leases of a worker at once, and may wait for one to be cancelled or lost. */
@@ -51,12 +52,19 @@ async function renewAll(
 ): Promise<Output<'workers.heartbeat'>['runs']> {
   const reports = held.map(({ run_id: id, lease_token: leaseToken }) => ({ id, leaseToken, kind: 'alive' as const }))
   const reported = await store.write((tx) => work.report(tx, reports))
-  const found = await store.findRuns(held.map(({ run_id }) => run_id))
-  workers.note([...new Set(found.map(({ plan }) => workQueueOf(plan)))])
-  const known = new Map(found.map((run) => [run.runId, run]))
+  // What a worker has is known by its work; but for what it lost nothing is read.
+  const lost = await store.findRuns(reported.filter((one) => !isHeldRun(one)).map(({ id }) => id))
+  const places = [...reported.filter(isHeldRun).map(({ queue }) => queue), ...lost.map(({ plan }) => workQueueOf(plan))]
+  workers.note([...new Set(places)])
+  const known = new Map(lost.map((run) => [run.runId, run]))
   return reported.map((item) => {
+    if (isHeldRun(item)) return { ...runStanding({ runId: item.id, status: 'running' }, item), lost: false }
     const run = known.get(item.id)
     if (!run) return { run_id: item.id, status: null, cancel_requested: false, lease_expires_at: null, lost: true }
-    return { ...runStanding(run, 'state' in item ? item : undefined), lost: !('state' in item) }
+    return { ...runStanding(run, undefined), lost: true }
   })
+}
+
+function isHeldRun(reported: Reported): reported is WorkItem {
+  return 'state' in reported && reported.kind === 'task'
 }

@@ -16,7 +16,7 @@ import { type TaskHandlers, taskHandlers } from './handlers.ts'
 import { lockTasksOf } from './lock-records.ts'
 import { onRunWork } from './on-run-work.ts'
 import type { Acting, HttpSender, TaskStore } from './ports.ts'
-import { completeRun, failRun, renewRun } from './report.ts'
+import { endRun, renewRun } from './report.ts'
 import { runTrail } from './run-trail.ts'
 import { RunWatch } from './run-watch.ts'
 import { Scheduler } from './scheduler.ts'
@@ -41,7 +41,7 @@ export type { FanOutRecord, HeldFor, RunLogRecord, RunPlace, RunRecord, TaskReco
 export interface TasksOptions {
   store: TaskStore
   work: Work
-  events: Pick<Events, 'publish' | 'chain' | 'attend'>
+  events: Pick<Events, 'publish' | 'publishAll' | 'chain' | 'attend'>
   http: HttpSender
   acting: Acting
   now(): number
@@ -153,11 +153,11 @@ async function settle(
   held: { run_id: string; lease_token: string },
   outcome: Outcome,
 ): Promise<unknown> {
-  if ('result' in outcome) return completeRun(deps, { tx }, { ...held, result: outcome.result })
+  if ('result' in outcome) return endRun(deps, { tx }, { ...held, result: outcome.result })
   const { error, retryable, retryAfterMs = 0, checkpoint } = outcome
   if (checkpoint !== undefined) {
     const { run } = await renewRun(deps, { tx }, held)
     await deps.store.saveRuns(tx, [{ ...run, checkpoint }])
   }
-  return failRun(deps, { tx }, { ...held, error: { ...error, retryable, retry_after_seconds: retryAfterMs / 1000 } })
+  return endRun(deps, { tx }, { ...held, error: { ...error, retryable, retry_after_seconds: retryAfterMs / 1000 } })
 }

@@ -3,7 +3,8 @@ import { toIso } from '../core/clock.ts'
 import type { WriteCtx } from '../core/context.ts'
 import { keepable } from '../core/log-lines.ts'
 import type { TaskDeps } from './deps.ts'
-import { renewRun, runStanding } from './report.ts'
+import { renewRun } from './report.ts'
+import { runStanding } from './run-standing.ts'
 
 /** Keeps what a run logged, up to a mebibyte of it; the rest is counted. Errors: NOT_FOUND, CONFLICT (`lease_lost`). */
 export async function logRun(

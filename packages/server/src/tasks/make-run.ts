@@ -8,7 +8,7 @@ import { askToEnd, endSome } from './end-in-steps.ts'
 import { type Look, passGates } from './gates.ts'
 import { jitterMs } from './jitter.ts'
 import { noteEnds } from './note-ends.ts'
-import { publishEnd, publishRun } from './publish.ts'
+import { newsOfEnd, publishRuns } from './publish.ts'
 import { byHand, type HeldFor, type RunPlan, type RunRecord, type TaskRecord } from './record.ts'
 import { stallMs, workQueueOf } from './run-work.ts'
 
@@ -69,7 +69,7 @@ export async function startRun(
     return run
   }
   run.parameters = passed.parameters
-  await publishRun(deps, tx, 'task.queued', run)
+  await publishRuns(deps, tx, [{ type: 'task.queued', run }])
   run.heldFor = passed.waitingFor && (passed.waitingFor.reason as HeldFor)
   if (run.heldFor === null) run.stallAt = stallAtOf(run, Math.max(now, notBefore ?? now))
   await deps.store.insertRun(tx, run)
@@ -97,7 +97,7 @@ export async function noteEnded(
 
 /** One that ends as it is made is told to its task, and to those that depend on it, as any other. */
 async function insertEnded(deps: TaskDeps, tx: Tx, task: TaskRecord, run: RunRecord): Promise<void> {
-  await publishEnd(deps, tx, run)
+  await publishRuns(deps, tx, newsOfEnd(run))
   await deps.store.insertRun(tx, run)
   if (run.status === 'missed') return
   if (!byHand.includes(run.cause)) task.firedAt = run.createdAt

@@ -1,7 +1,7 @@
 import type { Change, OnChange, WorkItem } from '../work/index.ts'
 import type { TaskDeps } from './deps.ts'
 import { noteEnds } from './note-ends.ts'
-import { publishRunChange } from './publish.ts'
+import { newsOfChange, publishRuns } from './publish.ts'
 import { hasRunEnded, type RunRecord } from './record.ts'
 import { stallMs } from './run-work.ts'
 
@@ -25,7 +25,11 @@ export function onRunWork(deps: TaskDeps): OnChange {
       const before = runs.get(item.id)
       return before ? [{ before, after: { ...afterWork(before, was!, item, now), ...told.of(tx, item.id) } }] : []
     })
-    for (const { before, after } of changed) await publishRunChange(deps, tx, before, after)
+    await publishRuns(
+      deps,
+      tx,
+      changed.flatMap(({ before, after }) => newsOfChange(before, after)),
+    )
     await store.saveRuns(
       tx,
       changed.map(({ after }) => after),

@@ -104,6 +104,8 @@ export interface TaskStore {
   /** Whether a run of a tick is there, but for skipped and missed ones. */
   hasTick(tx: Tx, taskId: string, tick: number): Promise<boolean>
   findRuns(runIds: readonly string[], tx?: Tx): Promise<RunRecord[]>
+  /** Runs that a worker was just given: until it reports, what it is told of them stays as it is. */
+  givenRuns(runIds: readonly string[]): Promise<RunRecord[]>
   /** Runs that nobody else changes until the transaction ends. */
   lockRuns(tx: Tx, runIds: readonly string[]): Promise<RunRecord[]>
   /** Those of these tasks of which a run is under way. */

@@ -38,39 +38,50 @@ type RunEvent =
 
 const progressMs = 1000
 
-/** Tells what became of a run between two moments of it: that an attempt began, that it failed, and once how the run ended. */
-export async function publishRunChange(deps: TaskDeps, tx: Tx, before: RunRecord, after: RunRecord): Promise<void> {
-  if (before.status === 'queued' && after.status === 'running') await publishRun(deps, tx, 'task.started', after)
-  if (before.status === 'running' && after.status === 'queued') await publishRun(deps, tx, 'task.progress', after)
-  if (!hasRunEnded(before.status) && hasRunEnded(after.status)) await publishEnd(deps, tx, after)
+/** An event of a run, as that stands then. */
+export interface RunNews {
+  type: RunEvent
+  run: RunRecord
 }
 
-export async function publishEnd(deps: TaskDeps, tx: Tx, run: RunRecord): Promise<void> {
+/** Tells what became of a run between two moments of it: that an attempt began, that it failed, and once how the run ended. */
+export function newsOfChange(before: RunRecord, after: RunRecord): RunNews[] {
+  if (before.status === 'queued' && after.status === 'running') return [{ type: 'task.started', run: after }]
+  if (before.status === 'running' && after.status === 'queued') return [{ type: 'task.progress', run: after }]
+  return !hasRunEnded(before.status) && hasRunEnded(after.status) ? newsOfEnd(after) : []
+}
+
+export function newsOfEnd(run: RunRecord): RunNews[] {
+  const end: RunNews = { type: `task.${run.status}` as RunEvent, run }
   // For who knows the types of the specification alone.
-  if (run.status === 'timeout') await publishRun(deps, tx, 'task.failed', run)
-  await publishRun(deps, tx, `task.${run.status}` as RunEvent, run)
+  return run.status === 'timeout' ? [{ type: 'task.failed', run }, end] : [end]
 }
 
 /** At most once a second; what came in between is in the run. */
 export async function publishProgress(deps: TaskDeps, tx: Tx, run: RunRecord, now: number): Promise<void> {
   if (run.toldAt !== null && now - run.toldAt < progressMs) return
   run.toldAt = now
-  await publishRun(deps, tx, 'task.progress', run)
+  await publishRuns(deps, tx, [{ type: 'task.progress', run }])
 }
 
-/** Counts in `run.seq`, and notes the event; the caller saves the run. */
-export async function publishRun(
-  deps: Pick<TaskDeps, 'events'>,
+/** Tells this of runs, in this order. Counts in each `run.seq`, and notes the event; the caller saves the runs. */
+export async function publishRuns(
+  { events }: Pick<TaskDeps, 'events'>,
   tx: Tx,
-  type: RunEvent,
-  run: RunRecord,
+  news: readonly RunNews[],
 ): Promise<void> {
-  run.seq++
-  const causeId = run.firstEventId ?? run.causeId
-  const event = { type, subject: run.taskId, data: dataOf(run, type), causeId } as NewEvent
-  const id = await deps.events.publish({ tx, traceId: run.traceId }, event)
-  run.firstEventId ??= id
-  run.lastEventId = id
+  const [first] = news
+  if (!first) return
+  const told = news.map(({ type, run }) => {
+    run.seq++
+    const causeId = run.firstEventId ?? run.causeId
+    return { type, subject: run.taskId, data: dataOf(run, type), causeId, traceId: run.traceId } as NewEvent
+  })
+  const ids = await events.publishAll({ tx, traceId: first.run.traceId }, told)
+  for (const [i, { run }] of news.entries()) {
+    run.firstEventId ??= ids[i]!
+    run.lastEventId = ids[i]!
+  }
 }
 
 function dataOf(run: RunRecord, type: RunEvent): EventData<'task.completed'> {

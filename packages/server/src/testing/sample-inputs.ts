@@ -81,6 +81,7 @@ export const sampleInputs: { [Id in OperationId]: (made: Made) => Input<Id> } = 
     worker_id: 'w',
     runs: [{ run_id: runId, lease_token: leaseToken }],
   }),
+  'workers.report': (made) => ({ worker_id: 'w', ends: [leasedIn(made)] }),
   'runs.heartbeat': (made) => ({ ...leasedIn(made), progress: { percent: 50 } }),
   'runs.complete': (made) => leasedIn(made),
   'runs.fail': (made) => ({ ...leasedIn(made), error: { code: 'broken', message: 'It broke' } }),

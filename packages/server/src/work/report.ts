@@ -42,7 +42,10 @@ export async function report(deps: EngineDeps, tx: Tx, reports: readonly Report[
 
 async function settle(deps: EngineDeps, tx: Tx, reports: readonly Report[], items: readonly WorkItem[]) {
   const now = deps.now()
-  const changes = new Map(items.map((before) => [before.id, { before, after: before }]))
+  const known = new Map(items.map((item) => [item.id, item]))
+  const changes = new Map(
+    reports.flatMap(({ id }) => (known.has(id) ? [[id, { before: known.get(id)!, after: known.get(id)! }]] : [])),
+  )
   // Of one item one after the other: what the first makes of it is what the next is about.
   const isTaken = reports.map((said) => {
     const change = changes.get(said.id)

@@ -4,6 +4,11 @@ import { afterEnd, whenStanding } from './transaction.ts'
 
 const sizes = new WeakMap<object, number>()
 
+/** Tells how large an object is as JSON, where it has been made for another purpose. */
+export function noteJsonSize(value: object, size: number): void {
+  sizes.set(value, size)
+}
+
 /** How large a value is as JSON; counted once for each object, for it is the same one in all copies of a record. */
 export function jsonSize(value: unknown): number {
   if (value === null) return 0
@@ -51,7 +56,7 @@ export class AtHand<Kept extends object> {
     this.#options = options
   }
 
-  /** For a transaction alone, which sees what is not committed yet. */
+  /** For a transaction, or who knows that what it looks for is committed: what the last one left may not be yet. */
   get(key: string): Kept | undefined {
     const found = this.#records.get(key)
     return found && { ...found.record }

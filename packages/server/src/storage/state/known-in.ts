@@ -39,6 +39,12 @@ export class KnownIn<Known extends object> {
     return { known, unknown }
   }
 
+  /** Those that are at hand, as the last transaction left them, and the keys of the others. */
+  recall(keys: readonly string[]): { known: Known[]; unknown: readonly string[] } {
+    const found = keys.map((key) => this.#atHand?.get(key))
+    return { known: found.filter((one) => one !== undefined), unknown: keys.filter((_, i) => found[i] === undefined) }
+  }
+
   #fromHand(tx: Tx, key: string): Known | undefined {
     const found = this.#atHand?.get(key)
     if (found) this.#of(tx).set(key, found)

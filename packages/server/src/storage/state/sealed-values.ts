@@ -1,3 +1,4 @@
+import { noteJsonSize } from './at-hand.ts'
 import type { Sealer } from './sealer.ts'
 
 export type SealedValues = ReturnType<typeof sealedValues>
@@ -14,7 +15,9 @@ export function sealedValues(sealer: Sealer) {
       const at = `${table} ${column} ${row}`
       const before = known.get(value)
       if (before?.at === at) return before.sealed
-      const sealed = sealer.seal({ table, column, row }, JSON.stringify(value))
+      const json = JSON.stringify(value)
+      noteJsonSize(value, json.length)
+      const sealed = sealer.seal({ table, column, row }, json)
       known.set(value, { at, sealed })
       return sealed
     },

@@ -17,6 +17,7 @@ type RunStore = Pick<
   | 'insertRun'
   | 'hasTick'
   | 'findRuns'
+  | 'givenRuns'
   | 'lockRuns'
   | 'running'
   | 'saveRuns'
@@ -64,6 +65,11 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
   return {
     findRuns,
 
+    async givenRuns(runIds) {
+      const { known, unknown } = inTransactions.recall(runIds)
+      return [...known, ...(await findRuns(unknown))]
+    },
+
     async insertRun(tx, run) {
       await runs.insert(tx, [rows.ofRun(run)])
       inTransactions.note(tx, [run])
@@ -90,7 +96,10 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
     },
 
     async saveRuns(tx, changed) {
-      for (const run of changed) await runs.change(tx, run.runId, rows.changesOfRun(run))
+      await runs.changeEach(
+        tx,
+        changed.map((run) => ({ ...rows.changesOfRun(run), run_id: run.runId })),
+      )
       inTransactions.note(tx, changed)
     },
 

@@ -1,0 +1,54 @@
+import type { Input, Output, RefusedEnd } from '@nexus/contract'
+import type { Ctx, WriteCtx } from '../core/context.ts'
+import { Failure } from '../core/failure.ts'
+import type { Claim } from '../work/index.ts'
+import type { TaskDeps } from './deps.ts'
+import { claimOf, isUnheard, noteLook, runOrders } from './lease.ts'
+import { endFault, takeEnds } from './take-ends.ts'
+
+type Reported = Output<'workers.report'>
+
+export interface PreparedReport {
+  /** Of each end what keeps it from being taken. */
+  faults: readonly (Failure | undefined)[]
+  claim: Claim | undefined
+}
+
+/** Errors: INVALID_REQUEST (more queues times names than are looked at). */
+export async function prepareReport({ worker_id, ends, lease }: Input<'workers.report'>): Promise<PreparedReport> {
+  return { faults: ends.map(endFault), claim: lease && claimOf({ worker_id, ...lease }) }
+}
+
+/** Takes how several attempts of a worker ended, each answered by itself, and gives it runs that are ready then. */
+export async function reportEnds(
+  deps: TaskDeps,
+  { tx }: Pick<WriteCtx, 'tx'>,
+  { worker_id, ends, lease }: Input<'workers.report'>,
+  { faults, claim }: PreparedReport,
+): Promise<Reported> {
+  if (lease && claim) noteLook(deps, { worker_id, ...lease }, claim)
+  else deps.workers.heard(worker_id)
+  const sound = ends.filter((_, i) => faults[i] === undefined)
+  const taken = (await takeEnds(deps, tx, sound))[Symbol.iterator]()
+  const answers = ends.map((_, i) => faults[i] ?? taken.next().value!)
+  const items = claim ? await deps.work.claim(tx, claim) : []
+  return {
+    ends: answers.map((answer, i) => (answer instanceof Failure ? refused(ends[i]!.run_id, answer) : answer)),
+    runs: await runOrders(deps, items, tx),
+  }
+}
+
+/** What it was given goes to others where the worker has said by now that it does not hear of it. */
+export async function answerReport(
+  deps: TaskDeps,
+  _ctx: Ctx,
+  { worker_id, lease }: Input<'workers.report'>,
+  reported: Reported,
+): Promise<Reported> {
+  if (!lease || reported.runs.length === 0) return reported
+  return (await isUnheard(deps, { worker_id, ...lease })) ? { ...reported, runs: [] } : reported
+}
+
+function refused(run_id: string, { code, message, details }: Failure): RefusedEnd {
+  return { run_id, error: { code, message, details } }
+}
