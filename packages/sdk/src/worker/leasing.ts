@@ -1,4 +1,4 @@
-import type { RunOrder } from '@nexus/contract'
+import type { Input, RunOrder } from '@nexus/contract'
 import { workerLimits } from '../contract-data.ts'
 import { patience } from '../courier.ts'
 import type { Invoke } from '../namespaces.ts'
@@ -15,75 +15,142 @@ export interface LeasingDeps {
   timeoutMs: number
   workerId: string
   queues: readonly string[] | undefined
-  names: readonly string[]
+  /** What the worker knows to do. */
+  names(): string[]
   /** How many more runs may come. */
   room(): number
   /** Resolves when that may have changed, or the worker stops. */
   moved(): Promise<void>
+  /** It may have changed. */
+  move(): void
   take(order: RunOrder): void
   onError(error: Error): void
 }
 
+/** Which runs are asked for with a report. */
+export type Asked = NonNullable<Input<'workers.report'>['lease']>
+
 const waitSeconds = 30
 const lastReleaseMs = 2000
 
-/** Takes runs for a worker, with one long poll at a time, until the signal is aborted; what it was given unheard it gives back. */
-export async function takeRuns(deps: LeasingDeps, signal: AbortSignal): Promise<void> {
-  const { policy, onError } = deps
-  const unheard: string[] = []
-  for (let failures = 0; !signal.aborted; ) {
-    while (deps.room() <= 0 && !signal.aborted) await deps.moved()
-    if (signal.aborted) break
+/**
+ * Takes runs for a worker: with one long poll at a time, and while none is open with reports of what has ended. What was given to an
+ * answer that never came it gives back.
+ */
+export class Leasing {
+  readonly #deps: LeasingDeps
+  readonly #stop = new AbortController()
+  /** Polls whose answers never came. */
+  readonly #unheard: string[] = []
+  #isPolling = false
+  /** Asked for with the report that is under way. */
+  #asked: Asked | undefined
+
+  constructor(deps: LeasingDeps) {
+    this.#deps = deps
+  }
+
+  /** Takes no more. */
+  stop(): void {
+    this.#stop.abort()
+  }
+
+  /** What a report of so many ends asks for; undefined: nothing, for there is no room, or a poll that is open is answered first. */
+  ask(ended: number): Asked | undefined {
+    const max = Math.min(this.#room() + ended, workerLimits.leaseMax)
+    if (this.#stop.signal.aborted || this.#isPolling || max <= 0) return undefined
+    this.#asked = { ...this.#wanted(), max, poll_id: randomHex() }
+    return this.#asked
+  }
+
+  given(asked: Asked, orders: readonly RunOrder[]): void {
+    this.#asked = undefined
+    // Who stops has no use for them.
+    if (!this.#stop.signal.aborted) for (const order of orders) this.#deps.take(order)
+    else if (orders.length > 0) this.#unheard.push(asked.poll_id!)
+    this.#deps.move()
+  }
+
+  unanswered(asked: Asked, error: unknown): void {
+    this.#asked = undefined
+    if (!isRefusal(error)) this.#unheard.push(asked.poll_id!)
+    this.#deps.move()
+  }
+
+  /** Polls until it is stopped. */
+  async run(): Promise<void> {
+    const { policy, onError, moved } = this.#deps
+    const { signal } = this.#stop
+    for (let failures = 0; !signal.aborted; ) {
+      while (this.#room() <= 0 && this.#unheard.length === 0 && !signal.aborted) await moved()
+      if (signal.aborted) break
+      try {
+        await this.#poll(signal)
+        failures = 0
+      } catch (error) {
+        if (signal.aborted) break
+        onError(asError(error))
+        // Rejects when the worker stops.
+        const ms = error instanceof NexusError ? patience(policy, error, failures++) : policy.maxDelayMs
+        await policy.sleep(ms, signal).catch(() => {})
+      }
+    }
+    if (this.#asked) this.#unheard.push(this.#asked.poll_id!)
+    // Where the server is away leases run out by themselves.
+    await this.#release(AbortSignal.timeout(lastReleaseMs)).catch(() => {})
+  }
+
+  #room(): number {
+    return this.#deps.room() - (this.#asked?.max ?? 0)
+  }
+
+  #wanted(): Pick<Asked, 'names' | 'queues'> {
+    const { names, queues } = this.#deps
+    return { names: names(), ...(queues && { queues: [...queues] }) }
+  }
+
+  async #poll(signal: AbortSignal): Promise<void> {
+    this.#isPolling = true
     let pollId: string | undefined
     try {
-      await release(deps, unheard, signal)
-      pollId = randomHex()
-      const orders = await lease(deps, pollId, signal)
-      pollId = undefined
-      for (const order of orders) deps.take(order)
-      failures = 0
+      await this.#release(signal)
+      if (this.#room() > 0) {
+        pollId = randomHex()
+        for (const order of await this.#lease(pollId, signal)) this.#deps.take(order)
+      }
+      // The next one follows at once where there is room.
+      this.#isPolling = this.#room() > 0
     } catch (error) {
-      const said = error instanceof NexusError ? error : undefined
-      const isRefused = said !== undefined && said.status >= 400 && said.status < 500
-      if (pollId !== undefined && !isRefused) unheard.push(pollId)
-      if (signal.aborted) break
-      onError(asError(error))
-      // Rejects when the worker stops.
-      const ms = said ? patience(policy, said, failures++) : policy.maxDelayMs
-      await policy.sleep(ms, signal).catch(() => {})
+      this.#isPolling = false
+      if (pollId !== undefined && !isRefusal(error)) this.#unheard.push(pollId)
+      throw error
     }
   }
-  // Where the server is away leases run out by themselves.
-  await release(deps, unheard, AbortSignal.timeout(lastReleaseMs)).catch(() => {})
+
+  /** Of polls that were not answered. Errors: `NexusError`; then they are to be given back still. */
+  async #release(signal: AbortSignal): Promise<void> {
+    const { invoke, workerId, timeoutMs } = this.#deps
+    // Leases of older ones have run out.
+    this.#unheard.splice(0, this.#unheard.length - workerLimits.pollsMax)
+    const poll_ids = [...this.#unheard]
+    if (poll_ids.length === 0) return
+    await invoke('workers.release', { worker_id: workerId, poll_ids }, { signal, timeoutMs })
+    this.#unheard.splice(0, poll_ids.length)
+  }
+
+  async #lease(pollId: string, signal: AbortSignal): Promise<RunOrder[]> {
+    const { invoke, pace, workerId, timeoutMs } = this.#deps
+    // It counts as a call, but is not one of those that are under way.
+    await pace.enter()
+    pace.leave()
+    if (signal.aborted) return []
+    const max = Math.min(this.#room(), workerLimits.leaseMax)
+    const input = { worker_id: workerId, ...this.#wanted(), max, wait_seconds: waitSeconds, poll_id: pollId }
+    return (await invoke('workers.lease', input, { signal, timeoutMs }))?.runs ?? []
+  }
 }
 
-/** Of polls that were not answered. Errors: `NexusError`; then they are to be given back still. */
-async function release({ invoke, workerId, timeoutMs }: LeasingDeps, unheard: string[], signal: AbortSignal) {
-  // Leases of older ones have run out.
-  unheard.splice(0, unheard.length - workerLimits.pollsMax)
-  const poll_ids = [...unheard]
-  if (poll_ids.length === 0) return
-  await invoke('workers.release', { worker_id: workerId, poll_ids }, { signal, timeoutMs })
-  unheard.length = 0
-}
-
-async function lease(deps: LeasingDeps, pollId: string, signal: AbortSignal): Promise<RunOrder[]> {
-  const { invoke, pace, queues, names, workerId, timeoutMs } = deps
-  // It counts as a call, but is not one of those that are under way.
-  await pace.enter()
-  pace.leave()
-  if (signal.aborted) return []
-  const answer = await invoke(
-    'workers.lease',
-    {
-      worker_id: workerId,
-      names: [...names],
-      ...(queues && { queues: [...queues] }),
-      max: Math.min(deps.room(), workerLimits.leaseMax),
-      wait_seconds: waitSeconds,
-      poll_id: pollId,
-    },
-    { signal, timeoutMs },
-  )
-  return answer?.runs ?? []
+/** Whether the server has said that it gave nothing. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof NexusError && error.status >= 400 && error.status < 500
 }

@@ -6,8 +6,11 @@ import { RunFailure } from './run-failure.ts'
 
 type Said<Id extends 'runs.heartbeat' | 'runs.logs.add' | 'runs.complete' | 'runs.fail'> = { id: Id; input: Input<Id> }
 
+/** How a worker says that an attempt ended. */
+export type EndReport = Said<'runs.complete'> | Said<'runs.fail'>
+
 /** What a worker says of a run. */
-export type RunReport = Said<'runs.heartbeat'> | Said<'runs.logs.add'> | Said<'runs.complete'> | Said<'runs.fail'>
+export type RunReport = Said<'runs.heartbeat'> | Said<'runs.logs.add'> | EndReport
 
 export type RunCourier = Courier<RunReport, RunStanding>
 
@@ -15,11 +18,16 @@ export type RunCourier = Courier<RunReport, RunStanding>
 export type RunOutcome = { result?: unknown } | { error: Input<'runs.fail'>['error'] }
 
 export function runLink(invoke: Invoke): ReportLink<RunReport, RunStanding> {
-  return {
-    keepsLeases: false,
-    isOver: false,
-    report: ({ id, input }) => (invoke as (id: string, input: object) => Promise<RunStanding>)(id, input),
-  }
+  return { keepsLeases: false, isOver: false, report: (report) => sayOf(invoke, report) }
+}
+
+/** Says one thing of one run. Errors: `NexusError`. */
+export function sayOf(invoke: Invoke, { id, input }: RunReport, options?: { timeoutMs: number }): Promise<RunStanding> {
+  return (invoke as (id: string, input: object, options?: object) => Promise<RunStanding>)(id, input, options)
+}
+
+export function isEnd(report: RunReport | undefined): report is EndReport {
+  return report?.id === 'runs.complete' || report?.id === 'runs.fail'
 }
 
 /** How a handler's value is reported. */

@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import type { RunOrder } from '@nexus/contract'
+import type { RunOrder, RunStanding } from '@nexus/contract'
 import { Change } from '../change.ts'
 import { workerLimits } from '../contract-data.ts'
 import { Courier } from '../courier.ts'
@@ -7,12 +7,13 @@ import type { Invoke } from '../namespaces.ts'
 import { Pace } from '../pace.ts'
 import type { RetryPolicy } from '../retry.ts'
 import { type StopOptions, stopDefaults } from '../stop-options.ts'
+import { Ends } from './ends.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { HeldRun } from './held-run.ts'
-import { takeRuns } from './leasing.ts'
+import { Leasing } from './leasing.ts'
 import type { RunHandler, WorkerOptions } from './run.ts'
 import { RunFailure } from './run-failure.ts'
-import { type RunCourier, runLink } from './run-report.ts'
+import { isEnd, type RunCourier, type RunReport, runLink } from './run-report.ts'
 
 export interface WorkerDeps {
   invoke: Invoke
@@ -43,8 +44,9 @@ export class Worker {
   readonly #moved = new Change()
   readonly #pace: Pace
   readonly #courier: RunCourier
+  readonly #ends: Ends
   readonly #heartbeats: Heartbeats
-  readonly #leasing = new AbortController()
+  readonly #leasing: Leasing
   readonly #beating = new AbortController()
   #beaten: Promise<void> = Promise.resolve()
   #leased: Promise<void> = Promise.resolve()
@@ -66,7 +68,21 @@ export class Worker {
     const onError = (error: Error) => this.#tell(error)
     const hasty = { ...policy, maxDelayMs: Math.min(policy.maxDelayMs, patienceMs) }
     this.#pace = new Pace({ atOnce: reportsAtOnce, perSecond: callsPerSecond })
-    this.#courier = new Courier({ pace: this.#pace, policy: hasty, onError })
+    const reporting = { pace: this.#pace, policy: hasty, onError }
+    this.#courier = new Courier(reporting)
+    this.#leasing = new Leasing({
+      ...deps,
+      pace: this.#pace,
+      workerId: id,
+      queues: options.queues,
+      names: () => [...this.#handlers.keys()],
+      room: () => this.#concurrency - this.#runs.size,
+      moved: () => this.#moved.next,
+      move: () => this.#move(),
+      take: (order) => this.#take(order),
+      onError,
+    })
+    this.#ends = new Ends({ ...deps, ...reporting, workerId: id, leasing: this.#leasing })
     this.#heartbeats = new Heartbeats({
       ...{ invoke, policy: hasty, workerId: id, onError },
       held: () => [...this.#runs].filter(({ needsHeartbeat }) => needsHeartbeat),
@@ -92,8 +108,9 @@ export class Worker {
     if (this.#handlers.size === 0) throw new Error('the worker has no handler: give it one with handle()')
     this.#state = 'started'
     this.#courier.use(runLink(this.#deps.invoke))
+    this.#ends.open()
     this.#beaten = this.#heartbeats.run(this.#beating.signal)
-    this.#leased = this.#lease()
+    this.#leased = this.#leasing.run()
   }
 
   /**
@@ -113,7 +130,7 @@ export class Worker {
 
   async #stop({ graceMs, lastWordsMs }: Required<StopOptions>): Promise<void> {
     this.#state = 'stopping'
-    this.#leasing.abort()
+    this.#leasing.stop()
     this.#pace.open()
     this.#move()
     await this.#leased
@@ -125,6 +142,7 @@ export class Worker {
     this.#state = 'stopped'
     this.#beating.abort()
     this.#courier.close()
+    this.#ends.close()
     this.#move()
     await this.#beaten
     const unsaid = this.#unsaid()
@@ -134,33 +152,28 @@ export class Worker {
     this.#tell(new RunFailure('unconfirmed', `how these ended is not known to the server: ${ids}`))
   }
 
-  #lease(): Promise<void> {
-    const { queues } = this.#options
-    return takeRuns(
-      {
-        ...this.#deps,
-        pace: this.#pace,
-        workerId: this.id,
-        queues,
-        names: [...this.#handlers.keys()],
-        room: () => this.#concurrency - this.#runs.size,
-        moved: () => this.#moved.next,
-        take: (order) => this.#take(order),
-        onError: (error) => this.#tell(error),
-      },
-      this.#leasing.signal,
-    )
-  }
-
   #take(order: RunOrder): void {
     const before = [...this.#runs].filter(({ id, isAtWork }) => id === order.run_id && isAtWork).map(({ done }) => done)
     const run = new HeldRun(
-      { courier: this.#courier, moved: () => this.#move(), onError: (error) => this.#tell(error) },
+      {
+        courier: { send: (next) => this.#send(next) },
+        moved: () => this.#move(),
+        onError: (error) => this.#tell(error),
+      },
       order,
       this.#handlers.get(order.name)!,
       before.length > 0 ? Promise.all(before).then(() => {}) : undefined,
     )
     this.#runs.add(run)
+  }
+
+  /** Ends go together; what is said on the way goes by itself. */
+  #send(next: () => RunReport | undefined): Promise<RunStanding | undefined> {
+    if (!isEnd(next())) return this.#courier.send(next)
+    return this.#ends.send(() => {
+      const report = next()
+      return isEnd(report) ? report : undefined
+    })
   }
 
   #isAtWork(): boolean {

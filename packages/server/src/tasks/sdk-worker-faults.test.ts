@@ -66,11 +66,12 @@ test('a report that was taken but whose answer was lost is said again, and answe
   const nexus = await startTestNexus(t)
   const spoiled = new Set<string>()
   const spy = spied((path) => {
-    const isFirst = /\/(complete|fail|logs)$/.test(path) && !spoiled.has(path)
+    const isFirst = /\/(complete|fail)$/.test(path) && !spoiled.has(path)
     spoiled.add(path)
     return isFirst
   })
-  const { worker, errors } = await workerOf(t, nexus, { fetch: spy.fetch })
+  // With a place left a poll is open, and a report asks for nothing.
+  const { worker, errors } = await workerOf(t, nexus, { fetch: spy.fetch, concurrency: 2 })
   worker
     .handle('works', () => ({ rows: 3 }))
     .handle('fails', () => Promise.reject(new RunFailure('broken', 'it broke')))
@@ -83,6 +84,24 @@ test('a report that was taken but whose answer was lost is said again, and answe
   deepEqual([spy.of('/complete').length, spy.of('/fail').length], [2, 2])
   ok(errors.every((error) => error instanceof NexusError && error.status === 0))
   equal(errors.length, 2)
+})
+
+test('a report of many whose answer was lost is said again, and what it had asked for is given back and done once', async (t) => {
+  const nexus = await startTestNexus(t)
+  let reports = 0
+  const spy = spied((path) => path.endsWith('/report') && ++reports % 2 === 1)
+  const { worker, errors } = await workerOf(t, nexus, { fetch: spy.fetch, concurrency: 5 })
+  const { task_id } = await nexus.client.tasks.create({
+    ...{ name: 'x', type: 'scheduled', schedule: { cron: '0 0 1 1 *' } },
+  })
+  const ids: string[] = []
+  for (let n = 0; n < 30; n++) ids.push((await nexus.client.tasks.execute({ task_id, parameters: { n } })).run_id)
+  worker.handle<{ n: number }, number>('x', ({ parameters, attempt }) => parameters.n * attempt).start()
+  for (const [n, id] of ids.entries()) deepEqual((await ended(nexus, id)).result, n)
+  await worker.stop()
+  ok(spy.of('/release').length > 0)
+  ok(spy.of('/report').some(({ input }) => (input.ends as unknown[]).length === 5))
+  ok(errors.every((error) => error instanceof NexusError && error.status === 0))
 })
 
 test('a run whose order was lost on the way is given back, and given again', async (t) => {

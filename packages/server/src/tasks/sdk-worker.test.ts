@@ -146,6 +146,33 @@ test('so many runs are in hand at once as it was told, and one poll is open at a
   deepEqual([atOnceMax, pollsMax], [3, 1])
 })
 
+test('whoever has no place left takes the next runs with the report of those that ended', async (t) => {
+  const nexus = await startTestNexus(t)
+  const spy = spied()
+  const { worker, errors } = await workerOf(t, nexus, { concurrency: 4, fetch: spy.fetch })
+  const { task_id } = await nexus.client.tasks.create({
+    ...{ name: 'x', type: 'scheduled', schedule: { cron: '0 0 1 1 *' } },
+  })
+  const ids: string[] = []
+  for (let n = 0; n < 20; n++) ids.push((await nexus.client.tasks.execute({ task_id, parameters: { n } })).run_id)
+  worker
+    .handle<{ n: number }, string>('x', ({ parameters: { n }, log }) => {
+      if (n === 3) log('a line before its end')
+      if (n === 7) throw new RunFailure('odd', 'seven', { retryable: false })
+      return n === 5 ? 'x'.repeat(150_000) : `${n}`
+    })
+    .start()
+  for (const [n, id] of ids.entries()) equal((await ended(nexus, id)).status, n === 7 ? 'failed' : 'completed')
+  // The second poll waits for more than there are.
+  deepEqual([spy.of('/lease').length, spy.asked('/lease')], [1, 2])
+  const reports = spy.of('/report')
+  ok(reports.length < 10)
+  const given = reports.flatMap(({ answer }) => (answer as { runs: { attempt: number }[] }).runs)
+  deepEqual([given.length, given.every(({ attempt }) => attempt === 1)], [16, true])
+  equal((await nexus.client.runs.logs.list({ run_id: ids[3]! })).lines.length, 1)
+  deepEqual(errors, [])
+})
+
 test('a worker looks in its queues alone, and for the names that it knows', async (t) => {
   const nexus = await startTestNexus(t)
   const { worker } = await workerOf(t, nexus, { queues: ['large', 'small'] })
