@@ -40,6 +40,8 @@ export async function prepareSubmit(
   checkConditions(input)
   if (input.callback_events && input.callback_url === undefined)
     throw invalid('callback_events', 'needs a callback_url', 'VALIDATION_ERROR')
+  if (input.wait_seconds !== undefined && input.async !== false)
+    throw invalid('wait_seconds', 'has no effect unless async is false', 'VALIDATION_ERROR')
   if (input.callback_url !== undefined) await deps.callbacks.check(input.callback_url, 'callback_url')
   const targets = await resolveTarget(deps, ctx, input.target, only)
   if (ruling.delivery.mode === 'immediate') assertOnline(deps, targets)

@@ -267,6 +267,7 @@ test('a synchronous call answers when the command has ended, and is refused wher
   deepEqual([status, result?.message, typeof completed_at], ['completed', 'done', 'string'])
   const slow = await submit({ async: false, wait_seconds: 0 })
   deepEqual([slow.status, slow.completed_at], ['pending', undefined])
+  await rejects(submit({ wait_seconds: 5 }), (failure: Failure) => failure.details.field === 'wait_seconds')
 })
 
 test('who submitted a command is called back at the events that it asked for', async (t) => {
