@@ -1,4 +1,3 @@
-import { eventTypes } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
 import type { EventStore, LoggedEvent } from './ports.ts'
 
@@ -6,8 +5,7 @@ import type { EventStore, LoggedEvent } from './ports.ts'
 export async function chainOf(store: EventStore, eventId: string, max: number, tx?: Tx): Promise<LoggedEvent[]> {
   const chain: LoggedEvent[] = []
   for (let id: string | null = eventId; id !== null && chain.length < max; ) {
-    const seq: number = Number(id.slice('evt-'.length))
-    const [event] = (await store.read({ after: seq - 1, upTo: seq, types: eventTypes, limit: 1 }, tx)).events
+    const event: LoggedEvent | undefined = await store.find(Number(id.slice('evt-'.length)), tx)
     if (!event) break
     chain.push(event)
     id = event.causeId

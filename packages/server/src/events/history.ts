@@ -27,7 +27,8 @@ export function createHistory(store: EventStore, ring: FrameRing): History {
     types.some((type) => type !== transientType) ? store.trimmedUpTo() : 0
   const gone = (types: readonly EventType[], trimmed: number) =>
     types.includes(transientType) ? Math.max(trimmed, ring.droppedUpTo) : trimmed
-  const turns = new PageTurns()
+  const turns = new PageTurns(store.readsAtOnce)
+  const turnsOfFrames = new PageTurns(1)
   const read = async (range: EventRange): Promise<HistoryPage> => {
     const { after, upTo, types, limit } = range
     const durable = types.filter((type) => type !== transientType)
@@ -41,7 +42,10 @@ export function createHistory(store: EventStore, ring: FrameRing): History {
   }
   return {
     goneUpTo: async (types) => gone(types, await trimmedUpTo(types)),
-    read: (range) => turns.take(() => read(range)),
+    read(range) {
+      const isStored = range.types.some((type) => type !== transientType)
+      return (isStored ? turns : turnsOfFrames).take(() => read(range))
+    },
     async before(at) {
       const found = [await store.firstSince(at), ring.firstSince(at)].filter((seq) => seq !== undefined)
       return found.length === 0 ? undefined : Math.min(...found) - 1

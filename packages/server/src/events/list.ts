@@ -26,8 +26,8 @@ export async function listEvents(
   const upTo = log.released
   const events: Output<'events.list'>['events'] = []
   let from = readCursor(input.after ?? 'earliest', 'after')
+  if (types.length === 0) return { events, next_cursor: null }
   for (let pages = 0; pages < pagesMax && from < upTo; pages++) {
-    if (types.length === 0) break
     const size = input.filters === undefined ? Math.min(pageSize, limit - events.length) : pageSize
     const page = await history.read({ after: from, upTo, types, limit: size })
     for (const event of page.events) {

@@ -1,16 +1,30 @@
 import { setImmediate as endOfTurn } from 'node:timers/promises'
 
 /**
- * Lets those who read the past have their pages one after another, each in a turn of the event loop of its own: however many
- * read, everything else has its turn after each page.
+ * Lets those who read the past have their pages one after another, or a few at once, each in a turn of the event loop of its own:
+ * however many read, everything else has its turn after each page.
  */
 export class PageTurns {
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #waiting: (() => void)[] = []
+  #free: number
 
-  take<Page>(read: () => Promise<Page>): Promise<Page> {
-    const page = this.#last.then(read)
-    const over = () => endOfTurn()
-    this.#last = page.then(over, over)
-    return page
+  constructor(atOnce: number) {
+    this.#free = atOnce
+  }
+
+  async take<Page>(read: () => Promise<Page>): Promise<Page> {
+    if (this.#free > 0) this.#free--
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    try {
+      return await read()
+    } finally {
+      void endOfTurn().then(() => this.#next())
+    }
+  }
+
+  #next(): void {
+    const next = this.#waiting.shift()
+    if (next) next()
+    else this.#free++
   }
 }

@@ -46,11 +46,14 @@ export interface EventPage {
 
 /** The durable events. */
 export interface EventStore {
+  /** How many pages may be read at one time: one, where reading them is what takes the time of the event loop. */
+  readonly readsAtOnce: number
   /** Takes the next `count` numbers for this process alone, over restarts; returns the first. */
   reserve(count: number): Promise<number>
   append(tx: Tx, ...events: readonly LoggedEvent[]): Promise<void>
-  /** As many as have 256 KiB in all, and always the first; without `tx`: as committed. */
+  /** Without `tx`: as committed; so is `find`. As many as have 256 KiB in all, and always the first. */
   read(range: EventRange, tx?: Tx): Promise<EventPage>
+  find(seq: number, tx?: Tx): Promise<LoggedEvent | undefined>
   readTrace(traceId: string, types: readonly EventType[], limit: number): Promise<LoggedEvent[]>
   /** The number of the first event at this time or later. */
   firstSince(at: number): Promise<number | undefined>

@@ -235,6 +235,9 @@ test('history is read page by page, and a trace tells its chain', async (t) => {
     ['c0', 'c1', 'c2', 'c3', 'c4', 'd1'],
   )
   equal(rest.next_cursor, null)
+  const blind = { ...room.ctx, principal: { ...room.admin, scopes: ['task:read'] } }
+  for (const after of ['earliest', first.next_cursor!])
+    deepEqual(await list(blind, { types: 'telemetry.*', after }), { events: [], next_cursor: null })
   const found = await list(room.ctx, { filters: '{"i":3}' })
   deepEqual(
     found.events.map(({ subject }) => subject),

@@ -11,15 +11,18 @@ import { afterEnd, within } from './transaction.ts'
 const trimRows = 1000
 /** What takes a few milliseconds to read, unseal and parse. */
 const pageBytes = 256 * 1024
+/** Fewer than the connections there are. */
+const readsAtOnce = 4
 
 /** What rooms keep sealed is sealed in their events too. */
 export function createEventStore(engine: StateEngine, sealer: Sealer): EventStore {
   const { reads } = engine
   const events = preparedTable(engine, 'events', 'seq')
-  const ofTypes = (types: readonly EventType[], limit: number, tx?: Tx) =>
-    (tx ? within(tx) : reads).selectFrom('events').where('type', 'in', types).orderBy('seq').limit(limit)
+  const from = (tx?: Tx) => (tx ? within(tx) : reads).selectFrom('events')
+  const ofTypes = (types: readonly EventType[], tx?: Tx) => from(tx).where('type', 'in', types).orderBy('seq')
   return {
     afterEnd,
+    readsAtOnce: engine.kind === 'postgres' ? readsAtOnce : 1,
 
     reserve: (count) =>
       engine.write(async (tx) => {
@@ -39,19 +42,26 @@ export function createEventStore(engine: StateEngine, sealer: Sealer): EventStor
       ),
 
     async read({ after, upTo, types, limit }, tx) {
-      const inRange = (last: number) => ofTypes(types, limit, tx).where('seq', '>', after).where('seq', '<=', last)
+      const inRange = (last: number) => ofTypes(types, tx).where('seq', '>', after).where('seq', '<=', last)
       const sizes = await inRange(upTo)
         .select((select) => ['seq', select.fn<number>('octet_length', ['data_json']).as('bytes')])
+        .limit(limit)
         .execute()
-      if (sizes.length === 0) return { events: [], upTo }
       const last = lastWithin(sizes, pageBytes)
       const isWhole = last === sizes.length - 1 && sizes.length < limit
-      const rows = await inRange(sizes[last]!.seq).selectAll().execute()
-      return { events: rows.map((row) => toEvent(row, sealer)), upTo: isWhole ? upTo : sizes[last]!.seq }
+      const readUpTo = isWhole ? upTo : sizes[last]!.seq
+      // Without a limit: what others have committed in between is there too.
+      const rows = sizes.length === 0 ? [] : await inRange(readUpTo).selectAll().execute()
+      return { events: rows.map((row) => toEvent(row, sealer)), upTo: readUpTo }
+    },
+
+    async find(seq, tx) {
+      const row = await from(tx).selectAll().where('seq', '=', seq).executeTakeFirst()
+      return row && toEvent(row, sealer)
     },
 
     async readTrace(traceId, types, limit) {
-      const rows = await ofTypes(types, limit).selectAll().where('trace_id', '=', traceId).execute()
+      const rows = await ofTypes(types).limit(limit).selectAll().where('trace_id', '=', traceId).execute()
       return rows.map((row) => toEvent(row, sealer))
     },
 
