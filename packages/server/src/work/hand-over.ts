@@ -45,9 +45,8 @@ async function claimForWaiters(deps: EngineDeps, tx: Tx, ready: ReadyIn): Promis
   deps.store.afterEnd(tx, (committed) => {
     for (const [place, taken] of given) place.settle(committed ? taken : [])
   })
-  // Where there is one writer at a time, those who reserved somebody before are committed with this one.
   const shared = (queue: QueueName) =>
-    deps.store.contended === 0 ? deps.waiters.share(queue, (place) => given.has(place)) : undefined
+    deps.store.commitsTogether ? deps.waiters.share(queue, (place) => given.has(place)) : undefined
   const changes: Change[] = []
   for (const { queue, ids } of ready.values()) {
     while (ids.size > 0) {

@@ -41,7 +41,7 @@ async function look(deps: EngineDeps, place: Place, signal: AbortSignal): Promis
     return await deps.looks.look({ place, signal }, (asking) => lookFor(deps, asking))
   } catch (error) {
     // Nothing was found, and before that could be said others began to claim for him.
-    if (place.isReserved) return []
+    if (place.isTakenCareOf) return []
     throw error
   }
 }

@@ -46,6 +46,11 @@ export class Place {
     return this.#state === 'reserved'
   }
 
+  /** Something is being claimed for him, or has been. */
+  get isTakenCareOf(): boolean {
+    return this.isReserved || this.#state === 'served'
+  }
+
   get isWoken(): boolean {
     return this.#woken
   }
@@ -55,7 +60,7 @@ export class Place {
    * to be waited for.
    */
   look(): boolean {
-    if (this.#state === 'reserved' || this.#state === 'served') return false
+    if (this.isTakenCareOf) return false
     this.#state = 'looking'
     this.#woken = false
     this.#settled = Promise.withResolvers()

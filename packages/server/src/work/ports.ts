@@ -47,6 +47,8 @@ export interface WorkStore {
   mayHaveReady(queues: readonly QueueName[]): Promise<boolean>
   /** How many items others may be about to take at the same moment; 0: there is one writer at a time. */
   readonly contended: number
+  /** Whether what is under way at one time is committed together. */
+  readonly commitsTogether: boolean
   /** By queue and priority, the first that a worker may take, by their turns: lines of at most `limit`. */
   heads(tx: Tx, queues: readonly QueueName[], limit: number): Promise<Head[][]>
   /**

@@ -70,6 +70,7 @@ const haveLive = `select exists (select from ${inLine}) as has from ${lines}`
 export function workOnPostgres(engine: StateEngine, now: () => number): WorkStatements {
   return {
     contended: 32,
+    commitsTogether: false,
 
     mayHaveReady: async () => true,
 

@@ -63,6 +63,7 @@ export function workOnSqlite(engine: StateEngine, now: () => number): WorkStatem
   }
   return {
     contended: 0,
+    commitsTogether: true,
 
     async mayHaveReady(queues) {
       for (const { kind, queue } of queues)

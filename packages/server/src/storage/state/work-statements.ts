@@ -5,6 +5,7 @@ import type { WorkRow } from './work-rows.ts'
 export type WorkStatements = Pick<
   WorkStore,
   | 'contended'
+  | 'commitsTogether'
   | 'mayHaveReady'
   | 'insert'
   | 'find'
