@@ -22,6 +22,10 @@ interface Call {
 /** Everything that is ready to run has run. */
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await settled()
+}
+
 const standing = (run_id: string): RunStanding => ({
   ...{ run_id, status: 'completed' },
   ...{ cancel_requested: false, lease_expires_at: null },
@@ -84,6 +88,30 @@ test('ends of the same turn go together', async () => {
   void say('b')
   await settled()
   deepEqual(calls.map(idsIn), ['a,b'])
+})
+
+test('an end that breaks the server is said by itself, behind all others, which do not wait for it', async () => {
+  const { calls, errors, say, idsIn } = begin()
+  const all = ['a', 'poison', 'b'].map((id) => say(id))
+  const answered: string[] = []
+  for (const [i, saying] of all.entries()) void saying.then(() => answered.push(['a', 'poison', 'b'][i]!))
+  await settled()
+  equal(idsIn(calls[0]!), 'a,poison,b')
+  const broken = () => new NexusError('INTERNAL_ERROR', 'broken', { status: 500 })
+  calls[0]!.fail(broken())
+  const said: string[] = []
+  for (let i = 1; i < 6; i++) {
+    await until(() => calls.length > i)
+    const { input } = calls[i]!
+    const id = String(input.run_id)
+    said.push(id)
+    if (id === 'poison') calls[i]!.fail(broken())
+    else calls[i]!.answer(standing(id))
+    if (i === 3) void say('c').then(() => answered.push('c'))
+  }
+  deepEqual(said, ['a', 'poison', 'b', 'poison', 'c'])
+  await settled()
+  deepEqual([answered, errors.length], [['a', 'b', 'c'], 3])
 })
 
 test('of a report each is answered by itself', async () => {
@@ -157,7 +185,7 @@ test('what is asked for with a report is given with its answer, also to one end'
   const end = say('a')
   await settled()
   deepEqual(calls[0]!.input, { worker_id: 'w', ends: [done('a').input], lease: asked })
-  const broken = new NexusError('SERVICE_UNAVAILABLE', 'away', { status: 503 })
+  const broken = new NexusError('TIMEOUT', 'no answer', { status: 0 })
   calls[0]!.fail(broken)
   await settled()
   answer(calls[1]!, { runs: ['order'] as never })

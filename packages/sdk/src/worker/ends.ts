@@ -24,7 +24,7 @@ interface Saying {
   /** Undefined: there is nothing to say any more. */
   next(): EndReport | undefined
   answer: PromiseWithResolvers<RunStanding | undefined>
-  /** With others it was refused: it is said by itself, so that its own fault is told. */
+  /** With others it was refused, or the server broke at it: it is said by itself, so that its own fault is told and no other waits for it. */
   isAlone: boolean
 }
 
@@ -116,7 +116,25 @@ export class Ends {
     return { sayings, ends, lease: first.isAlone ? undefined : this.#deps.leasing.ask(ends.length) }
   }
 
-  async #report({ ends, lease }: Report): Promise<Answers> {
+  async #report(report: Report): Promise<Answers> {
+    try {
+      return await this.#call(report)
+    } catch (error) {
+      if (error instanceof NexusError && error.status >= 500) this.#setApart(report)
+      throw error
+    }
+  }
+
+  /** One of them may be what breaks the server: each is said by itself, behind all others. */
+  #setApart({ sayings }: Report): void {
+    for (const saying of sayings) {
+      saying.isAlone = true
+      this.#waiting.delete(saying)
+      this.#waiting.add(saying)
+    }
+  }
+
+  async #call({ ends, lease }: Report): Promise<Answers> {
     const { invoke, workerId: worker_id, leasing } = this.#deps
     const options = { timeoutMs: Math.min(this.#deps.timeoutMs, answerMs) }
     if (ends.length === 1 && !lease) return [await sayOf(invoke, ends[0]!, options)]
