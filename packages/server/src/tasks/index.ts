@@ -47,7 +47,7 @@ export interface TasksOptions {
   now(): number
   /** Unless told, as many as the contract says. */
   eventTasksMax?: number
-  /** How many events may wait to be fanned out to many tasks; beyond, their publishers do it. */
+  /** How many events may wait to be fanned out to many tasks. */
   fanOutsMax?: number
   /** How long runs are kept after their end. */
   keepMs: number

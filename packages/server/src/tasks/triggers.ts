@@ -1,4 +1,5 @@
 import type { Tx } from '../core/context.ts'
+import { fail } from '../core/failure.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
 import { idOf, type LoggedEvent } from '../events/index.ts'
 import { FanOuts, noteTrigger } from './fan-outs.ts'
@@ -22,11 +23,13 @@ const readAtOnce = 500
 /** In the transaction of an event so many tasks are asked whether it is for them, and it is noted for so few; else it is fanned out. */
 const askedMax = 1000
 const notedMax = 10
+const issue = 'of the events that many tasks wait for too many are still to be handed on to them'
+const retryAfterSeconds = 5
 
 /**
  * The tasks that wait for events. What an event triggers is noted in the transaction of the event itself: neither is there without
- * the other. What it means for many tasks is found out by steps of their own (`FanOuts`), so that its publisher does not pay for them,
- * unless so many events wait for that already that publishers have to slow down.
+ * the other. What it means for many tasks is found out by steps of their own (`FanOuts`), so that its publisher does not pay for them;
+ * where too many events wait for that, it is told to come back.
  */
 export class Triggers implements Loop {
   readonly #deps: TriggersDeps
@@ -94,7 +97,7 @@ export class Triggers implements Loop {
     const triggers = this.#index.of(event.type)
     if (triggers.length === 0) return undefined
     if (triggers.length > askedMax) return this.#fanOut(tx, event)
-    const matching = matchingOf(triggers, event)
+    const matching = triggers.filter(({ pausedAt, matches }) => pausedAt === null && matches(event.data))
     if (matching.length === 0) return undefined
     return matching.length > notedMax ? this.#fanOut(tx, event) : this.#note(tx, event, matching)
   }
@@ -109,12 +112,8 @@ export class Triggers implements Loop {
     const { type, data, at, traceId } = event
     const { store, fanOutsMax } = this.#deps
     if ((await store.countFanOuts(tx, fanOutsMax)) >= fanOutsMax)
-      return this.#note(tx, event, matchingOf(this.#index.of(type), event))
+      throw fail('SERVICE_UNAVAILABLE', { reason: 'too_many_events', limit: fanOutsMax, issue }, { retryAfterSeconds })
     await store.addFanOut(tx, { eventId: idOf(event.seq), type, data, at, traceId })
     store.afterCommit(tx, () => this.#fanOuts.wake())
   }
-}
-
-function matchingOf(triggers: readonly Trigger[], { data }: LoggedEvent): Trigger[] {
-  return triggers.filter(({ pausedAt, matches }) => pausedAt === null && matches(data))
 }
