@@ -30,7 +30,7 @@ export interface Operation<Input extends TSchema = TSchema, Output extends TSche
   rate: RateBucket
   /** The first route is the canonical one. Path parameters are fields of the input. */
   http: readonly [HttpRoute, ...HttpRoute[]]
-  /** The answer may come long after the call: whose key is no more by then is not given it. Those that lease do so anyway. */
+  /** The answer may come long after the call: over HTTP, whose key is no more by then is not given it, as of those that lease. */
   waits?: boolean
   /** The HTTP status of success. */
   status: 200 | 201 | 202 | 204

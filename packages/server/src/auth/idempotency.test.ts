@@ -1,5 +1,6 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
+import { createIdempotency } from './idempotency.ts'
 import { startAuth } from './testing/auth-under-test.ts'
 
 const day = 24 * 3_600_000
@@ -38,6 +39,21 @@ test('the same call again while the first still runs is told to come back', asyn
   equal(first.status, 'fulfilled')
   equal(second.status === 'rejected' && second.reason.retryAfterSeconds, 1)
   equal(second.status === 'rejected' && second.reason.details.reason, inUse.reason)
+})
+
+test('a transaction that is run anew asks for the same call again, also where as many are under way as may be', async () => {
+  const clock = { now: () => 0 }
+  const store = { find: async () => undefined, insert: async () => true, sweep: async () => {} }
+  const idempotency = createIdempotency({ store, clock, log: { error: () => {} }, runningMax: 1 } as never)
+  equal(await idempotency.begin(call), undefined)
+  equal(await idempotency.begin(call, {} as never), undefined)
+  const other = { ...call, value: 'other' }
+  await rejects(idempotency.begin(other), { code: 'SERVICE_UNAVAILABLE' })
+  // Who was refused gives up nothing that is another's.
+  idempotency.abandon({ ...call })
+  await rejects(idempotency.begin({ ...call }), failure(inUse))
+  idempotency.abandon(call)
+  equal(await idempotency.begin(other), undefined)
 })
 
 test('values are kept apart by API key and by operation', async (t) => {

@@ -27,7 +27,7 @@ export function createIdempotency(deps: IdempotencyDeps): Idempotency & Loop & {
     const other = running.get(id)
     // The same one again: its transaction is run anew.
     if (other !== undefined && other !== call) throw other.bodyHash === call.bodyHash ? inUse() : reused()
-    if (running.size >= runningMax) {
+    if (other === undefined && running.size >= runningMax) {
       throw fail('SERVICE_UNAVAILABLE', { reason: 'too_many_calls' }, { retryAfterSeconds: 1 })
     }
     running.set(id, call)

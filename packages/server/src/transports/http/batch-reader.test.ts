@@ -140,6 +140,15 @@ test('closed while its thread is being started, it reads what waits, ends the th
   deepEqual(threads, [{ isAlive: false }])
 })
 
+test('closed, it refuses what needs the thread, also as long as that still runs', async (t) => {
+  const { start } = fakeThreads()
+  const reader = open(t, start)
+  await rejects(readLarge(reader), refusal('thread 1', 'answers'))
+  const closing = reader.close()
+  await rejects(readLarge(reader), { code: 'SERVICE_UNAVAILABLE', details: { reason: 'stopping' } })
+  await closing
+})
+
 test('closed while its thread cannot be started, it tells what waits, and is closed', async (t) => {
   const { promise, reject } = Promise.withResolvers<void>()
   const reader = open(t, fakeThreads(() => promise).start)

@@ -45,8 +45,8 @@ export function openBatchReader(start: () => Promise<Thread<BatchReading>>, here
     }
   }
   const running = () => {
-    if (thread?.isAlive()) return thread
     if (isClosed) throw fail('SERVICE_UNAVAILABLE', { reason: 'stopping' }, { retryAfterSeconds })
+    if (thread?.isAlive()) return thread
     starting ??= startOne()
     return starting
   }
