@@ -216,3 +216,28 @@ test('a cancelled handler is reported as such, with what it returns', async (t) 
   const { status, result } = said.at(-1)!.payload as { status: string; result: unknown }
   deepEqual([status, result], ['cancelled', { undone: true }])
 })
+
+test('an order that was overtaken by a newer one gives way to that, and nothing begins before it is confirmed', async (t) => {
+  let runs = 0
+  const first = Promise.withResolvers<ExecutionStanding>()
+  const { execution, state, said, over } = begin(
+    t,
+    () => {
+      runs++
+    },
+    order({ lease_token: 'second' }),
+  )
+  const answers: Record<string, () => ExecutionStanding | Promise<ExecutionStanding>> = {
+    first: () => first.promise,
+    second: () => standing,
+  }
+  state.answer = ({ payload }) => answers[payload.lease_token]!()
+  execution.renew(order({ lease_token: 'first' }))
+  await settled()
+  equal(runs, 0)
+  first.reject(lost())
+  await settled()
+  const tokens = said.map(({ type, payload }) => `${type} ${payload.lease_token}`)
+  deepEqual(tokens, ['command.ack first', 'command.ack second', 'command.result second'])
+  deepEqual([runs, over], [1, [true]])
+})

@@ -37,6 +37,8 @@ const lostGraceMs = 2000
 export class Execution {
   readonly #deps: ExecutionDeps
   #order: ExecutionOrder
+  /** As it came before that, until this lease is known to be over: one way of giving may overtake the other. */
+  #earlier: ExecutionOrder | undefined
   readonly #handling: Handling | undefined
   readonly #rejected: string | undefined
   #state: 'given' | 'running' | 'ended' | 'over' = 'given'
@@ -100,8 +102,14 @@ export class Execution {
 
   /** It was given again: what there is to say is said under the new lease. */
   renew(order: ExecutionOrder): void {
+    const isAnother = order.lease_token !== this.#order.lease_token
+    this.#goOn(order, isAnother && !this.#isLost ? this.#order : undefined)
+  }
+
+  #goOn(order: ExecutionOrder, earlier: ExecutionOrder | undefined): void {
     clearTimeout(this.#grace)
     this.#order = order
+    this.#earlier = earlier
     this.#isAcked = false
     this.#isLost = false
     if (this.#state === 'running') this.#setDeadline()
@@ -172,7 +180,13 @@ export class Execution {
 
   #refused({ type, payload }: DeviceReport, error: Error): void {
     if (type === 'command.log') this.#lines.confirmed()
+    const isLost = error instanceof NexusError && error.details?.reason === 'lease_lost'
+    if (isLost && payload.lease_token === this.#earlier?.lease_token) this.#earlier = undefined
     if (payload.lease_token !== this.#order.lease_token) return
+    if (isLost && this.#earlier) {
+      this.#goOn(this.#earlier, undefined)
+      return
+    }
     if (error instanceof NexusError && (error.code === 'CONFLICT' || error.code === 'NOT_FOUND')) {
       if (type !== 'command.result') this.#lose()
       else {

@@ -7,7 +7,7 @@ import type { ExecutionRecord } from './record.ts'
  *
  *     pending (queued) -> pending (sent) -> pending (delivered) -> running (executing) -> an end
  *
- * The device's reports make it delivered, executing and completed (`report.ts`); here it is sent, lost and given again,
+ * The device's reports make it delivered, executing and completed (`report.ts`); here it is sent, given again, lost,
  * asked to stop, and ended by the clock.
  */
 export function afterWork(execution: ExecutionRecord, before: WorkItem | undefined, item: WorkItem): ExecutionRecord {
@@ -17,7 +17,7 @@ export function afterWork(execution: ExecutionRecord, before: WorkItem | undefin
       return { ...execution, subStatus: 'sent', attempt, leaseToken, sentAt: item.startedAt, statusReason: null }
     if (before?.cancelRequestedAt === null && item.cancelRequestedAt !== null)
       return { ...execution, status: 'running', subStatus: 'cancelling' }
-    return execution
+    return { ...execution, leaseToken }
   }
   if (state === 'pending') {
     if (before?.state !== 'running') return execution

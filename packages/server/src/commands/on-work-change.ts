@@ -30,5 +30,6 @@ export function onWorkChange(deps: CommandDeps): OnChange {
 /** More than a sign of life of the worker. */
 function isNews({ before, after }: Change): boolean {
   if (!before) return false
-  return before.state !== after.state || before.cancelRequestedAt !== after.cancelRequestedAt
+  const isGiven = before.state !== after.state || before.leaseToken !== after.leaseToken
+  return isGiven || before.cancelRequestedAt !== after.cancelRequestedAt
 }

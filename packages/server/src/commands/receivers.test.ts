@@ -45,6 +45,7 @@ async function openReceiver(t: TestContext, more: Partial<ReceiversDeps> = {}) {
   )
   return {
     said,
+    receivers,
     async give(...ids: string[]) {
       ready.push(...ids.map(itemOf))
       wake()
@@ -97,4 +98,33 @@ test('what was leased and could not be read is given as soon as it can be', asyn
   await until('it is given', async () => said.length > 1)
   deepEqual(said, ['error away', 'execute one'])
   equal(haves.at(-1)!.length, 0)
+})
+
+test('what was leased for a connection that is replaced before it is sent is given back unheard', async (t) => {
+  const reported: string[] = []
+  const reading = Promise.withResolvers<void>()
+  const ready = [itemOf('one')]
+  const { said, receivers } = await openReceiver(t, {
+    work: {
+      async lease(_wanted, signal) {
+        if (ready.length > 0) return ready.splice(0, 1)
+        await new Promise((left) => signal.addEventListener('abort', left, { once: true }))
+        return []
+      },
+      report: async (_tx, reports) => {
+        reported.push(...reports.map(({ kind, id, leaseToken }) => `${kind} ${id} ${leaseToken}`))
+        return reports.map(({ id }) => itemOf(id))
+      },
+    },
+    async ordersOf(items) {
+      await reading.promise
+      return items.map(orderOf)
+    },
+  })
+  await endOfTurn()
+  const sink = { execute: () => {}, cancel: () => {}, room: () => undefined, replaced: () => {} }
+  receivers.open('d', { ...sink, execute: () => void said.push('execute elsewhere') }, { max: 1, have: [] })
+  reading.resolve()
+  await until('it is given back', async () => reported.length > 0)
+  deepEqual([said, reported], [['replaced'], ['unheard one lease-one']])
 })

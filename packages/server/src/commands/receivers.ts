@@ -118,7 +118,7 @@ export class Receivers implements Loop {
     if (item.state !== 'running') this.#forget(deviceId, executionId)
     const receiver = this.#byDevice.get(deviceId)
     if (!receiver?.inHand.has(executionId)) return
-    if (item.state !== 'running') {
+    if (item.state !== 'running' || item.leaseToken !== receiver.inHand.get(executionId)) {
       receiver.inHand.delete(executionId)
       receiver.onRoom?.()
     } else if (item.cancelRequestedAt !== null) receiver.sink.cancel({ execution_id: executionId })
@@ -169,22 +169,28 @@ export class Receivers implements Loop {
     await this.#give(receiver, await this.#deps.work.lease(wanted, ended.signal))
   }
 
-  /** What was leased for a connection that has gone since goes to the one after it, or waits for its `resync`. */
+  /** What was leased for a connection that has gone since goes to the next that asks, and the attempt does not count. */
   async #give(receiver: Receiver, items: readonly WorkItem[]): Promise<void> {
-    for (const { id, leaseToken } of items) receiver.inHand.set(id, leaseToken!)
+    const { inHand, sink, ended } = receiver
+    const left = new Map(items.map(({ id, leaseToken }) => [id, leaseToken!]))
+    for (const [id, leaseToken] of left) inHand.set(id, leaseToken)
     try {
       for (const order of await this.#deps.ordersOf(items)) {
-        const current = receiver.ended.signal.aborted ? this.#byDevice.get(receiver.deviceId) : receiver
-        if (!current || !receiver.inHand.has(order.execution_id)) continue
-        current.inHand.set(order.execution_id, order.lease_token)
-        current.sink.execute(order)
-        const room = current.sink.room()
+        if (ended.signal.aborted) break
+        left.delete(order.execution_id)
+        if (inHand.get(order.execution_id) !== order.lease_token) continue
+        sink.execute(order)
+        const room = sink.room()
         if (room) await room
       }
     } catch (cause) {
-      for (const { id } of items) receiver.inHand.delete(id)
+      for (const id of left.keys()) inHand.delete(id)
       throw cause
     }
+    if (!ended.signal.aborted || left.size === 0) return
+    const unheard = [...left].map(([id, leaseToken]) => ({ id, leaseToken, kind: 'unheard' as const }))
+    for (const { id } of unheard) inHand.delete(id)
+    await this.#deps.write((tx) => this.#deps.work.report(tx, unheard))
   }
 
   async #renew(): Promise<void> {

@@ -83,7 +83,7 @@ export interface ExecutionRecord {
   subStatus: CommandSubStatus | null
   statusReason: string | null
   attempt: number
-  /** Of the last attempt. */
+  /** Under which it was given last. */
   leaseToken: string | null
   progress: Progress | null
   result: CommandResult | null

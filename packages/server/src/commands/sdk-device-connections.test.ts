@@ -22,6 +22,27 @@ async function startSilentServer(t: TestContext): Promise<{ url: string; cut(): 
   return { url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`, cut }
 }
 
+/** Options of a client whose acknowledgements are held back until they are released, whichever way they go. */
+function heldAcks() {
+  let count = 0
+  const released = Promise.withResolvers<void>()
+  const pass = async () => {
+    count++
+    await released.promise
+  }
+  class Holding extends WebSocket {
+    override send(data: string): void {
+      if (!data.includes('"command.ack"')) super.send(data)
+      else void pass().then(() => super.send(data))
+    }
+  }
+  const holding: typeof fetch = async (input, init) => {
+    if (String(input).endsWith('/ack')) await pass()
+    return fetch(input, init)
+  }
+  return { options: { WebSocket: Holding, fetch: holding }, count: () => count, release: released.resolve }
+}
+
 test('a connection that breaks again and again runs no command twice, and every result arrives', async (t) => {
   const nexus = await startTestNexus(t)
   const relay = await startTcpRelay(t, nexus.url)
@@ -195,6 +216,40 @@ test('what runs on a device that was replaced goes on, and its result counts', a
   go()
   const { status, result } = await ended(nexus, command_id)
   deepEqual([status, fieldsOf(result).run, begun.length], ['completed', 1, 1])
+})
+
+test('processes that take the place of one another before they have confirmed run no command twice', async (t) => {
+  const nexus = await startTestNexus(t)
+  const key = await keyOf(nexus)
+  const runs = new Map<string, number>()
+  const start = async () => {
+    const acks = heldAcks()
+    // None drives out another again.
+    const retry = { initialDelayMs: 60_000, maxDelayMs: 60_000 }
+    const client = createClient({ url: nexus.url, apiKey: key, retry, ...acks.options })
+    const device = client.device('d', { onError: () => {} }).onAny(({ command_id }) => {
+      runs.set(command_id, (runs.get(command_id) ?? 0) + 1)
+    })
+    t.after(() => device.stop({ graceMs: 0, lastWordsMs: 200 }))
+    await device.start()
+    return { device, ...acks }
+  }
+  const submitted: string[] = []
+  const processes: Awaited<ReturnType<typeof start>>[] = []
+  for (let n = 0; n < 4; n++) {
+    for (let i = 0; i < 3; i++) submitted.push((await submit(nexus, 'x')).command_id)
+    processes.push(await start())
+    await until('it would confirm', async () => processes[n]!.count() >= 3)
+    // Whoever was there before says only now that he has what the next one was given too.
+    if (n > 0) processes[n - 1]!.release()
+  }
+  processes.at(-1)!.release()
+  for (const id of submitted) equal((await ended(nexus, id)).status, 'completed')
+  await Promise.all(processes.map(({ device }) => device.stop()))
+  deepEqual(
+    submitted.map((id) => runs.get(id)),
+    submitted.map(() => 1),
+  )
 })
 
 test('a device whose key is refused says so again and again, and ends nothing', async (t) => {

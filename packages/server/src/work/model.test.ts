@@ -5,7 +5,7 @@ import type { Tx } from '../core/context.ts'
 import { openState, type StateEngine } from '../storage/state/index.ts'
 import { enginesUnderTest } from '../storage/state/testing/engines-under-test.ts'
 import { within } from '../storage/state/transaction.ts'
-import { type Change, hasEnded, type NewWork, type Priority, type Report } from './index.ts'
+import { type Change, hasEnded, type NewWork, type Priority, type Report, type WorkItem } from './index.ts'
 import { engineOver, newWork } from './testing/engine-room.ts'
 import { Reference } from './testing/reference.ts'
 
@@ -14,7 +14,7 @@ const start = Date.parse('2026-05-01T12:00:00Z')
 type Op =
   | { op: 'enqueue'; works: Asked[] }
   | { op: 'claim'; queue: number; max: number }
-  | { op: 'report'; lease: number; kind: 'alive' | 'completed' | 'failed' | 'cancelled'; retryable: boolean }
+  | { op: 'report'; lease: number; kind: 'alive' | 'again' | 'completed' | 'failed' | 'cancelled'; retryable: boolean }
   | { op: 'cancel' | 'withdraw' | 'hold' | 'release'; item: number; startMs: number | null | undefined }
   | { op: 'pass'; ms: number }
   | { op: 'restart' }
@@ -60,7 +60,7 @@ const operation: fc.Arbitrary<Op> = fc.oneof(
     arbitrary: fc.record({
       op: fc.constant('report' as const),
       lease: fc.nat(30),
-      kind: fc.constantFrom('alive', 'completed', 'failed', 'cancelled'),
+      kind: fc.constantFrom('alive', 'again', 'completed', 'failed', 'cancelled'),
       retryable: fc.boolean(),
     }),
   },
@@ -103,7 +103,8 @@ async function play(state: StateEngine, ops: readonly Op[]): Promise<void> {
   const told: Change[] = []
   const make = () => engineOver(state, now, told)
   let { work, store } = make()
-  const leases: { id: string; attempt: number; leaseToken: string }[] = []
+  const leases: { id: string; given: number; leaseToken: string }[] = []
+  const hold = ({ id, leaseToken }: WorkItem) => leases.push({ id, given: model.given(id), leaseToken: leaseToken! })
   const write = <T>(fn: (tx: Tx) => Promise<T>) => store.write(fn)
 
   for (const op of ops) {
@@ -123,7 +124,7 @@ async function play(state: StateEngine, ops: readonly Op[]): Promise<void> {
           taken.map(({ id }) => id),
           model.claim(queue, op.max),
         )
-        leases.push(...taken.map(({ id, attempt, leaseToken }) => ({ id, attempt, leaseToken: leaseToken! })))
+        for (const item of taken) hold(item)
         break
       }
       case 'report': {
@@ -136,7 +137,8 @@ async function play(state: StateEngine, ops: readonly Op[]): Promise<void> {
           error: { reason: 'boom', retryable: op.retryable },
         }
         const [answer] = await write((tx) => work.report(tx, [said as Report]))
-        equal(!('lost' in answer!), model.report(lease.id, lease.attempt, op.kind, op.retryable))
+        equal(!('lost' in answer!), model.report(lease.id, lease.given, op.kind, op.retryable))
+        if (op.kind === 'again' && !('lost' in answer!)) hold(answer!)
         break
       }
       case 'cancel':

@@ -20,14 +20,19 @@ export async function takeNext(deps: EngineDeps, tx: Tx, claims: readonly Claim[
   const max = claims.reduce((sum, claim) => sum + claim.max, 0)
   const items = await readyItems(deps, tx, claims[0]!, max, now)
   let at = 0
-  const shares = claims.map(({ worker, max, mark = 'lease' }) => {
-    const leaseToken = `${mark}-${randomUUID()}`
+  const shares = claims.map(({ worker, max, mark }) => {
+    const leaseToken = newLeaseToken(mark)
     const share = items.slice(at, at + max)
     at += share.length
     return share.map((before) => ({ before, after: taken(before, now, worker, leaseToken) }))
   })
   await keep(deps, tx, shares.flat())
   return shares
+}
+
+/** See `Claim.mark`. */
+export function newLeaseToken(mark = 'lease'): string {
+  return `${mark}-${randomUUID()}`
 }
 
 /** What is next and in nobody's hands, and in nobody else's as long as the transaction lasts. */

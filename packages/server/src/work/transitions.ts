@@ -32,6 +32,11 @@ export function renewed(item: WorkItem, now: number): WorkItem {
   return { ...item, leaseExpiresAt: now + item.leaseMs }
 }
 
+/** Its worker may not have heard of it: the same attempt under another lease. */
+export function givenAgain(item: WorkItem, now: number, leaseToken: string): WorkItem {
+  return { ...renewed(item, now), leaseToken }
+}
+
 export function ended(item: WorkItem, now: number, state: EndState, statusReason: string | null): WorkItem {
   return { ...released(item), state, endedAt: now, statusReason, notBefore: null, waitingFor: null, blocked: false }
 }

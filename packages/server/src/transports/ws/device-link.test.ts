@@ -74,8 +74,8 @@ test('after a reconnect a device is sent what did not reach it, and goes on with
   const { command_id } = await nexus.client.commands.execute({ command: 'x', target: { device_id: 'd' } })
   const again = await openDevice(t, nexus, { have: [first!.execution_id] })
   const sent = await given(again, 2)
-  const { lease_expires_at, time_left_ms } = sent[0]!
-  deepEqual(sent[0], { ...second!, lease_expires_at, time_left_ms })
+  const { lease_expires_at, time_left_ms, lease_token } = sent[0]!
+  deepEqual(sent[0], { ...second!, lease_expires_at, time_left_ms, lease_token })
   equal(sent[1]!.command_id, command_id)
   await again.ask('command.result', { ...heldOf(first!), status: 'completed' })
   equal((await nexus.client.commands.get({ command_id: first!.command_id })).status, 'completed')
@@ -89,6 +89,32 @@ test('the newest connection of a device receives, and the older one is told so',
   await nexus.client.commands.execute({ command: 'x', target: { device_id: 'd' } })
   await given(newer, 1)
   equal(orders(older).length, 0)
+})
+
+test('an execution that nobody confirmed is in the hands of the newest connection alone', async (t) => {
+  const nexus = await startTestNexus(t)
+  for (const first of ['older', 'newer'] as const) {
+    const older = await openDevice(t, nexus)
+    const { command_id } = await nexus.client.commands.execute({ command: 'x', target: { device_id: 'd' } })
+    const [before] = await given(older, 1)
+    const newer = await openDevice(t, nexus, { have: [] })
+    const [order] = await given(newer, 1)
+    deepEqual([order!.execution_id, order!.attempt], [before!.execution_id, 1])
+    const acks = {
+      older: () => older.ask('command.ack', { ...heldOf(before!), status: 'accepted' }),
+      newer: () => newer.ask('command.ack', { ...heldOf(order!), status: 'accepted' }),
+    }
+    const answers = { [first]: await acks[first](), older: await acks.older(), newer: await acks.newer() }
+    deepEqual([answers.newer.type, answers.older.type], ['command.confirmed', 'error'])
+    equal((answers.older.payload.details as Record<string, unknown>).reason, 'lease_lost')
+    equal((await older.ask('command.result', { ...heldOf(before!), status: 'completed' })).type, 'error')
+    await newer.ask('command.result', { ...heldOf(order!), status: 'completed', result: { by: 'newer' } })
+    const { status, result } = await nexus.client.commands.get({ command_id })
+    deepEqual([status, (result as { by?: string }).by], ['completed', 'newer'])
+    newer.ws.terminate()
+    older.ws.terminate()
+    await Promise.all([newer.closed, older.closed])
+  }
 })
 
 test('a connection that takes the place of an open one, and knows nothing, ends nothing of what that runs', async (t) => {

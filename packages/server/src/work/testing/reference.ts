@@ -33,6 +33,7 @@ export class Reference {
     for (let item = this.#next(queue); item && ids.length < max; item = this.#next(queue)) {
       item.state = 'running'
       item.attempt++
+      item.given++
       item.readyAt = undefined
       item.silentAt = this.now + item.leaseMs
       item.tooLongAt = item.attemptMs === null ? undefined : this.now + item.attemptMs
@@ -53,11 +54,22 @@ export class Reference {
     return firsts.sort((a, b) => level(b) - level(a) || inTurn(a, b))[0]
   }
 
-  /** False: the lease is lost. `attempt`: the one that the worker has begun. */
-  report(id: string, attempt: number, kind: 'alive' | 'completed' | 'failed' | 'cancelled', retryable = true): boolean {
+  /** How often an item was given; the last is what counts. */
+  given(id: string): number {
+    return this.items.find((one) => one.id === id)!.given
+  }
+
+  /** False: the lease is lost. `given`: which one it is that the worker holds. */
+  report(
+    id: string,
+    given: number,
+    kind: 'alive' | 'again' | 'completed' | 'failed' | 'cancelled',
+    retryable = true,
+  ): boolean {
     const item = this.items.find((one) => one.id === id)!
-    if (item.state !== 'running' || item.attempt !== attempt || item.silentAt! <= this.now) return false
-    if (kind === 'alive') item.silentAt = this.now + item.leaseMs
+    if (item.state !== 'running' || item.given !== given || item.silentAt! <= this.now) return false
+    if (kind === 'again') item.given++
+    if (kind === 'alive' || kind === 'again') item.silentAt = this.now + item.leaseMs
     else if (kind === 'failed') this.#fail(item, 'error', 'boom', retryable)
     else this.#end(item, kind, kind === 'completed' ? null : 'cancelled')
     return true
@@ -137,6 +149,7 @@ const levels: readonly Priority[] = ['low', 'normal', 'high', 'urgent']
 export interface Expected extends NewWork {
   state: WorkItem['state']
   attempt: number
+  given: number
   turn: number
   createdAt: number
   order: number
@@ -159,7 +172,7 @@ function isOver({ state }: Expected): boolean {
 function expectedOf(work: NewWork, now: number): Expected {
   return {
     ...work,
-    ...{ state: 'pending', attempt: 0, turn: 0, createdAt: now, order: 0, statusReason: null },
+    ...{ state: 'pending', attempt: 0, given: 0, turn: 0, createdAt: now, order: 0, statusReason: null },
     held: work.waitingFor !== null,
     readyAt: work.notBefore !== null && work.notBefore > now ? work.notBefore : undefined,
     ...{ silentAt: undefined, tooLongAt: undefined, stopBy: undefined },
