@@ -53,9 +53,11 @@ export interface Commands extends Loop {
   lockRecords: LockRecords
   /** What the engine tells of the work behind commands. */
   onWork: OnChange
+  /** Errors: FORBIDDEN (the key is not the device's, or lacks the scope of `commands.lease`). */
+  assertReceives(ctx: Ctx, deviceId: string): void
   /**
    * A device receives over a connection from now on, in place of any other; returns what ends that.
-   * Errors: FORBIDDEN (the key is not the device's, or lacks the scope of `commands.lease`).
+   * Errors: those of `assertReceives`.
    */
   receive(ctx: Ctx, deviceId: string, sink: Sink, options: ReceiverOptions): () => void
   /** Where the events of a command are, for who may see it. Errors: FORBIDDEN, NOT_FOUND. */
@@ -74,6 +76,11 @@ const endsRestMs = 500
 /** How many conditions are followed at once, of all roll-outs and verifications; and how many verifications of those. */
 const followedMax = 50_000
 const verifiedMax = 10_000
+
+function assertReceives(ctx: Ctx, deviceId: string): void {
+  authorise(operations['commands.lease'], ctx.principal)
+  assertSpeaksFor(ctx, deviceId)
+}
 
 /** Commands to devices: submitted, given to their devices as leased work, reported on, ended once. */
 export function createCommands(options: CommandsOptions): Commands {
@@ -139,9 +146,9 @@ export function createCommands(options: CommandsOptions): Commands {
     handlers: commandHandlers(deps),
     lockRecords: (tx, executionIds) => store.lockOf(tx, executionIds),
     onWork: onWorkChange(deps),
+    assertReceives,
     receive(ctx, deviceId, sink, receiver) {
-      authorise(operations['commands.lease'], ctx.principal)
-      assertSpeaksFor(ctx, deviceId)
+      assertReceives(ctx, deviceId)
       return receivers.open(deviceId, sink, receiver)
     },
     receiving: () => receivers.size,

@@ -20,7 +20,7 @@ export interface TransportDeps {
   telemetry: Pick<Telemetry, 'send' | 'sendBatch' | 'momentsFor'>
   events: Pick<Events, 'stream'>
   devices: Pick<Devices, 'attach'>
-  commands: Pick<Commands, 'receive' | 'end' | 'trail'>
+  commands: Pick<Commands, 'assertReceives' | 'receive' | 'end' | 'trail'>
   tasks: Pick<Tasks, 'trail'>
   batchReader: BatchReader
   now(): number

@@ -196,6 +196,31 @@ test('only the device itself receives its commands', async (t) => {
   )
 })
 
+test('a hello that is refused changes nothing, and a connection stays that of its device', async (t) => {
+  const nexus = await startTestNexus(t)
+  const bound = await openDevice(t, nexus)
+  const ofAdmin = await openWs(t, nexus)
+  await ofAdmin.ask('device.hello', { device_id: 'e' })
+  const refusalOf = ({ payload: { code, details } }: Awaited<ReturnType<WsClient['ask']>>) => [
+    code,
+    (details as Record<string, unknown>).reason,
+  ]
+  deepEqual(refusalOf(await bound.ask('device.hello', { device_id: 'other' })), ['FORBIDDEN', undefined])
+  deepEqual(refusalOf(await ofAdmin.ask('device.hello', { device_id: 'other' })), ['CONFLICT', 'another_device'])
+  for (const [device, id] of [
+    [bound, 'd'],
+    [ofAdmin, 'e'],
+  ] as const) {
+    await nexus.client.commands.execute({ command: 'x', target: { device_id: id } })
+    await given(device, 1)
+    equal((await device.ask('device.hello', { device_id: id })).type, 'device.welcome')
+    deepEqual(device.of('device.replaced'), [])
+  }
+  await openDevice(t, nexus)
+  await until('a word', async () => bound.of('device.replaced').length > 0)
+  equal((await nexus.client.devices.get({ device_id: 'd' })).status, 'online')
+})
+
 test('a device that is connected is online, and its commands say that they wait for it once it is gone', async (t) => {
   const nexus = await startTestNexus(t)
   const device = await openDevice(t, nexus)

@@ -1,6 +1,7 @@
 import type { DeviceHello } from '@nexus/contract'
 import type { Sink } from '../../commands/index.ts'
 import type { Ctx } from '../../core/context.ts'
+import { fail } from '../../core/failure.ts'
 import type { TransportDeps } from '../ports.ts'
 import type { Outbox } from './outbox.ts'
 
@@ -10,6 +11,8 @@ const maxDefault = 16
 export class DeviceLink {
   readonly #deps: Pick<TransportDeps, 'commands' | 'devices'>
   readonly #outbox: Outbox
+  /** For which device it is; that stays. */
+  #deviceId: string | undefined
   #close: (() => void) | undefined
 
   constructor(deps: Pick<TransportDeps, 'commands' | 'devices'>, outbox: Outbox) {
@@ -19,9 +22,13 @@ export class DeviceLink {
 
   /**
    * The device receives from now on, in place of what an earlier `device.hello` of this or another connection opened.
-   * `welcome` is called before anything is sent to it. Errors: FORBIDDEN (the key is not the device's).
+   * `welcome` is called before anything is sent to it. Errors, which change nothing: FORBIDDEN (the key is not the device's), CONFLICT
+   * (`another_device`: the connection is another device's).
    */
   open(ctx: Ctx, { device_id, capabilities, have = [] }: DeviceHello, welcome: () => void): void {
+    this.#deps.commands.assertReceives(ctx, device_id)
+    if (this.#deviceId !== undefined && this.#deviceId !== device_id) throw anotherDevice(this.#deviceId)
+    this.#deviceId = device_id
     const sink: Sink = {
       execute: (order) => this.#outbox.notify({ type: 'command.execute', payload: order }),
       room: () => (this.#outbox.isFull ? this.#outbox.drained() : undefined),
@@ -43,4 +50,9 @@ export class DeviceLink {
     this.#close?.()
     this.#close = undefined
   }
+}
+
+function anotherDevice(deviceId: string) {
+  const issue = `this connection is that of the device ${deviceId}: open another one`
+  return fail('CONFLICT', { reason: 'another_device', field: 'device_id', issue })
 }
