@@ -74,7 +74,9 @@ export const Execution = Type.Object({
   progress: nullable(Progress),
   result: nullable(CommandResult),
   error: nullable(CommandError),
-  late: Type.Boolean({ description: 'The result came after the time was over' }),
+  late: Type.Boolean({
+    description: 'The result came when the time was over, the device given up, or a cancel unconfirmed',
+  }),
   submitted_at: Timestamp,
   sent_at: nullable(Timestamp),
   delivered_at: nullable(Timestamp),

@@ -30,8 +30,8 @@ export async function prepareResult(_deps: CommandDeps, _ctx: Ctx, { result }: R
 }
 
 /**
- * An execution has ended. The same result again is answered as the first time; one that comes after the time was over, or
- * after its device was given up, still counts for a day. Errors: NOT_FOUND, CONFLICT (`lease_lost`; `result_differs`: it is not
+ * An execution has ended. The same result again is answered as the first time; one that comes after the time was over, after its
+ * device was given up, or after a cancel that it did not confirm, still counts for a day. Errors: NOT_FOUND, CONFLICT (`lease_lost`; `result_differs`: it is not
  * the one that was kept).
  */
 export async function reportResult(deps: CommandDeps, ctx: WriteCtx, given: ResultInput): Promise<ExecutionStanding> {
@@ -49,7 +49,7 @@ export async function reportResult(deps: CommandDeps, ctx: WriteCtx, given: Resu
   if (item) return executionStanding(execution, item)
   const hasSpoken = isOver(execution.status) || isVerifying(execution)
   if (!hasSpoken || execution.leaseToken !== leaseToken) throw leaseLost(id)
-  if (hasSaid(execution, input)) {
+  if (isSaid(execution) || isNoNews(execution, input)) {
     if (!isSame(execution, input)) throw resultDiffers(execution)
     return executionStanding(execution, undefined)
   }
@@ -117,20 +117,27 @@ function reasonOf(error: CommandError | undefined): string {
   return error && word.test(error.code) ? error.code : 'failed'
 }
 
-/** Whether that is how the device said before that it ended. */
-function hasSaid({ status, late, subStatus, verifyBy }: ExecutionRecord, input: ResultInput): boolean {
+/** Whether it stands as its device said, and not as the clock, or a cancel without the device, has ended it. */
+function isSaid({ status, subStatus, result, verifyBy, late }: ExecutionRecord): boolean {
   // Of one that was verified the device said that it completed, whatever came of that.
-  const said = verifyBy === null ? status : 'completed'
-  return said === input.status && (late || subStatus !== 'outcome_unknown')
+  if (late || verifyBy !== null || subStatus === 'rejected') return true
+  return result !== null && !isUnknown({ status, subStatus })
 }
 
-/** Where nothing was said, as of a cancel that nobody confirmed, nothing may be said now. How long it took is ours. */
-function isSame({ result, error, verifyBy }: ExecutionRecord, input: ResultInput): boolean {
-  if (result === null) return input.result === undefined && input.error === undefined
+/** Of one that was cancelled while no device had it, one that had it before says that it is. */
+function isNoNews(execution: ExecutionRecord, { status, result, error }: ResultInput): boolean {
+  const isCancelled = execution.status === 'cancelled' && status === 'cancelled' && !isUnknown(execution)
+  return isCancelled && result === undefined && error === undefined
+}
+
+/** How long it took is ours, and so is how one ends that was asked to stop: as cancelled, whatever its device says. */
+function isSame({ status, result, error, verifyBy }: ExecutionRecord, input: ResultInput): boolean {
+  const isSameStatus = (verifyBy === null ? status : 'completed') === input.status || status === 'cancelled'
+  if (result === null) return isSameStatus && input.result === undefined && input.error === undefined
   const { duration_ms: _, ...before } = result
   const { duration_ms: __, ...now } = shownResult(input, 0)
   const isSameError = verifyBy !== null || isDeepStrictEqual(error, errorOf(input))
-  return isSameError && isDeepStrictEqual(before, JSON.parse(JSON.stringify(now)))
+  return isSameStatus && isSameError && isDeepStrictEqual(before, JSON.parse(JSON.stringify(now)))
 }
 
 function resultDiffers({ executionId, status }: ExecutionRecord) {
@@ -138,11 +145,23 @@ function resultDiffers({ executionId, status }: ExecutionRecord) {
   return fail('CONFLICT', { reason: 'result_differs', execution_id: executionId, issue })
 }
 
-/** The device was too slow, or given up: what it says now is news. */
-function mayBeLate({ status, subStatus, completedAt }: ExecutionRecord, now: number): boolean {
-  const isOpen = subStatus === 'execution' || subStatus === 'outcome_unknown'
-  const isRecent = completedAt !== null && now - completedAt <= commandLimits.lateHours * 3_600_000
-  return (status === 'timeout' || status === 'failed') && isOpen && isRecent
+/** The device was too slow, given up, or did not confirm that it stopped: what it says now is news. */
+function mayBeLate(execution: ExecutionRecord, now: number): boolean {
+  const { completedAt } = execution
+  return isUnknown(execution) && completedAt !== null && now - completedAt <= commandLimits.lateHours * 3_600_000
+}
+
+function isUnknown({ status, subStatus }: Pick<ExecutionRecord, 'status' | 'subStatus'>): boolean {
+  switch (status) {
+    case 'timeout':
+      return subStatus === 'execution'
+    case 'failed':
+      return subStatus === 'outcome_unknown'
+    case 'cancelled':
+      return subStatus === 'unconfirmed'
+    default:
+      return false
+  }
 }
 
 function lateResult(execution: ExecutionRecord, input: ResultInput, now: number): ExecutionRecord {
@@ -151,7 +170,12 @@ function lateResult(execution: ExecutionRecord, input: ResultInput, now: number)
     ...saidOf(execution, input, now),
     status: input.status,
     subStatus: input.status === 'failed' ? 'error' : null,
-    statusReason: input.status === 'failed' ? reasonOf(input.error) : null,
+    statusReason: lateReasonOf(input),
     late: true,
   }
+}
+
+function lateReasonOf({ status, error }: ResultInput): string | null {
+  if (status === 'failed') return reasonOf(error)
+  return status === 'cancelled' ? status : null
 }
