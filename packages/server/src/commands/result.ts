@@ -21,9 +21,11 @@ import { verifyingFrom } from './verify.ts'
 
 type ResultInput = Input<'executions.result'>
 
-/** Errors: INVALID_REQUEST (a result that is larger than may be kept, a number in it that would be altered). */
+/** Errors: INVALID_REQUEST (a result that is larger than may be kept, a number in it that would be altered, a `message` that is no text). */
 export async function prepareResult(_deps: CommandDeps, _ctx: Ctx, { result }: ResultInput): Promise<void> {
   checkNumbers('result', result)
+  if (isRecord(result) && result.message !== undefined && typeof result.message !== 'string')
+    throw invalid('result.message', 'must be text: it shows as the message of the result')
   const bytes = Buffer.byteLength(JSON.stringify(result) ?? '')
   if (bytes > commandLimits.resultBytesMax)
     throw invalid('result', `has ${bytes} bytes as JSON: at most ${commandLimits.resultBytesMax}`)
@@ -102,7 +104,8 @@ function shownResult(input: ResultInput, durationMs: number): CommandResult {
   const own = isRecord(input.result) ? input.result : input.result === undefined ? {} : { data: input.result }
   const message = errorOf(input)?.message
   const outcome = { success: input.status === 'completed', duration_ms: Math.max(0, durationMs) }
-  return Object.assign({ success: outcome.success }, message !== undefined && { message }, own, outcome)
+  const first: Partial<CommandResult> = { success: outcome.success, ...(message !== undefined && { message }) }
+  return { ...first, ...own, ...outcome }
 }
 
 function reportOf(id: string, leaseToken: string, { status, error }: ResultInput): Report {
