@@ -157,7 +157,11 @@ export const ExecutionResult = Type.Object(
   {
     ...held,
     status: Type.Enum(executionOutcomes),
-    result: Type.Optional(Type.Unknown({ description: 'Any JSON; the fields of an object show beside `success`, and a `message` among them must be text' })),
+    result: Type.Optional(
+      Type.Unknown({
+        description: 'Any JSON; the fields of an object show beside `success`, and a `message` among them must be text',
+      }),
+    ),
     error: Type.Optional(CommandError),
   },
   { additionalProperties: false },

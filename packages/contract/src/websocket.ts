@@ -7,6 +7,7 @@ import {
   CommandError,
   CommandResult,
   commandStatuses,
+  commandSubStatuses,
   ExecutionAck,
   ExecutionLogs,
   ExecutionOrder,
@@ -197,6 +198,7 @@ export const serverMessages = {
     payload: Type.Object({
       command_id: Id,
       status: Type.Enum(commandStatuses),
+      sub_status: Type.Optional(Type.Enum(commandSubStatuses)),
       result: Type.Optional(CommandResult),
       error: Type.Optional(CommandError),
       summary: Type.Optional(CommandSummary),

@@ -4,13 +4,17 @@ import type { Ctx } from '../core/context.ts'
 import type { CommandDeps } from './deps.ts'
 import type { Ended } from './ends.ts'
 import { type CommandRecord, isOver } from './record.ts'
+import { shownCommands } from './shown.ts'
 import { receiptOf } from './submit.ts'
 
 type WaitDeps = Pick<CommandDeps, 'ends' | 'store'>
 
 const waitSecondsDefault = 30
 
-/** The answer to a synchronous call: waits for the command to end, for as long as the caller would. */
+/**
+ * The answer to a synchronous call: waits for the command to end, for as long as the caller would; if it has not, says how it stands and
+ * what it waits for.
+ */
 export async function answerSubmit(
   deps: CommandDeps,
   ctx: Ctx,
@@ -25,7 +29,18 @@ export async function answerSubmit(
   const ended = await commandEnd(deps, command.commandId, signal)
   if (ended) return outcomeOf(ended)
   const [now = command] = await deps.store.find([command.commandId])
-  return isOver(now.status) ? outcomeOf(await withOnly(deps, now)) : receiptOf(now)
+  return isOver(now.status) ? outcomeOf(await withOnly(deps, now)) : standingOf(deps, ctx, now)
+}
+
+async function standingOf(deps: CommandDeps, { principal }: Ctx, command: CommandRecord): Promise<CommandSubmitted> {
+  const [shown] = await shownCommands(deps, principal, [command])
+  const { sub_status, waiting_for, summary } = shown!
+  return {
+    ...receiptOf(command),
+    ...(sub_status !== null && { sub_status }),
+    ...(waiting_for && { waiting_for }),
+    ...(command.targetCount > 1 && { summary }),
+  }
 }
 
 /** Resolves once the command has ended; undefined: the signal was aborted before, or there is no such command. */
@@ -52,8 +67,10 @@ async function withOnly({ store }: WaitDeps, command: CommandRecord): Promise<En
 
 /** A command that has ended as who submitted it is told. */
 export function outcomeOf({ command, only }: Ended): CommandSubmitted {
+  const sub_status = command.subStatus ?? only?.subStatus ?? null
   return {
     ...receiptOf(command),
+    ...(sub_status !== null && { sub_status }),
     ...(only?.result && { result: only.result }),
     ...(only?.error && { error: only.error }),
     ...(!only && { summary: { ...command.counts } }),

@@ -57,8 +57,8 @@ export class WorkMessages {
       outbox.answer(call.id, { type: 'command.accepted', payload: accepted })
       const ended = await deps.commands.end(accepted.command_id, signal)
       if (!ended) return
-      const { command_id, status, result, error, summary } = ended
-      outbox.notify({ type: 'command.result', payload: { command_id, status, result, error, summary } })
+      const { command_id, status, sub_status, result, error, summary } = ended
+      outbox.notify({ type: 'command.result', payload: { command_id, status, sub_status, result, error, summary } })
     } finally {
       this.#awaited--
     }
