@@ -1,5 +1,6 @@
-import type { Input } from '@nexus/contract'
+import type { ErrorDetails, Input } from '@nexus/contract'
 import { reportLimits } from './contract-data.ts'
+import { NexusError } from './nexus-error.ts'
 import { bytesOf } from './socket.ts'
 
 /** As work says what went wrong: the code is stable, and its own word. */
@@ -32,8 +33,15 @@ export function resultOf(value: unknown): { result?: unknown } | { error: SaidEr
   }
 }
 
-export function invalidResult(why: string): SaidError {
+function invalidResult(why: string): SaidError {
   return { code: 'invalid_result', message: cut(why, messageLengthMax) }
+}
+
+/** Why the server has not taken a result: the field and what is wrong with it, where it says so. */
+export function refusedResult(refusal: Error): SaidError {
+  const { field, issue }: ErrorDetails = refusal instanceof NexusError ? refusal.details : {}
+  const isNamed = typeof field === 'string' && typeof issue === 'string'
+  return invalidResult(isNamed ? `${field} ${issue}` : refusal.message)
 }
 
 /** Its code, if it has one, which errors of Node have too. */

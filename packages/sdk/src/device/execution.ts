@@ -1,6 +1,6 @@
 import type { ExecutionOrder, ExecutionStanding } from '@nexus/contract'
 import { NexusError } from '../nexus-error.ts'
-import { asError, codeAmong, invalidResult, isOwnReason, LogLines, progressOf, reasonOf } from '../said.ts'
+import { asError, codeAmong, isOwnReason, LogLines, progressOf, reasonOf, refusedResult } from '../said.ts'
 import { Talk } from '../talk.ts'
 import type { CommandHandler, DeviceCommand, Handling, JournalEntry, Outcome } from './command.ts'
 import { DeviceError } from './device-error.ts'
@@ -202,9 +202,9 @@ export class Execution {
     else if (type === 'command.result') this.#over(true)
   }
 
-  #withoutResult({ message }: Error): void {
+  #withoutResult(error: Error): void {
     const { status } = this.#outcome!
-    this.#outcome = status === 'cancelled' ? { status } : { status: 'failed', error: invalidResult(message) }
+    this.#outcome = status === 'cancelled' ? { status } : { status: 'failed', error: refusedResult(error) }
   }
 
   /** Somebody else has it, or it has ended: under this lease nothing more is said but how it ended, which may count still. */

@@ -1,7 +1,7 @@
 import type { RunOrder, RunProgress, RunStanding } from '@nexus/contract'
 import { workerLimits } from '../contract-data.ts'
 import { NexusError } from '../nexus-error.ts'
-import { asError, codeAmong, invalidResult, isOwnReason, LogLines, progressOf } from '../said.ts'
+import { asError, codeAmong, isOwnReason, LogLines, progressOf, refusedResult } from '../said.ts'
 import { Talk } from '../talk.ts'
 import { Checkpoints } from './checkpoints.ts'
 import type { RunHandler, WorkerRun } from './run.ts'
@@ -201,7 +201,7 @@ export class HeldRun {
     else if (id === 'runs.heartbeat') {
       if (input.progress === this.#progress) this.#progress = undefined
       this.#checkpoints.refused(error)
-    } else if (id === 'runs.complete') this.#outcome = { error: { ...invalidResult(error.message), retryable: false } }
+    } else if (id === 'runs.complete') this.#outcome = { error: { ...refusedResult(error), retryable: false } }
     else this.#over(undefined)
   }
 

@@ -93,6 +93,32 @@ for (const transport of ['websocket', 'long-poll'] as const) {
     )
   })
 
+  test(`over ${transport} a result that the server does not take is a failure that says why`, async (t) => {
+    const nexus = await startTestNexus(t)
+    const { device, errors } = await deviceOf(t, nexus, { transport })
+    const results: Record<string, () => unknown> = {
+      deep: () => JSON.parse(`${'['.repeat(50)}${']'.repeat(50)}`),
+      halved: () => ({ text: '\ud800' }),
+      wide: () => Object.fromEntries(Array.from({ length: 10_001 }, (_, n) => [`k${n}`, n])),
+      wordless: () => ({ message: 7 }),
+    }
+    for (const [name, resultOf] of Object.entries(results)) device.on(name, resultOf)
+    await device.start()
+    const issues: Record<string, string | undefined> = {}
+    for (const name of Object.keys(results)) {
+      const { status, error } = await ended(nexus, (await submit(nexus, name)).command_id)
+      deepEqual([status, error?.code], ['failed', 'invalid_result'])
+      issues[name] = error?.message
+    }
+    deepEqual(issues, {
+      deep: 'body is nested deeper than 32 levels',
+      halved: 'body holds text that is not well-formed Unicode',
+      wide: 'body has more than 10000 keys',
+      wordless: 'result.message must be text: it shows as the message of the result',
+    })
+    equal(errors.length, 4)
+  })
+
   test(`over ${transport} a result that is larger than a message comes whole, and one that is larger than may be kept is a failure`, async (t) => {
     const nexus = await startTestNexus(t)
     const { device } = await deviceOf(t, nexus, { transport })
