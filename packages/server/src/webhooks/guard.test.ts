@@ -67,6 +67,28 @@ test('a private address is refused at save and at connect, however it is written
   }
 })
 
+test('an address with a blank, a line break or a control character is refused, for what is sent to would be another', async () => {
+  const guard = guardOf()
+  const host = 'https://public.example'
+  const odd = [
+    `${host}/a b`,
+    ` ${host}`,
+    `${host}/ `,
+    `${host}/a\nb`,
+    `${host}/\r\nX-More: 1`,
+    `https://public.\texample/`,
+    `${host}/\u0000`,
+    `${host}/\u00a0`,
+    `${host}/?q=a\u007fb`,
+  ]
+  for (const url of odd)
+    await rejects(guard.check(url, 'callback_url'), ({ code, details }: Failure) => {
+      ok(String(details.issue).includes('no blanks'), JSON.stringify(url))
+      return code === 'VALIDATION_ERROR' && details.field === 'callback_url'
+    })
+  for (const url of [`${host}/a%20b?q=%0A`, `${host}/ü`]) equal(await guard.check(url, 'callback_url'), undefined)
+})
+
 const cases: [url: string, allowed: string[], verdicts: (string | undefined)[]][] = [
   ['https://public.example/hook?a=b#c', [], [undefined, undefined]],
   ['https://PUBLIC.example:443', [], [undefined, undefined]],

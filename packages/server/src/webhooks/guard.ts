@@ -29,6 +29,10 @@ export interface Guard {
   admit(text: string): Promise<Target & { addresses: string[] }>
 }
 
+/** What the URL standard drops or rewrites in silence: such an address is not the one that is sent to. */
+const blank = /[\s\p{Cc}]/u
+const blankIssue = 'must hold no blanks, line breaks or control characters: write a blank as %20'
+
 export interface GuardOptions {
   resolve: Resolver
   /** Where the operator permits private addresses, plain http and any port. */
@@ -49,6 +53,7 @@ export function createGuard({ resolve, allowCidrs }: GuardOptions): Guard {
     async check(text, field) {
       const target = readTarget(text)
       if (typeof target === 'string') throw invalid(field, target, 'VALIDATION_ERROR')
+      if (blank.test(text)) throw invalid(field, blankIssue, 'VALIDATION_ERROR')
       if (!target.isUsual && allowCidrs.length === 0) throw invalid(field, unusualIssue(target), 'VALIDATION_ERROR')
       const { host } = target
       const isSettled = isIP(host) !== 0 || isLoopbackName(host)
