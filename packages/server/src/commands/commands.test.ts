@@ -79,7 +79,7 @@ test('a poll whose key was revoked meanwhile gets no work', async (t) => {
 test('whoever waits for the end of a command and loses the key meanwhile is not told of it', async (t) => {
   const nexus = await startTestNexus(t)
   const made = await nexus.client.auth.keys.create({ name: 'd', scopes: ['command:execute'] })
-  const body = { command: 'x', target: { device_id: 'd' }, async: false }
+  const body = { command: 'x', target: { device_id: 'd' }, async: false, delivery: { mode: 'queue' } }
   const waiting = nexus.request('/v1/commands/execute', { ...json(body), key: made.key })
   const [order] = (await nexus.client.commands.lease({ device_id: 'd', wait_seconds: 30 }))!.executions
   await nexus.client.auth.keys.revoke({ key_id: made.key_id })
