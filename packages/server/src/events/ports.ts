@@ -51,8 +51,9 @@ export interface EventStore {
   /** Takes the next `count` numbers for this process alone, over restarts; returns the first. */
   reserve(count: number): Promise<number>
   append(tx: Tx, ...events: readonly LoggedEvent[]): Promise<void>
-  /** Without `tx`: as committed; so is `find`. As many as have 256 KiB in all, and always the first. */
-  read(range: EventRange, tx?: Tx): Promise<EventPage>
+  /** As committed: as many as have 256 KiB in all, and always the first. */
+  read(range: EventRange): Promise<EventPage>
+  /** Without `tx`: as committed. */
   find(seq: number, tx?: Tx): Promise<LoggedEvent | undefined>
   readTrace(traceId: string, types: readonly EventType[], limit: number): Promise<LoggedEvent[]>
   /** The number of the first event at this time or later. */

@@ -1,6 +1,5 @@
 import type { EventType } from '@nexus/contract'
 import type { Insertable, Selectable } from 'kysely'
-import type { Tx } from '../../core/context.ts'
 import type { EventStore, LoggedEvent } from '../../events/index.ts'
 import type { StateEngine } from './engine.ts'
 import { preparedTable } from './prepared-table.ts'
@@ -18,8 +17,7 @@ const readsAtOnce = 4
 export function createEventStore(engine: StateEngine, sealer: Sealer): EventStore {
   const { reads } = engine
   const events = preparedTable(engine, 'events', 'seq')
-  const from = (tx?: Tx) => (tx ? within(tx) : reads).selectFrom('events')
-  const ofTypes = (types: readonly EventType[], tx?: Tx) => from(tx).where('type', 'in', types).orderBy('seq')
+  const ofTypes = (types: readonly EventType[]) => reads.selectFrom('events').where('type', 'in', types).orderBy('seq')
   return {
     afterEnd,
     readsAtOnce: engine.kind === 'postgres' ? readsAtOnce : 1,
@@ -41,8 +39,8 @@ export function createEventStore(engine: StateEngine, sealer: Sealer): EventStor
         some.map((event) => toRow(event, sealer)),
       ),
 
-    async read({ after, upTo, types, limit }, tx) {
-      const inRange = (last: number) => ofTypes(types, tx).where('seq', '>', after).where('seq', '<=', last)
+    async read({ after, upTo, types, limit }) {
+      const inRange = (last: number) => ofTypes(types).where('seq', '>', after).where('seq', '<=', last)
       const sizes = await inRange(upTo)
         .select((select) => ['seq', select.fn<number>('octet_length', ['data_json']).as('bytes')])
         .limit(limit)
@@ -56,7 +54,11 @@ export function createEventStore(engine: StateEngine, sealer: Sealer): EventStor
     },
 
     async find(seq, tx) {
-      const row = await from(tx).selectAll().where('seq', '=', seq).executeTakeFirst()
+      const row = await (tx ? within(tx) : reads)
+        .selectFrom('events')
+        .selectAll()
+        .where('seq', '=', seq)
+        .executeTakeFirst()
       return row && toEvent(row, sealer)
     },
 
