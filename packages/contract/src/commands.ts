@@ -249,7 +249,6 @@ export const commandsExecute = operation({
   description:
     'Answers 202 at once, or, with `async: false`, 200 when the command has ended: 202 where that takes longer than `wait_seconds`.',
   http: 'POST /v1/commands/execute',
-  waits: true,
   status: 202,
   otherSuccess: { status: 200, has: 'completed_at' },
   location,

@@ -30,8 +30,6 @@ export interface Operation<Input extends TSchema = TSchema, Output extends TSche
   rate: RateBucket
   /** The first route is the canonical one. Path parameters are fields of the input. */
   http: readonly [HttpRoute, ...HttpRoute[]]
-  /** The answer may come long after the call: over HTTP, whose key is no more by then is not given it, as of those that lease. */
-  waits?: boolean
   /** The HTTP status of success. */
   status: 200 | 201 | 202 | 204
   /** Another status of success: where the answer has this field, or (null) is null. */

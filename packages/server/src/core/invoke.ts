@@ -58,6 +58,8 @@ export interface Answer {
   output: unknown
   /** The stored answer of an earlier call with the same idempotency key. */
   replayed: boolean
+  /** What became of it later: the caller may have lost the key meanwhile. */
+  isLater?: boolean
 }
 
 /** Runs the second and later calls under one idempotency key from the stored answer of the first. */
@@ -128,7 +130,8 @@ export function createGate(deps: GateDeps): Gate {
     const valid = 'check' in handler ? handler.check(input) : validators.get(id)!(input)
     const { output, replayed } = await perform(operation, ctx, valid, options)
     const answer = 'answer' in handler ? handler.answer : undefined
-    return { output: answer ? await answer(ctx, valid as never, output as never) : output, replayed }
+    const told = answer ? await answer(ctx, valid as never, output as never) : output
+    return { output: told, replayed, isLater: told !== output }
   }
 
   const perform = async (operation: Operation, ctx: Ctx, valid: unknown, options: InvokeOptions): Promise<Answer> => {
