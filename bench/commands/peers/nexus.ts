@@ -132,8 +132,8 @@ async function openJobs(state: StateEngine) {
   await state.write((tx) => state.run(tx, 'create table bench_jobs (id text primary key, payload text not null)', []))
   return {
     async insert(tx: Tx, jobs: Job[]) {
-      if (!sqlite) await state.run(tx, insertAll, [JSON.stringify(jobs)])
-      else for (const { id, payload } of jobs) await state.run(tx, insertAll, [id, payload])
+      if (!sqlite) await state.send(tx, insertAll, [JSON.stringify(jobs)])
+      else for (const { id, payload } of jobs) await state.send(tx, insertAll, [id, payload])
     },
     async read(tx: Tx, ids: string[]) {
       const asked = sqlite ? ids : [ids]

@@ -37,7 +37,7 @@ export function createCommandStore(engine: StateEngine, sealer: Sealer): Command
     const more = commandStatuses.map((status) => change[status] ?? 0)
     const [before] = known.find(tx, [commandId]).known
     if (before) {
-      if (more.some((by) => by !== 0)) await engine.change(tx, count, [...more, commandId])
+      if (more.some((by) => by !== 0)) await engine.send(tx, count, [...more, commandId])
       return known.note(tx, { ...before, counts: addedTo(before.counts, change) })
     }
     const [row] = await engine.run<Selectable<CommandsTable>>(tx, `${count} returning *`, [...more, commandId])

@@ -23,6 +23,11 @@ export interface StateEngine {
    * each such statement keeps what it may have to undo alone.
    */
   change(tx: Tx, text: string, parameters: readonly unknown[]): Promise<number>
+  /**
+   * The same for a statement of whose answer nobody makes use: in PostgreSQL it travels with the statement that comes next, or with
+   * the commit, and takes no way of its own. If it fails, so does that one, and so the transaction.
+   */
+  send(tx: Tx, text: string, parameters: readonly unknown[]): Promise<void>
   /** Queries over committed state; what an open transaction wrote is not seen. */
   readonly reads: Kysely<StateTables>
   /**

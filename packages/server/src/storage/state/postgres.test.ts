@@ -68,6 +68,62 @@ test('two transactions that lock keys against the order of each other both succe
   await engine.close()
 })
 
+test('what is sent unheard is done in its order, and its failure is that of the next statement, or of the commit', {
+  skip: skip ?? false,
+}, async (t) => {
+  const engine = await openState(await fresh(t))
+  const put = 'insert into sequences (name, value) values ($1, $2)'
+  const storedAt = async (name: string) => {
+    const [row] = await engine.run<{ value: number }>(undefined, 'select value from sequences where name = $1', [name])
+    return row?.value
+  }
+  const duplicate = { code: '23505' }
+
+  await engine.write(async (tx) => {
+    for (let i = 0; i < 100; i++) await engine.send(tx, put, [`sent-${i}`, i])
+    await engine.send(tx, 'update sequences set value = value + 1 where name = $1', ['sent-99'])
+  })
+  equal(await storedAt('sent-99'), 100)
+
+  await rejects(
+    engine.write(async (tx) => {
+      await engine.send(tx, put, ['lost', 1])
+      await engine.send(tx, put, ['sent-0', 1])
+    }),
+    duplicate,
+  )
+  let reached = false
+  await rejects(
+    engine.write(async (tx) => {
+      await engine.send(tx, put, ['sent-0', 1])
+      await engine.change(tx, put, ['lost', 1])
+      reached = true
+    }),
+    duplicate,
+  )
+  equal(reached, false)
+  const refused = engine.write(async (tx) => {
+    await engine.send(tx, put, ['sent-0', 1])
+    throw new Error('refused')
+  })
+  await rejects(refused, { message: 'refused' })
+  equal(await storedAt('lost'), undefined)
+
+  await engine.write((tx) => engine.send(tx, put, ['after', 1]))
+  equal(await storedAt('after'), 1)
+  await engine.close()
+})
+
+test('a transaction whose unheard statement lost to another runs again', { skip: skip ?? false }, async (t) => {
+  const engine = await openState(await fresh(t))
+  let runs = 0
+  await engine.write(async (tx) => {
+    if (++runs < 3) await engine.send(tx, "do $$ begin raise exception 'lost' using errcode = '40001'; end $$", [])
+  })
+  equal(runs, 3)
+  await engine.close()
+})
+
 test('a database that has no room for locks, connections or rows is SERVICE_UNAVAILABLE, to reads too', {
   skip: skip ?? false,
 }, async (t) => {

@@ -7,7 +7,7 @@ import { type StateEngine, waitingWritesMax } from './engine.ts'
 import { LockStripes } from './lock-stripes.ts'
 import { type Migrations, migrate } from './migrate.ts'
 import { exhaustion, sqlStateOf, unavailable } from './postgres-failure.ts'
-import { quickClient } from './quick-client.ts'
+import { type Marks, quickClient } from './quick-client.ts'
 import type { StateTables } from './tables.ts'
 import { endTransaction, openTransaction, prepareCommit, within } from './transaction.ts'
 
@@ -34,7 +34,10 @@ export async function openPostgres(
 ): Promise<StateEngine> {
   const pool = openPool(url, options.connectionsMax ?? 10)
   const prepared = new Set<string>()
-  const db = new Kysely<StateTables>({ dialect: new PostgresDialect({ pool: translated(pool, prepared) }) })
+  const unheard = new WeakSet<readonly unknown[]>()
+  const db = new Kysely<StateTables>({
+    dialect: new PostgresDialect({ pool: translated(pool, { prepared, unheard }) }),
+  })
   try {
     await migrate(db, migrations, `PostgreSQL at ${new URL(url).host}`)
   } catch (error) {
@@ -67,6 +70,12 @@ export async function openPostgres(
       prepared.add(text)
       const { numAffectedRows } = await within(tx).executeQuery(CompiledQuery.raw(text, [...parameters]))
       return Number(numAffectedRows ?? 0)
+    },
+    send: async (tx, text, parameters) => {
+      prepared.add(text)
+      const sent = [...parameters]
+      unheard.add(sent)
+      await within(tx).executeQuery(CompiledQuery.raw(text, sent))
     },
     exclusive: async (tx, rule) => {
       await sql`select pg_advisory_xact_lock(hashtext(${`nexus:${rule}`}))`.execute(within(tx))
@@ -141,7 +150,7 @@ function openPool(url: string, max: number): pg.Pool {
 }
 
 /** The pool, saying 503 rather than 500 while the database can't be reached, or has no room. */
-function translated(pool: pg.Pool, prepared: ReadonlySet<string>) {
+function translated(pool: pg.Pool, marks: Marks) {
   const clients = new WeakMap<pg.PoolClient, PostgresPoolClient>()
   return {
     options: pool.options,
@@ -149,7 +158,7 @@ function translated(pool: pg.Pool, prepared: ReadonlySet<string>) {
     connect: async () => {
       try {
         const client = await pool.connect()
-        const known = clients.get(client) ?? quickClient(client, prepared)
+        const known = clients.get(client) ?? quickClient(client, marks)
         clients.set(client, known)
         return known
       } catch (error) {

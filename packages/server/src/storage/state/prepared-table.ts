@@ -44,22 +44,22 @@ export function preparedTable<Name extends keyof StateTables>(
       const [first] = rows
       if (!first) return
       const text = insertOf(first)
-      if (isSqlite) for (const row of rows) await engine.change(tx, text, Object.values(row))
-      else await engine.run(tx, text, [JSON.stringify(rows)])
+      if (isSqlite) for (const row of rows) await engine.send(tx, text, Object.values(row))
+      else await engine.send(tx, text, [JSON.stringify(rows)])
     },
 
     find: findingBy<Found>(engine, `select * from ${name} where ${key}`),
 
     async change(tx, one, columns) {
-      await engine.change(tx, changeOf(columns), [...Object.values(columns), one])
+      await engine.send(tx, changeOf(columns), [...Object.values(columns), one])
     },
 
     async changeEach(tx, rows) {
       const [first] = rows
       if (!first) return
       const text = changeEachOf(first)
-      if (isSqlite) for (const row of rows) await engine.change(tx, text, Object.values(row))
-      else await engine.change(tx, text, [JSON.stringify(rows)])
+      if (isSqlite) for (const row of rows) await engine.send(tx, text, Object.values(row))
+      else await engine.send(tx, text, [JSON.stringify(rows)])
     },
   }
 }

@@ -3,24 +3,36 @@ import type { PostgresPoolClient } from 'kysely'
 import type pg from 'pg'
 import { exhaustion } from './postgres-failure.ts'
 
+/** What holds of some statements. */
+export interface Marks {
+  /** Texts that are parsed once a connection. */
+  prepared: ReadonlySet<string>
+  /** Parameters of those whose answer nobody makes use of. */
+  unheard: Pick<WeakSet<readonly unknown[]>, 'has'>
+}
+
+/** Bounds what a connection has been sent, and has not answered. */
+const unheardMax = 32
+
 /**
- * A client that saves ways to the server: `begin` travels with the first statement, whose failure is that of both, and the
- * statements in `prepared` are parsed once a connection.
+ * A client that saves ways to the server: `begin` and what is unheard travel with the statement that comes next. If one of them fails,
+ * that one fails with it, unless it is a rollback.
  */
-export function quickClient(client: pg.PoolClient, prepared: ReadonlySet<string>): PostgresPoolClient {
-  let begun: Promise<unknown> | undefined
+export function quickClient(client: pg.PoolClient, { prepared, unheard }: Marks): PostgresPoolClient {
+  let sent: Promise<unknown>[] = []
   const query = async (text: string, values: readonly unknown[] = []) => {
-    if (text === 'begin') {
-      begun = client.query(text)
+    const asked = client.query({ text, values: [...values], ...(prepared.has(text) && { name: nameOf(text) }) })
+    if ((text === 'begin' || unheard.has(values)) && sent.length < unheardMax) {
       // Whoever asks next hears of it.
-      begun.catch(() => {})
-      return { command: 'BEGIN', rowCount: null, rows: [] }
+      asked.catch(() => {})
+      sent.push(asked)
+      return { command: 'SENT' as const, rowCount: null, rows: [] }
     }
-    const [before, asked] = [begun, { text, values: [...values], ...(prepared.has(text) && { name: nameOf(text) }) }]
-    begun = undefined
+    const before = sent
+    sent = []
     try {
-      const [, result] = await Promise.all([before, client.query(asked)])
-      return result
+      const results = await (text === 'rollback' ? asked : Promise.all([...before, asked]).then((all) => all.at(-1)))
+      return results
     } catch (error) {
       throw exhaustion(error) ?? error
     }

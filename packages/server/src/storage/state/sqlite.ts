@@ -55,6 +55,10 @@ export async function openSqlite(file: string, migrations: Migrations): Promise<
     },
   }
   const group = new GroupCommit({ connection: controlled, db: writer, onBegin: beginSlice })
+  const change: StateEngine['change'] = async (tx, text, parameters) => {
+    if (isSliceOver()) await endOfTick().then(beginSlice)
+    return Number(prepareIn(tx, text).run(...(parameters as SQLInputValue[])).changes)
+  }
   return {
     kind: 'sqlite',
     reads: new Kysely<StateTables>({ dialect: new NodeSqliteDialect(readingStatements) }),
@@ -64,10 +68,8 @@ export async function openSqlite(file: string, migrations: Migrations): Promise<
       const statement = tx ? prepareIn(tx, text) : readingStatements.prepare(text).statement
       return statement.all(...(parameters as SQLInputValue[])) as Row[]
     },
-    change: async (tx, text, parameters) => {
-      if (isSliceOver()) await endOfTick().then(beginSlice)
-      return Number(prepareIn(tx, text).run(...(parameters as SQLInputValue[])).changes)
-    },
+    change,
+    send: async (tx, text, parameters) => void (await change(tx, text, parameters)),
     // The one writer already is exclusive.
     exclusive: async () => {},
     exclusiveEach: async () => {},

@@ -75,7 +75,8 @@ export function workOnPostgres(engine: StateEngine, now: () => number): WorkStat
     mayHaveReady: async () => true,
 
     async insert(tx, items) {
-      if (items.length > 0) await engine.run(tx, insertAll, [JSON.stringify(items.map((item) => toRow(item, now())))])
+      if (items.length === 0) return
+      await engine.send(tx, insertAll, [JSON.stringify(items.map((item) => toRow(item, now())))])
     },
 
     async find(ids, tx) {

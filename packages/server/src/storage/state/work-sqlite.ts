@@ -76,7 +76,7 @@ export function workOnSqlite(engine: StateEngine, now: () => number): WorkStatem
     async insert(tx, items) {
       for (const item of items) {
         const row = toRow(item, now())
-        await engine.change(
+        await engine.send(
           tx,
           insertOne,
           columns.map((name) => row[name]),
