@@ -284,6 +284,8 @@ async function compose(
     ...(shared ? [shared] : []),
   ]
   await tasks.load()
+  // What ran out while nobody was there is not given to those who come first.
+  await work.sweep()
   for (const loop of loops) loop.start()
   closers.push(
     () => devices.stop(),

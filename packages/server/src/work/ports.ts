@@ -49,8 +49,8 @@ export interface WorkStore {
   readonly contended: number
   /** Whether what is under way at one time is committed together. */
   readonly commitsTogether: boolean
-  /** By queue and priority, the first that a worker may take, by their turns: lines of at most `limit`. */
-  heads(tx: Tx, queues: readonly QueueName[], limit: number): Promise<Head[][]>
+  /** By queue and priority, the first that a worker may take at this instant, by their turns: lines of at most `limit`. */
+  heads(tx: Tx, queues: readonly QueueName[], limit: number, now: number): Promise<Head[][]>
   /**
    * The first `max` of these that are still ready and that nobody else is about to take, in the order of `ids`; nobody else
    * can change them before the transaction ends.

@@ -1,14 +1,18 @@
-import { type Alarm, createAlarm } from '../core/alarm.ts'
+import { type Alarm, createAlarm, failedRestMs } from '../core/alarm.ts'
+import { Failure } from '../core/failure.ts'
 import { commitChanges } from './commit.ts'
 import type { EngineDeps } from './engine.ts'
+import type { WorkItem } from './item.ts'
 import { swept } from './transitions.ts'
 
 const sweptMax = 500
+/** So many that cannot be swept are passed over; what is due after those waits for them. */
+const failedMax = 10_000
 /** How long it rests at most: an instant that another node has set is not told here. */
 const restMsMax = 5000
 
 export interface Sweeper extends Alarm {
-  /** Does everything that is due; the loop does so by itself. */
+  /** Does everything that is due, but what cannot be done, of which `onError` is told; the loop does so by itself. */
   sweep(): Promise<void>
 }
 
@@ -20,34 +24,59 @@ export function createSweeper(deps: Omit<EngineDeps, 'onDue'>, onError: (cause: 
   const engine: EngineDeps = { ...deps, onDue: (at) => alarm.expect(at) }
   let isStopped = false
 
-  const sweepOnce = async (): Promise<boolean> => {
-    const now = deps.now()
-    const due = await deps.store.due(now, sweptMax)
-    if (due.length === 0) return false
-    await deps.store.write((tx) =>
+  const commit = (due: readonly WorkItem[], now: number) =>
+    deps.store.write((tx) =>
       commitChanges(
         engine,
         tx,
         due.map((before) => ({ before, after: swept(before, now, deps.random()) })),
       ),
     )
-    return due.length === sweptMax
+  /** Together, or else each by itself, so that one that cannot be swept holds up no other. Returns the ids of such. */
+  const sweepSome = async (due: readonly WorkItem[], now: number): Promise<string[]> => {
+    try {
+      await commit(due, now)
+      return []
+    } catch (cause) {
+      if (isOfState(cause)) throw cause
+    }
+    const failed: string[] = []
+    for (const item of due) {
+      try {
+        await commit([item], now)
+      } catch (cause) {
+        if (isOfState(cause)) throw cause
+        onError(cause)
+        failed.push(item.id)
+      }
+    }
+    return failed
   }
-  const sweep = async () => {
-    while (!isStopped && (await sweepOnce()));
+  const sweepAll = async (): Promise<boolean> => {
+    const failed = new Set<string>()
+    for (let mayBeMore = true; mayBeMore && !isStopped && failed.size < failedMax; ) {
+      const now = deps.now()
+      const found = await deps.store.due(now, sweptMax + failed.size)
+      const due = found.filter(({ id }) => !failed.has(id))
+      for (const id of due.length === 0 ? [] : await sweepSome(due, now)) failed.add(id)
+      mayBeMore = due.length >= sweptMax
+    }
+    return failed.size === 0
   }
-  const run = async () => {
-    await sweep()
-    return deps.store.nextDue()
-  }
+  const run = async () => ((await sweepAll()) ? deps.store.nextDue() : deps.now() + failedRestMs)
   const alarm = createAlarm({ now: deps.now, restMsMax, run, onError })
   return {
     expect: alarm.expect,
-    sweep,
+    sweep: async () => void (await sweepAll()),
     start: alarm.start,
     async stop() {
       isStopped = true
       await alarm.stop()
     },
   }
+}
+
+/** The state itself failed: no other item would fare better. */
+function isOfState(cause: unknown): boolean {
+  return cause instanceof Failure && String(cause.details.reason).startsWith('state_')
 }

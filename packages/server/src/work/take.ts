@@ -41,7 +41,7 @@ async function readyItems(deps: EngineDeps, tx: Tx, { queues }: Claim, max: numb
   for (let spare = store.contended; ; spare *= spareGrowth) {
     // Few limits make few statements.
     const limit = 2 ** Math.ceil(Math.log2(max + spare))
-    const lines = await store.heads(tx, queues, limit)
+    const lines = await store.heads(tx, queues, limit, now)
     const seenAll = lines.every((line) => line.length < limit)
     const ids = merged(lines, limit, now).map(({ id }) => id)
     const items = ids.length === 0 ? [] : await store.lockReady(tx, ids, max)

@@ -145,6 +145,34 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     },
   )
 
+  guarantee('an item that can not be swept holds up no other, and is tried again', async ({ state, clock }) => {
+    const faults: unknown[] = []
+    const { work, store, onChange } = engineOver(
+      state,
+      () => clock.now(),
+      [],
+      (cause) => faults.push(cause),
+    )
+    const startBy = clock.now() - 1
+    await store.write((tx) =>
+      work.enqueue(
+        tx,
+        ['a', 'bad', 'c'].map((id) => newWork(id, { startBy })),
+      ),
+    )
+    const broken = new Error('broken')
+    onChange.each = (changes) => {
+      if (changes.some(({ after }) => after.id === 'bad')) throw broken
+    }
+    const states = async () => (await store.find(['a', 'bad', 'c'])).map(({ id, state }) => `${id} ${state}`).sort()
+    await work.sweep()
+    deepEqual(await states(), ['a timeout', 'bad pending', 'c timeout'])
+    deepEqual(faults, [broken])
+    onChange.each = undefined
+    await work.sweep()
+    deepEqual(await states(), ['a timeout', 'bad timeout', 'c timeout'])
+  })
+
   guarantee(
     'engines over one state never hold an item twice, and lose none',
     async ({ options, store, work, clock }, t) => {

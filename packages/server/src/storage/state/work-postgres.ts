@@ -33,6 +33,7 @@ const headsOfQueues = `select head.*, (line.place - 1)::integer as line
   cross join lateral (
     select id, priority, created_at, turn, seq from work
     where ready = 1 and kind = line.kind and queue = line.queue and priority = level.priority
+      and (start_by is null or start_by > (select $3::bigint))
     order by turn, seq limit (select $2::integer)
   ) as head
   order by line, priority, turn, seq`
@@ -93,9 +94,9 @@ export function workOnPostgres(engine: StateEngine, now: () => number): WorkStat
       return new Set(rows.map(({ id }) => id))
     },
 
-    async heads(tx, queues, limit) {
+    async heads(tx, queues, limit, now) {
       const asked = JSON.stringify(queues.map(({ kind, queue }) => ({ kind, queue })))
-      return linesOf(await engine.run<HeadRow>(tx, headsOfQueues, [asked, limit]))
+      return linesOf(await engine.run<HeadRow>(tx, headsOfQueues, [asked, limit, now]))
     },
 
     async lockReady(tx, ids, max) {

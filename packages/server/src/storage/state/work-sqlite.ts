@@ -24,7 +24,8 @@ function headsOfQueue(limit: number): string {
   return priorities
     .map(
       (_, level) => `select * from (select id, priority, created_at, turn, seq, ?1 as line from work
-        where ready = 1 and kind = ?2 and queue = ?3 and priority = ${level} order by turn, seq limit ${limit})`,
+        where ready = 1 and kind = ?2 and queue = ?3 and priority = ${level} and (start_by is null or start_by > ?4)
+        order by turn, seq limit ${limit})`,
     )
     .join(' union all ')
 }
@@ -84,11 +85,11 @@ export function workOnSqlite(engine: StateEngine, now: () => number): WorkStatem
       }
     },
 
-    async heads(tx, queues, limit) {
+    async heads(tx, queues, limit, now) {
       const text = headsOfQueue(limit)
       const rows: HeadRow[] = []
       for (const [line, { kind, queue }] of queues.entries())
-        rows.push(...(await engine.run<HeadRow>(tx, text, [line, kind, queue])))
+        rows.push(...(await engine.run<HeadRow>(tx, text, [line, kind, queue, now])))
       return linesOf(rows)
     },
 

@@ -3,14 +3,18 @@ import { createWorkStore, type StateEngine } from '../../storage/state/index.ts'
 import { type Change, createWork, type NewWork, type Work, type WorkStore } from '../index.ts'
 
 /** An engine over a state, that remembers what it told. */
-export function engineOver(state: StateEngine, now: () => number, told: Change[] = []) {
-  /** Runs with the next change that is told. */
-  const hook: { next: ((tx: Tx) => void) | undefined } = { next: undefined }
+export function engineOver(state: StateEngine, now: () => number, told: Change[] = [], onError = rethrow) {
+  /** `next` runs with the next changes that are told, `each` with all. */
+  const hook: { next: ((tx: Tx) => void) | undefined; each: ((changes: readonly Change[]) => void) | undefined } = {
+    next: undefined,
+    each: undefined,
+  }
   const onChange = async (tx: Tx, changes: readonly Change[]) => {
     told.push(...changes)
     const { next } = hook
     hook.next = undefined
     next?.(tx)
+    hook.each?.(changes)
   }
   const kept = createWorkStore(state, now)
   const writes = { done: 0 }
@@ -33,11 +37,13 @@ export function engineOver(state: StateEngine, now: () => number, told: Change[]
     now,
     random: () => 0.5,
     onChange: { command: onChange, task: onChange, ai: onChange },
-    onError: (cause) => {
-      throw cause
-    },
+    onError,
   })
   return { work, store, told, writes, vainLooks, onChange: hook }
+}
+
+function rethrow(cause: unknown): void {
+  throw cause
 }
 
 /** Work for the queue `q`, as plain as it can be. */

@@ -1,4 +1,4 @@
-import type { NewWork, Priority, WorkItem } from '../index.ts'
+import type { NewWork, Priority, Report, WorkItem } from '../index.ts'
 
 /** The engine as a list that is searched from end to end: what `work/` does, said in the plainest way. */
 export class Reference {
@@ -46,7 +46,8 @@ export class Reference {
   #next(queue: string): Expected | undefined {
     const level = ({ priority, createdAt }: Expected) =>
       Math.min(3, levels.indexOf(priority) + Math.floor((this.now - createdAt) / 60_000))
-    const ready = this.items.filter((item) => item.queue === queue && this.isReady(item))
+    const isInTime = ({ startBy }: Expected) => startBy === null || startBy > this.now
+    const ready = this.items.filter((item) => item.queue === queue && this.isReady(item) && isInTime(item))
     const inTurn = (a: Expected, b: Expected) => a.turn - b.turn || a.order - b.order
     const firsts = levels.flatMap(
       (priority) => ready.filter((item) => item.priority === priority).sort(inTurn)[0] ?? [],
@@ -60,17 +61,14 @@ export class Reference {
   }
 
   /** False: the lease is lost. `given`: which one it is that the worker holds. */
-  report(
-    id: string,
-    given: number,
-    kind: 'alive' | 'again' | 'completed' | 'failed' | 'cancelled',
-    retryable = true,
-  ): boolean {
+  report(id: string, given: number, kind: Report['kind'], retryable = true): boolean {
     const item = this.items.find((one) => one.id === id)!
     if (item.state !== 'running' || item.given !== given || item.silentAt! <= this.now) return false
     if (kind === 'again') item.given++
     if (kind === 'alive' || kind === 'again') item.silentAt = this.now + item.leaseMs
     else if (kind === 'failed') this.#fail(item, 'error', 'boom', retryable)
+    else if (kind === 'lost') this.#lose(item)
+    else if (kind === 'unheard') this.#return(item)
     else this.#end(item, kind, kind === 'completed' ? null : 'cancelled')
     return true
   }
@@ -86,6 +84,7 @@ export class Reference {
     const item = this.items.find((one) => one.id === id)!
     if (item.state !== 'pending') return
     item.held = held
+    this.#touch(item)
     if (held) this.#leave(item)
     else this.#line(item)
     if (startBy !== undefined) item.startBy = startBy
@@ -100,8 +99,7 @@ export class Reference {
         if (item.stopBy !== undefined && item.stopBy <= this.now) this.#end(item, 'cancelled', 'unconfirmed')
         else if (item.tooLongAt !== undefined && item.tooLongAt <= this.now)
           this.#fail(item, 'timeout', 'attempt_timeout', true)
-        else if (item.silentAt! <= this.now)
-          this.#fail(item, 'worker_lost', item.retry.attemptsMax === 1 ? 'outcome_unknown' : 'worker_lost', true)
+        else if (item.silentAt! <= this.now) this.#lose(item)
       }
     }
   }
@@ -123,10 +121,25 @@ export class Reference {
     item.readyAt = this.now + Math.min(retry.initialDelayMs * retry.multiplier ** (attempt - 1), retry.maxDelayMs)
   }
 
+  #lose(item: Expected): void {
+    this.#fail(item, 'worker_lost', item.retry.attemptsMax === 1 ? 'outcome_unknown' : 'worker_lost', true)
+  }
+
+  #return(item: Expected): void {
+    item.attempt--
+    if (item.stopBy !== undefined) this.#end(item, 'cancelled', 'cancelled')
+    else item.state = 'pending'
+  }
+
   #end(item: Expected, state: Expected['state'], reason: string | null): void {
     item.state = state
     item.statusReason = reason
     this.#leave(item)
+  }
+
+  /** Whatever is written anew may go from when its time has come, also before it is swept. */
+  #touch(item: Expected): void {
+    if (item.readyAt !== undefined && item.readyAt <= this.now) item.readyAt = undefined
   }
 
   /** Comes to the line of its ordering key: its head, if nobody is there. */
@@ -140,7 +153,9 @@ export class Reference {
     if (this.#heads.get(line) !== item) return
     this.#heads.delete(line)
     const next = this.items.find((one) => lineOf(one) === line && one.state === 'pending' && !one.held)
-    if (next) this.#heads.set(line, next)
+    if (!next) return
+    this.#heads.set(line, next)
+    this.#touch(next)
   }
 }
 
