@@ -2,6 +2,7 @@ import type { Tx } from '../core/context.ts'
 import type { Loop } from '../core/loop.ts'
 import { cancel } from './cancel.ts'
 import { type Claim, claim } from './claim.ts'
+import { createElsewhere } from './elsewhere.ts'
 import type { EngineDeps, LockRecords, OnChange } from './engine.ts'
 import { enqueue, type NewWork } from './enqueue.ts'
 import { HeldItems } from './held-items.ts'
@@ -72,13 +73,14 @@ export function createWork(options: WorkOptions): Work {
     random,
     lockRecords,
     onChange,
-    waiters: new Waiters(),
+    waiters: new Waiters((queue) => store.announce(queue)),
     ready: new WeakMap(),
     held: new HeldItems(),
     looks: new Looks(),
   }
   const sweeper = createSweeper(shared, onError)
   const deps: EngineDeps = { ...shared, onDue: sweeper.expect }
+  const elsewhere = createElsewhere(deps, onError)
   return {
     enqueue: (tx, work) => enqueue(deps, tx, work),
     claim: (tx, wanted) => claim(deps, tx, wanted),
@@ -88,7 +90,12 @@ export function createWork(options: WorkOptions): Work {
     cancel: (tx, ids, which) => cancel(deps, tx, ids, which),
     hold: (tx, ids, waitingFor, startBy) => hold(deps, tx, ids, waitingFor, startBy),
     sweep: sweeper.sweep,
-    start: sweeper.start,
-    stop: sweeper.stop,
+    start() {
+      sweeper.start()
+      elsewhere.start()
+    },
+    async stop() {
+      await Promise.all([sweeper.stop(), elsewhere.stop()])
+    },
   }
 }

@@ -9,7 +9,7 @@ import { Waiters } from './waiters.ts'
 const queue = { kind: 'task' as const, queue: 'q' }
 
 test('what was claimed for one whose own search fails for good is his all the same', async () => {
-  const waiters = new Waiters()
+  const waiters = new Waiters(() => {})
   const store = {
     mayHaveReady: async () => true,
     // The search finds nothing; another claims for him and is committed; then the connection of the search breaks.

@@ -85,7 +85,7 @@ test('whoever left, or is to look again, is given no more, and leaves once all t
 })
 
 test('a place is shared in the order of the line, by others than those who have reserved it', () => {
-  const waiters = new Waiters()
+  const waiters = new Waiters(() => {})
   const [first, second] = ['first', 'second'].map((worker) => {
     const place = waiters.join(wanted(worker, 2))
     place.look()

@@ -25,7 +25,7 @@ async function whatHeGets(commitsTogether: boolean, ends: Record<string, boolean
       return new Set(items.map(({ id }) => id))
     },
   }
-  const waiters = new Waiters()
+  const waiters = new Waiters(() => {})
   const place = waiters.join({ queues: [queue], worker: 'w', max: 2 })
   place.look()
   place.wait()

@@ -5,6 +5,12 @@ import type { QueueName } from './ports.ts'
 /** Who waits for work in this process, by queue, in the order in which they came. */
 export class Waiters {
   readonly #lines = new Map<string, Set<Place>>()
+  readonly #onLeft: (queue: QueueName) => void
+
+  /** `onLeft` is told of queues in which something is ready that nobody here waits for. */
+  constructor(onLeft: (queue: QueueName) => void) {
+    this.#onLeft = onLeft
+  }
 
   /** Stands in line from this moment on: whoever looks for work after that misses none. */
   join(wanted: Claim): Place {
@@ -24,7 +30,10 @@ export class Waiters {
       if (line?.size === 0) this.#lines.delete(nameOf(queue))
     }
     if (isServed && !place.isWoken) return
-    for (const queue of place.wanted.queues) this.wake(queue, 1)
+    for (const queue of place.wanted.queues) {
+      if (place.isWoken) this.wake(queue, 1)
+      else this.#wake(queue, 1)
+    }
   }
 
   /** The first for whom something may be claimed; he is nobody else's until he is settled. */
@@ -48,13 +57,36 @@ export class Waiters {
 
   /** So many items are ready that were claimed for nobody. */
   wake(queue: QueueName, count: number): void {
+    if (this.#wake(queue, count) > 0) this.#onLeft(queue)
+  }
+
+  /** Something is ready that another process leaves to those who wait here. */
+  wakeAll(queue: QueueName): void {
+    this.#wake(queue, Number.POSITIVE_INFINITY)
+  }
+
+  /** Returns how many are left. */
+  #wake(queue: QueueName, count: number): number {
     let left = count
     for (const place of this.#lines.get(nameOf(queue)) ?? []) {
-      if (left === 0) return
+      if (left === 0) break
       if (place.isWoken) continue
       place.wake()
       left--
     }
+    return left
+  }
+
+  /** At most `max` of the queues in which somebody waits; the next call goes on behind them. */
+  nextQueues(max: number): QueueName[] {
+    const names = [...this.#lines.keys()].slice(0, max)
+    return names.map((name) => {
+      const line = this.#lines.get(name)!
+      this.#lines.delete(name)
+      this.#lines.set(name, line)
+      const [first] = line
+      return first!.wanted.queues.find((queue) => nameOf(queue) === name)!
+    })
   }
 }
 

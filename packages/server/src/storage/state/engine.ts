@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Tx } from '../../core/context.ts'
+import type { Signals } from './signals.ts'
 import type { StateTables } from './tables.ts'
 
 /** Where state is kept. SQLite has one writer at a time, PostgreSQL many; rooms see no difference. */
@@ -41,6 +42,8 @@ export interface StateEngine {
    * asks for more later may be run again.
    */
   exclusiveEach(tx: Tx, keys: readonly string[]): Promise<void>
+  /** To and from other processes over this state. */
+  readonly signals: Signals
   /** Finishes the writes that are queued, then closes; later writes are refused. */
   close(): Promise<void>
 }

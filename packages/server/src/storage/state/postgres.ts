@@ -7,6 +7,7 @@ import { type StateEngine, waitingWritesMax } from './engine.ts'
 import { LockStripes } from './lock-stripes.ts'
 import { type Migrations, migrate } from './migrate.ts'
 import { exhaustion, sqlStateOf, unavailable } from './postgres-failure.ts'
+import { PostgresSignals } from './postgres-signals.ts'
 import { type Marks, quickClient } from './quick-client.ts'
 import type { StateTables } from './tables.ts'
 import { endTransaction, openTransaction, prepareCommit, within } from './transaction.ts'
@@ -46,6 +47,7 @@ export async function openPostgres(
   }
 
   const stripes = new LockStripes()
+  const signals = new PostgresSignals(url)
   const running = new Set<Promise<unknown>>()
   let closed = false
   const write = <T>(fn: (tx: Tx) => Promise<T>): Promise<T> => {
@@ -81,9 +83,11 @@ export async function openPostgres(
       await sql`select pg_advisory_xact_lock(hashtext(${`nexus:${rule}`}))`.execute(within(tx))
     },
     exclusiveEach: (tx, keys) => stripes.take(tx, keys),
+    signals,
     close: async () => {
       closed = true
       await Promise.allSettled(running)
+      await signals.close()
       await db.destroy()
     },
   }

@@ -8,6 +8,7 @@ import type { StateEngine } from './engine.ts'
 import { GroupCommit } from './group-commit.ts'
 import { type Migrations, migrate } from './migrate.ts'
 import { NodeSqliteDialect } from './node-sqlite-dialect.ts'
+import { noSignals } from './signals.ts'
 import { SqliteStatements } from './sqlite-statements.ts'
 import type { StateTables } from './tables.ts'
 import { assertOpen } from './transaction.ts'
@@ -73,6 +74,7 @@ export async function openSqlite(file: string, migrations: Migrations): Promise<
     // The one writer already is exclusive.
     exclusive: async () => {},
     exclusiveEach: async () => {},
+    signals: noSignals,
     close: async () => {
       await group.close()
       // The writer goes last, for only it can move what the write-ahead log holds into the file.

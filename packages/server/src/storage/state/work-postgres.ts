@@ -1,4 +1,4 @@
-import { type Line, priorities } from '../../work/index.ts'
+import { type Line, priorities, type QueueName } from '../../work/index.ts'
 import type { StateEngine } from './engine.ts'
 import { toItem, toRow, type WorkRow } from './work-rows.ts'
 import {
@@ -38,6 +38,9 @@ const headsOfQueues = `select head.*, (line.place - 1)::integer as line
   ) as head
   order by line, priority, turn, seq`
 
+const haveReady = `select asked.kind, asked.queue from json_to_recordset($1) as asked (kind text, queue text)
+  where exists (select from work where ready = 1 and kind = asked.kind and queue = asked.queue)`
+
 /** Goes through the list in its order, and locks no more rows than it takes: a sort would lock them all. */
 const lockFirst = `select ready.* from json_array_elements_text($1) as listed (id)
   cross join lateral (
@@ -74,6 +77,10 @@ export function workOnPostgres(engine: StateEngine, now: () => number): WorkStat
     commitsTogether: false,
 
     mayHaveReady: async () => true,
+
+    async readyAmong(queues) {
+      return engine.run<QueueName>(undefined, haveReady, [JSON.stringify(queues)])
+    },
 
     async insert(tx, items) {
       if (items.length === 0) return

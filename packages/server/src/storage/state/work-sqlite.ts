@@ -72,6 +72,9 @@ export function workOnSqlite(engine: StateEngine, now: () => number): WorkStatem
       return false
     },
 
+    // There is no other process that could have made it so.
+    readyAmong: async () => [],
+
     replace: replaced,
 
     async insert(tx, items) {

@@ -7,6 +7,7 @@ export type WorkStatements = Pick<
   | 'contended'
   | 'commitsTogether'
   | 'mayHaveReady'
+  | 'readyAmong'
   | 'insert'
   | 'find'
   | 'replace'

@@ -1,9 +1,11 @@
-import type { WorkStore } from '../../work/index.ts'
+import type { QueueName, WorkStore } from '../../work/index.ts'
 import type { StateEngine } from './engine.ts'
 import { afterEnd, beforeCommit } from './transaction.ts'
 import { workOnPostgres } from './work-postgres.ts'
 import { toItem } from './work-rows.ts'
 import { workOnSqlite } from './work-sqlite.ts'
+
+const readyTopic = 'work.ready'
 
 export function createWorkStore(engine: StateEngine, now: () => number): WorkStore {
   return {
@@ -16,6 +18,20 @@ export function createWorkStore(engine: StateEngine, now: () => number): WorkSto
       engine.exclusiveEach(
         tx,
         lines.map(({ kind, queue, orderingKey }) => `${kind} ${queue} ${orderingKey}`),
+      ),
+
+    isShared: engine.kind === 'postgres',
+
+    announce: ({ kind, queue }) => engine.signals.tell(readyTopic, JSON.stringify([kind, queue])),
+
+    onAnnounced: (fn) =>
+      engine.signals.listen(readyTopic, (texts) =>
+        fn(
+          texts.map((text) => {
+            const [kind, queue] = JSON.parse(text)
+            return { kind, queue } satisfies QueueName
+          }),
+        ),
       ),
 
     async due(at, limit) {

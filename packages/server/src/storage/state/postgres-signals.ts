@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import { createLoop } from '../../core/loop.ts'
+import type { Signals } from './signals.ts'
+
+const channel = 'nexus'
+/** A notification has less than 8000 bytes (https://www.postgresql.org/docs/current/sql-notify.html). */
+const bytesMax = 7000
+/** Of a topic; what is told beyond that before it could be sent is lost. */
+const waitingMax = 1000
+
+interface Message {
+  from: string
+  topic: string
+  texts: string[]
+}
+
+/**
+ * Signals by LISTEN and NOTIFY, over a connection of their own that is opened when there is something to tell or to listen to, and
+ * again whenever it breaks. They are sent outside of transactions: a commit that notifies waits for all others that do.
+ */
+export class PostgresSignals implements Signals {
+  readonly #url: string
+  readonly #name = randomBytes(8).toString('hex')
+  readonly #listeners = new Map<string, (texts: readonly string[]) => void>()
+  readonly #waiting = new Map<string, Set<string>>()
+  #client: pg.Client | undefined
+  /** Whoever uses the state is told that it can't be reached; here it is only tried again. */
+  readonly #sending = createLoop({ run: () => this.#send(), onError: () => {} })
+
+  constructor(url: string) {
+    this.#url = url
+    this.#sending.start()
+  }
+
+  tell(topic: string, text: string): void {
+    const waiting = this.#waiting.get(topic) ?? new Set()
+    this.#waiting.set(topic, waiting)
+    if (waiting.size < waitingMax) waiting.add(text)
+    this.#sending.wake()
+  }
+
+  listen(topic: string, hear: (texts: readonly string[]) => void): void {
+    this.#listeners.set(topic, hear)
+    this.#sending.wake()
+  }
+
+  async close(): Promise<void> {
+    await this.#sending.stop()
+    await this.#client?.end()
+  }
+
+  async #send(): Promise<void> {
+    const client = this.#client ?? (await this.#connect())
+    for (const [topic, waiting] of this.#waiting) {
+      this.#waiting.delete(topic)
+      for (const texts of inParts(waiting)) {
+        const message: Message = { from: this.#name, topic, texts }
+        await client.query('select pg_notify($1, $2)', [channel, JSON.stringify(message)])
+      }
+    }
+  }
+
+  async #connect(): Promise<pg.Client> {
+    const client = new pg.Client({
+      connectionString: this.#url,
+      connectionTimeoutMillis: 5000,
+      query_timeout: 5000,
+      keepAlive: true,
+    })
+    const lost = () => {
+      if (this.#client !== client) return
+      this.#client = undefined
+      this.#sending.wake()
+    }
+    client.on('error', lost)
+    client.on('end', lost)
+    client.on('notification', ({ payload = '' }) => this.#hear(JSON.parse(payload)))
+    try {
+      await client.connect()
+      await client.query(`listen ${channel}`)
+    } catch (error) {
+      await client.end()
+      throw error
+    }
+    this.#client = client
+    return client
+  }
+
+  #hear({ from, topic, texts }: Message): void {
+    if (from !== this.#name) this.#listeners.get(topic)?.(texts)
+  }
+}
+
+/** As many as fit into a notification, with what JSON adds to them. */
+function* inParts(texts: Iterable<string>): Generator<string[]> {
+  let part: string[] = []
+  let bytes = 0
+  for (const text of texts) {
+    const more = Buffer.byteLength(JSON.stringify(text)) + 1
+    if (more > bytesMax) continue
+    if (bytes + more > bytesMax) {
+      yield part
+      ;[part, bytes] = [[], 0]
+    }
+    part.push(text)
+    bytes += more
+  }
+  if (part.length > 0) yield part
+}

@@ -1,0 +1,34 @@
+import { deepEqual } from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { openState, type StateEngine } from '../storage/state/index.ts'
+import { noSignals } from '../storage/state/signals.ts'
+import { enginesUnderTest } from '../storage/state/testing/engines-under-test.ts'
+import { until } from '../testing/until.ts'
+import { engineOver, newWork } from './testing/engine-room.ts'
+
+const { skip, fresh } = (await enginesUnderTest()).find(({ name }) => name === 'PostgreSQL')!
+const never = new AbortController().signal
+
+/** One waits at a process, and another adds work: what is he given? */
+async function givenElsewhere(t: TestContext, over: (state: StateEngine) => StateEngine): Promise<string[]> {
+  const options = await fresh(t)
+  const states = [await openState(options), await openState(options)] as const
+  const here = engineOver(states[0], Date.now)
+  const there = engineOver(over(states[1]), Date.now)
+  there.work.start()
+  const given = there.work.lease({ queues: [{ kind: 'task', queue: 'q' }], worker: 'w', max: 1 }, never)
+  await until('he has looked in vain', async () => there.writes.done === 1)
+  await here.store.write((tx) => here.work.enqueue(tx, [newWork('a')]))
+  const items = await given
+  await there.work.stop()
+  for (const state of states) await state.close()
+  return items.map(({ id }) => id)
+}
+
+test('who waits at one process is given what another makes ready', { skip: skip ?? false }, async (t) => {
+  deepEqual(await givenElsewhere(t, (state) => state), ['a'])
+})
+
+test('what was announced and not heard is found all the same', { skip: skip ?? false }, async (t) => {
+  deepEqual(await givenElsewhere(t, (state) => ({ ...state, signals: noSignals })), ['a'])
+})
