@@ -6,6 +6,8 @@ import type { Signals } from './signals.ts'
 const channel = 'nexus'
 /** A notification has less than 8000 bytes (https://www.postgresql.org/docs/current/sql-notify.html). */
 const bytesMax = 7000
+/** How long what is told is gathered while there is much of it. */
+const pauseMs = 20
 /** Of a topic; what is told beyond that before it could be sent is lost. */
 const waitingMax = 1000
 
@@ -26,7 +28,7 @@ export class PostgresSignals implements Signals {
   readonly #waiting = new Map<string, Set<string>>()
   #client: pg.Client | undefined
   /** Whoever uses the state is told that it can't be reached; here it is only tried again. */
-  readonly #sending = createLoop({ run: () => this.#send(), onError: () => {} })
+  readonly #sending = createLoop({ pauseMs, run: () => this.#send(), onError: () => {} })
 
   constructor(url: string) {
     this.#url = url
@@ -65,6 +67,8 @@ export class PostgresSignals implements Signals {
     const client = new pg.Client({
       connectionString: this.#url,
       connectionTimeoutMillis: 5000,
+      // A notification is a commit, which need not be durable.
+      options: '-c synchronous_commit=off',
       query_timeout: 5000,
       keepAlive: true,
     })
