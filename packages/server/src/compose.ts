@@ -284,8 +284,7 @@ async function compose(
     ...(shared ? [shared] : []),
   ]
   await tasks.load()
-  // What ran out while nobody was there is not given to those who come first.
-  await work.sweep()
+  await work.recover()
   for (const loop of loops) loop.start()
   closers.push(
     () => devices.stop(),

@@ -63,6 +63,11 @@ export interface Work extends Loop {
   hold(tx: Tx, ids: readonly string[], waitingFor: WaitingFor | null, startBy?: number | null): Promise<WorkItem[]>
   /** Does everything that is due. */
   sweep(): Promise<void>
+  /**
+   * To be called before anybody can reach this process: while it was away workers could say nothing, so their leases last as long from now
+   * on as if they had just been heard of. Then does everything else that is due.
+   */
+  recover(): Promise<void>
 }
 
 export function createWork(options: WorkOptions): Work {
@@ -90,6 +95,10 @@ export function createWork(options: WorkOptions): Work {
     cancel: (tx, ids, which) => cancel(deps, tx, ids, which),
     hold: (tx, ids, waitingFor, startBy) => hold(deps, tx, ids, waitingFor, startBy),
     sweep: sweeper.sweep,
+    async recover() {
+      await store.renewAll(now())
+      await sweeper.sweep()
+    },
     start() {
       sweeper.start()
       elsewhere.start()

@@ -7,6 +7,7 @@ import {
   type HeadRow,
   isInLine,
   linesOf,
+  renewAllText,
   type TurnsRow,
   turnsOf,
   type WorkStatements,
@@ -24,6 +25,8 @@ const replaceAll = `update work set version = work.version + 1, ${changedColumns
     select ctid as place from work where id = now.id and version = now.version limit 1
   ) as found
   where work.ctid = found.place and work.version = now.version returning work.id`
+
+const renewAll = renewAllText('least', '$1::bigint')
 
 const findAll = 'select * from work where id in (select json_array_elements_text($1))'
 
@@ -100,6 +103,8 @@ export function workOnPostgres(engine: StateEngine, now: () => number): WorkStat
       ])
       return new Set(rows.map(({ id }) => id))
     },
+
+    renewAll: (at) => engine.write((tx) => engine.send(tx, renewAll, [at])),
 
     async heads(tx, queues, limit, now) {
       const asked = JSON.stringify(queues.map(({ kind, queue }) => ({ kind, queue })))

@@ -7,6 +7,7 @@ import {
   type HeadRow,
   isInLine,
   linesOf,
+  renewAllText,
   type TurnsRow,
   turnsOf,
   type WorkStatements,
@@ -42,6 +43,8 @@ const lowestTurn = priorities
 const turnsOfKey = `select (select min(turn) from (${lowestTurn})) as lowest,
   (select max(turn) from work where kind = ?1 and queue = ?2 and fair_key = ?3 and state = 'pending') as last`
 
+const renewAll = renewAllText('min', '?1')
+
 const inLine = `work where kind = ? and queue = ? and ordering_key = ? and ${isInLine}`
 const firstBlocked = `select * from ${inLine} and blocked = 1 order by seq limit 1`
 const firstLive = `select id from ${inLine} limit 1`
@@ -76,6 +79,8 @@ export function workOnSqlite(engine: StateEngine, now: () => number): WorkStatem
     readyAmong: async () => [],
 
     replace: replaced,
+
+    renewAll: (at) => engine.write((tx) => engine.send(tx, renewAll, [at])),
 
     async insert(tx, items) {
       for (const item of items) {

@@ -11,6 +11,7 @@ export type WorkStatements = Pick<
   | 'insert'
   | 'find'
   | 'replace'
+  | 'renewAll'
   | 'heads'
   | 'lockReady'
   | 'turns'
@@ -51,6 +52,14 @@ export interface HeadRow {
   seq: number
   /** Which of the queues it is in. */
   line: number
+}
+
+/** See `dueAt`; `earliest` is the engine's function that does so. */
+export function renewAllText(earliest: 'min' | 'least', now: string): string {
+  const at = `${now} + lease_ms`
+  return `update work set version = version + 1, lease_expires_at = ${at},
+      due_at = ${earliest}(${at}, coalesce(deadline, ${at}), coalesce(cancel_by, ${at}))
+    where state = 'running' and due_at is not null and lease_expires_at < ${at}`
 }
 
 /** Of what has not ended, what stands in a line. */
