@@ -1,20 +1,14 @@
 import type { Tx } from '../core/context.ts'
 import type { Change, EngineDeps } from './engine.ts'
 import { handOver } from './hand-over.ts'
-import { dueAt, hasEnded, isReady, type WorkItem } from './item.ts'
+import { type Changed, dueAt, hasEnded, isReady, type WorkItem } from './item.ts'
 import { byLine } from './line.ts'
-
-/** What is made of an item as it was read. */
-export interface Changing {
-  before: WorkItem
-  after: WorkItem
-}
 
 /**
  * Writes changed items, lets those behind them go ahead, tells the rooms, and hands over what became ready. Of items that
  * somebody else changed meanwhile nothing is written; returned are those that were.
  */
-export async function commitChanges(deps: EngineDeps, tx: Tx, changes: readonly Changing[]): Promise<WorkItem[]> {
+export async function commitChanges(deps: EngineDeps, tx: Tx, changes: readonly Changed[]): Promise<WorkItem[]> {
   if (changes.length === 0) return []
   await lockRecords(deps, tx, changes)
   const moving = changes.flatMap(({ before, after }) => (isMoving(before, after) ? [after] : []))
@@ -23,7 +17,7 @@ export async function commitChanges(deps: EngineDeps, tx: Tx, changes: readonly 
 }
 
 /** See `LockRecords`. */
-async function lockRecords(deps: EngineDeps, tx: Tx, changes: readonly Changing[]): Promise<void> {
+async function lockRecords(deps: EngineDeps, tx: Tx, changes: readonly Changed[]): Promise<void> {
   const news = changes.filter(({ before, after }) => before.state !== after.state)
   for (const [kind, of] of Map.groupBy(news, ({ after }) => after.kind))
     await deps.lockRecords[kind]?.(
@@ -33,7 +27,7 @@ async function lockRecords(deps: EngineDeps, tx: Tx, changes: readonly Changing[
 }
 
 /** The same, where the lines of what moves are locked. */
-export async function writeChanges(deps: EngineDeps, tx: Tx, changes: readonly Changing[]): Promise<WorkItem[]> {
+export async function writeChanges(deps: EngineDeps, tx: Tx, changes: readonly Changed[]): Promise<WorkItem[]> {
   const written = await deps.store.replace(
     tx,
     changes.map(({ after }) => after),

@@ -1,17 +1,13 @@
 import type { Tx } from '../core/context.ts'
 import type { ReadyIn } from './hand-over.ts'
 import type { HeldItems } from './held-items.ts'
-import type { WorkItem, WorkKind } from './item.ts'
-import type { Looks } from './looks.ts'
+import type { Changed, WorkItem, WorkKind } from './item.ts'
 import type { WorkStore } from './ports.ts'
+import type { Searches } from './searches.ts'
 import type { Waiters } from './waiters.ts'
 
-/** What happened to an item, told in the transaction in which it did. */
-export interface Change {
-  /** Undefined: it is new. */
-  before: WorkItem | undefined
-  after: WorkItem
-}
+/** What happened to an item, told in the transaction in which it did; without `before` it is new. */
+export type Change = Changed | { before: undefined; after: WorkItem }
 
 /** What a room does about changes of its kind, such as events and records of its own; it shares their transaction. */
 export type OnChange = (tx: Tx, changes: readonly Change[], now: number) => Promise<void>
@@ -32,7 +28,7 @@ export interface EngineDeps {
   ready: WeakMap<Tx, ReadyIn>
   /** What workers of this process hold, as it was committed. */
   held: HeldItems
-  looks: Looks
+  searches: Searches
   lockRecords: Readonly<Partial<Record<WorkKind, LockRecords>>>
   onChange: Readonly<Partial<Record<WorkKind, OnChange>>>
   /** Something is due at this instant, maybe earlier than anything before. */

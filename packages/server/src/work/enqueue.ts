@@ -24,8 +24,8 @@ export type NewWork = Pick<
 > & { waitingFor: WaitingFor | null }
 
 /**
- * Adds work; it commits with the transaction, and so does its hand-over to one who waits for it. Those of one key in a queue get their
- * turns behind one another, and beside those of other keys.
+ * Adds work; it commits with the transaction, and so does its hand-over to one who waits for it. Those of one key in a
+ * queue get their turns behind one another, and beside those of other keys.
  */
 export async function enqueue(deps: EngineDeps, tx: Tx, asked: readonly NewWork[]): Promise<WorkItem[]> {
   const now = deps.now()

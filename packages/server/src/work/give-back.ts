@@ -1,14 +1,15 @@
 import type { Tx } from '../core/context.ts'
 import { commitChanges } from './commit.ts'
 import type { EngineDeps } from './engine.ts'
-import type { Taken } from './ports.ts'
+
+import type { Changed } from './item.ts'
 import { returned } from './transitions.ts'
 
 /**
  * Gives back what was claimed for one who never heard of it: others may take it at once, and the attempt does not count.
  * What has ended meanwhile, or is in other hands, stays as it is.
  */
-export async function giveBack(deps: EngineDeps, tx: Tx, taken: readonly Taken[]): Promise<void> {
+export async function giveBack(deps: EngineDeps, tx: Tx, taken: readonly Changed[]): Promise<void> {
   const now = deps.now()
   const asTaken = new Map(taken.map((one) => [one.after.id, one]))
   const found = await deps.store.find([...asTaken.keys()], tx)

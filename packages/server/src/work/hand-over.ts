@@ -1,9 +1,9 @@
 import type { Tx } from '../core/context.ts'
 import { tell } from './commit.ts'
 import type { Change, EngineDeps } from './engine.ts'
-import type { WorkItem } from './item.ts'
+import type { Changed, WorkItem } from './item.ts'
 import type { Place } from './place.ts'
-import type { QueueName, Taken } from './ports.ts'
+import type { QueueName } from './ports.ts'
 import { takeNext } from './take.ts'
 import { nameOf } from './waiters.ts'
 
@@ -41,7 +41,7 @@ function begin(deps: EngineDeps, tx: Tx): ReadyIn {
 
 /** Takes what was claimed out of `ready`. */
 async function claimForWaiters(deps: EngineDeps, tx: Tx, ready: ReadyIn): Promise<void> {
-  const given = new Map<Place, Taken[]>()
+  const given = new Map<Place, Changed[]>()
   deps.store.afterEnd(tx, (committed) => {
     for (const [place, taken] of given) place.settle(committed ? taken : [])
   })

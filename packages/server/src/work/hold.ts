@@ -5,10 +5,10 @@ import type { WaitingFor, WorkItem } from './item.ts'
 import { standInLine } from './line.ts'
 
 /**
- * Says what pending items wait for, or (null) that they need wait no longer. What waits so keeps no other of its ordering key
- * waiting; once released it goes ahead of those that came later and wait in line, though not of the head of the line.
- * `startBy`: until when an attempt must have begun from now on (null: any time), for work whose time counts from its release; left
- * out, it stays as it was. Returns those that were pending.
+ * Says what pending items wait for, or (null) that they need wait no longer. What waits so keeps no other of its
+ * ordering key waiting; once released it goes ahead of those that came later and wait in line, though not of the head
+ * of the line. `startBy`: until when an attempt must have begun from now on (null: any time), for work whose time
+ * counts from its release; left out, it stays as it was. Returns those that were pending.
  */
 export async function hold(
   deps: EngineDeps,

@@ -9,9 +9,9 @@ import { HeldItems } from './held-items.ts'
 import { hold } from './hold.ts'
 import type { WaitingFor, WorkItem, WorkKind } from './item.ts'
 import { lease } from './lease.ts'
-import { Looks } from './looks.ts'
 import type { WorkStore } from './ports.ts'
 import { type Report, type Reported, report } from './report.ts'
+import { Searches } from './searches.ts'
 import { createSweeper } from './sweeper.ts'
 import { Waiters } from './waiters.ts'
 
@@ -29,7 +29,7 @@ export type {
   WorkState,
 } from './item.ts'
 export { dueAt, hasEnded, isReady, priorities } from './item.ts'
-export type { Head, Line, QueueName, Taken, Turns, WorkStore } from './ports.ts'
+export type { Head, Line, QueueName, Turns, WorkStore } from './ports.ts'
 export { leaseLost, type Report, type Reported } from './report.ts'
 export type { AttemptError } from './transitions.ts'
 
@@ -64,8 +64,8 @@ export interface Work extends Loop {
   /** Does everything that is due. */
   sweep(): Promise<void>
   /**
-   * To be called before anybody can reach this process: while it was away workers could say nothing, so their leases last as long from now
-   * on as if they had just been heard of. Then does everything else that is due.
+   * To be called before anybody can reach this process: while it was away workers could say nothing, so their leases
+   * last as long from now on as if they had just been heard of. Then does everything else that is due.
    */
   recover(): Promise<void>
 }
@@ -81,7 +81,7 @@ export function createWork(options: WorkOptions): Work {
     waiters: new Waiters((queue) => store.announce(queue)),
     ready: new WeakMap(),
     held: new HeldItems(),
-    looks: new Looks(),
+    searches: new Searches(),
   }
   const sweeper = createSweeper(shared, onError)
   const deps: EngineDeps = { ...shared, onDue: sweeper.expect }

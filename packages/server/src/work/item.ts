@@ -82,6 +82,12 @@ export interface WorkItem {
   statusReason: string | null
 }
 
+/** An item as it was read, and what was made of it. */
+export interface Changed {
+  before: WorkItem
+  after: WorkItem
+}
+
 export type WaitingFor = { reason: string } & { readonly [more: string]: unknown }
 
 export function hasEnded({ state }: Pick<WorkItem, 'state'>): boolean {

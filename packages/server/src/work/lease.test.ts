@@ -1,9 +1,9 @@
 import { deepEqual } from 'node:assert/strict'
 import { test } from 'node:test'
 import { HeldItems } from './held-items.ts'
+import type { Changed } from './item.ts'
 import { lease } from './lease.ts'
-import { Looks } from './looks.ts'
-import type { Taken } from './ports.ts'
+import { Searches } from './searches.ts'
 import { Waiters } from './waiters.ts'
 
 const queue = { kind: 'task' as const, queue: 'q' }
@@ -18,11 +18,11 @@ test('what was claimed for one whose own search fails for good is his all the sa
     contended: 0,
     write: async (fn: (tx: object) => Promise<unknown>) => {
       await fn({})
-      waiters.reserve(queue)!.settle([{ after: { id: 'a' } } as Taken])
+      waiters.reserve(queue)!.settle([{ after: { id: 'a' } } as Changed])
       throw new Error('connection lost')
     },
   }
-  const deps = { store, waiters, looks: new Looks(), held: new HeldItems(), now: () => 0 }
+  const deps = { store, waiters, searches: new Searches(), held: new HeldItems(), now: () => 0 }
   const items = await lease(deps as never, { queues: [queue], worker: 'w', max: 1 }, new AbortController().signal)
   deepEqual(
     items.map(({ id }) => id),

@@ -3,10 +3,10 @@ import type { Claim } from './claim.ts'
 import { tell } from './commit.ts'
 import type { EngineDeps } from './engine.ts'
 import { giveBack } from './give-back.ts'
-import type { WorkItem } from './item.ts'
-import type { Asking } from './looks.ts'
+import type { Changed, WorkItem } from './item.ts'
 import type { Place } from './place.ts'
-import type { Taken } from './ports.ts'
+import type { Found, Seeker } from './searches.ts'
+
 import { takeNext } from './take.ts'
 
 /**
@@ -15,7 +15,7 @@ import { takeNext } from './take.ts'
  */
 export async function lease(deps: EngineDeps, wanted: Claim, signal: AbortSignal): Promise<WorkItem[]> {
   const place = deps.waiters.join(wanted)
-  let taken: readonly Taken[] = []
+  let taken: readonly Changed[] = []
   try {
     taken = await served(deps, place, signal)
   } finally {
@@ -26,45 +26,35 @@ export async function lease(deps: EngineDeps, wanted: Claim, signal: AbortSignal
   return []
 }
 
-async function served(deps: EngineDeps, place: Place, signal: AbortSignal): Promise<readonly Taken[]> {
+async function served(deps: EngineDeps, place: Place, signal: AbortSignal): Promise<readonly Changed[]> {
   while (!signal.aborted) {
-    const found = await look(deps, place, signal)
-    if (found.length > 0) return found
+    try {
+      const found = await deps.searches.share({ place, signal }, (seekers) => searchFor(deps, seekers))
+      if (found.length > 0) return found
+    } catch (error) {
+      // Unless others began to claim for it before it could be said that nothing was found.
+      if (!place.isTakenCareOf) {
+        place.leave()
+        throw error
+      }
+    }
     const handed = await place.settled(signal)
     if (handed) return handed
   }
   return []
 }
 
-async function look(deps: EngineDeps, place: Place, signal: AbortSignal): Promise<readonly Taken[]> {
-  try {
-    return await deps.looks.look({ place, signal }, (asking) => lookFor(deps, asking))
-  } catch (error) {
-    // Nothing was found, and before that could be said others began to claim for him.
-    if (place.isTakenCareOf) return []
-    throw error
-  }
-}
-
 /** Whoever finds nothing needs no transaction: what is on its way to be committed wakes those who stand in line by then. */
-async function lookFor(deps: EngineDeps, asking: readonly Asking[]): Promise<ReadonlyMap<Place, readonly Taken[]>> {
-  const places = looking(asking)
+async function searchFor(deps: EngineDeps, seekers: readonly Seeker[]): Promise<Found> {
+  const places = searching(seekers)
   if (places.length === 0) return new Map()
-  if (await deps.store.mayHaveReady(places[0]!.wanted.queues)) return deps.store.write((tx) => take(deps, tx, asking))
+  if (await deps.store.mayHaveReady(places[0]!.wanted.queues)) return deps.store.write((tx) => take(deps, tx, seekers))
   for (const place of places) place.wait()
   return new Map()
 }
 
-function looking(asking: readonly Asking[]): Place[] {
-  return asking.filter(({ place, signal }) => !signal.aborted && place.look()).map(({ place }) => place)
-}
-
-async function take(
-  deps: EngineDeps,
-  tx: Tx,
-  asking: readonly Asking[],
-): Promise<ReadonlyMap<Place, readonly Taken[]>> {
-  const places = looking(asking)
+async function take(deps: EngineDeps, tx: Tx, seekers: readonly Seeker[]): Promise<Found> {
+  const places = searching(seekers)
   if (places.length === 0) return new Map()
   const shares = await takeNext(
     deps,
@@ -75,4 +65,9 @@ async function take(
   const found = shares.flat()
   if (found.length > 0) await tell(deps, tx, found)
   return new Map(places.map((place, i) => [place, shares[i]!]))
+}
+
+/** Those of them who search from now on. */
+function searching(seekers: readonly Seeker[]): Place[] {
+  return seekers.filter(({ place, signal }) => !signal.aborted && place.search()).map(({ place }) => place)
 }

@@ -1,20 +1,20 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Changed } from './item.ts'
 import { Place } from './place.ts'
-import type { Taken } from './ports.ts'
 import { Waiters } from './waiters.ts'
 
 const queue = { kind: 'task' as const, queue: 'q' }
 const wanted = (worker: string, max: number) => ({ queues: [queue], worker, max })
 const never = new AbortController().signal
-const taken = (...ids: string[]) => ids.map((id) => ({ after: { id } }) as Taken)
-const idsOf = (found: readonly Taken[] | undefined) => found?.map(({ after }) => after.id)
+const taken = (...ids: string[]) => ids.map((id) => ({ after: { id } }) as Changed)
+const idsOf = (found: readonly Changed[] | undefined) => found?.map(({ after }) => after.id)
 const nobodyIsMine = () => false
 
 /** One who waits. */
 function waiting(max: number): Place {
   const place = new Place(wanted('w', max))
-  place.look()
+  place.search()
   place.wait()
   return place
 }
@@ -22,9 +22,9 @@ function waiting(max: number): Place {
 test('what was claimed for one whose search is tried again is his, and he searches for no more', async () => {
   const place = waiting(1)
   place.reserve()
-  equal(place.look(), false)
+  equal(place.search(), false)
   place.settle(taken('a'))
-  equal(place.look(), false)
+  equal(place.search(), false)
   deepEqual(idsOf(await place.settled(never)), ['a'])
 })
 
@@ -34,7 +34,7 @@ test('whose claim came to nothing waits on, and searches again when he is woken'
   place.wake()
   place.settle([])
   equal(await place.settled(never), undefined)
-  equal(place.look(), true)
+  equal(place.search(), true)
 })
 
 test('whoever several transactions claim for is told of all once the last of them is over', async () => {
@@ -88,7 +88,7 @@ test('a place is shared in the order of the line, by others than those who have 
   const waiters = new Waiters(() => {})
   const [first, second] = ['first', 'second'].map((worker) => {
     const place = waiters.join(wanted(worker, 2))
-    place.look()
+    place.search()
     place.wait()
     return place
   })

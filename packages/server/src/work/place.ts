@@ -1,28 +1,29 @@
 import type { Claim } from './claim.ts'
-import type { Taken } from './ports.ts'
+
+import type { Changed } from './item.ts'
 
 /**
- * The place in line of one who waits for work:
+ * The place in line of a worker that waits for work:
  *
- *     looking -> waiting -> reserved -> waiting | served
- *        ^          |
- *        +----------+ woken
+ *     searching -> waiting -> reserved -> waiting | served
+ *        ^            |
+ *        +------------+ woken
  *
- * Looking: he searches what is there by himself. Waiting: a transaction may reserve him, and claim for him. Reserved: he
- * is told how that transaction ended; where transactions end together several may reserve him, as long as there is room, and he is told of
- * all at once. A wake that comes while he looks or is reserved makes him look again, or goes to the
- * next.
+ * Searching: it looks for itself at what is there. Waiting: a transaction may reserve the place, and claim for it.
+ * Reserved: it is told how that transaction ended; where transactions end together several may reserve it, as long as
+ * there is room, and it is told of all at once. A wake that comes while it searches or is reserved makes it search
+ * again, or goes to the next in line.
  */
 export class Place {
   readonly wanted: Claim
-  #state: 'looking' | 'waiting' | 'reserved' | 'served' = 'looking'
+  #state: 'searching' | 'waiting' | 'reserved' | 'served' = 'searching'
   #woken = false
   #left = false
   /** Transactions that have reserved him, how much is claimed for him in them, and what of that is durable. */
   #reservations = 0
   #claimed = 0
-  #taken: Taken[] = []
-  #settled = Promise.withResolvers<readonly Taken[] | undefined>()
+  #taken: Changed[] = []
+  #settled = Promise.withResolvers<readonly Changed[] | undefined>()
 
   constructor(wanted: Claim) {
     this.wanted = wanted
@@ -56,12 +57,12 @@ export class Place {
   }
 
   /**
-   * About to search; false: something is being claimed for him, or has been, as when the transaction of his search is tried again. That is
-   * to be waited for.
+   * About to search; false: something is being claimed for it, or has been, as when the transaction of its search is
+   * tried again. That is to be waited for.
    */
-  look(): boolean {
+  search(): boolean {
     if (this.isTakenCareOf) return false
-    this.#state = 'looking'
+    this.#state = 'searching'
     this.#woken = false
     this.#settled = Promise.withResolvers()
     return true
@@ -84,7 +85,7 @@ export class Place {
   }
 
   /** A transaction that reserved him is over; this was claimed for him in it, and is durable. */
-  settle(durable: readonly Taken[]): void {
+  settle(durable: readonly Changed[]): void {
     this.#taken.push(...durable)
     if (--this.#reservations > 0) return
     const taken = this.#taken.splice(0)
@@ -92,6 +93,11 @@ export class Place {
     this.#state = taken.length > 0 ? 'served' : 'waiting'
     if (taken.length > 0) this.#settled.resolve(taken)
     else if (this.#woken || this.#left) this.#settled.resolve(undefined)
+  }
+
+  /** Searches no more, and takes nothing; whatever has reserved the place is settled first. */
+  leave(): void {
+    this.#left = true
   }
 
   wake(): void {
@@ -103,14 +109,14 @@ export class Place {
    * Resolves with what was claimed for him; undefined: he is to look again, or `signal` is aborted. Who is reserved stays
    * until that transaction is over, for there may be something to give back.
    */
-  async settled(signal: AbortSignal): Promise<readonly Taken[] | undefined> {
+  async settled(signal: AbortSignal): Promise<readonly Changed[] | undefined> {
     const { promise, resolve } = this.#settled
-    const leave = () => {
-      this.#left = true
+    const onAbort = () => {
+      this.leave()
       if (!this.isReserved) resolve(undefined)
     }
-    signal.addEventListener('abort', leave, { once: true })
-    if (signal.aborted) leave()
-    return promise.finally(() => signal.removeEventListener('abort', leave))
+    signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
+    return promise.finally(() => signal.removeEventListener('abort', onAbort))
   }
 }

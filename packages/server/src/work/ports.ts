@@ -7,12 +7,6 @@ export interface QueueName {
   queue: string
 }
 
-/** An item that was given to a worker. */
-export interface Taken {
-  before: WorkItem
-  after: WorkItem
-}
-
 /** Where items of one ordering key of a queue stand behind one another. */
 export type Line = Pick<WorkItem, 'kind' | 'queue' | 'orderingKey'>
 
@@ -31,8 +25,8 @@ export interface WorkStore {
   /** Runs `fn` once the transaction is over, before its caller hears of it. */
   afterEnd(tx: Tx, fn: (committed: boolean) => void): void
   /**
-   * Lets one transaction at a time change who stands where in these lines. Taken before items are written, so that nobody waits in a
-   * circle.
+   * Lets one transaction at a time change who stands where in these lines. Changed before items are written, so that
+   * nobody waits in a circle.
    */
   lockLines(tx: Tx, lines: readonly Line[]): Promise<void>
   insert(tx: Tx, items: readonly WorkItem[]): Promise<void>

@@ -27,7 +27,7 @@ async function whatHeGets(commitsTogether: boolean, ends: Record<string, boolean
   }
   const waiters = new Waiters(() => {})
   const place = waiters.join({ queues: [queue], worker: 'w', max: 2 })
-  place.look()
+  place.search()
   place.wait()
   const deps = {
     store,

@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import type { Tx } from '../core/context.ts'
 import type { Claim } from './claim.ts'
 import type { EngineDeps } from './engine.ts'
+import type { Changed } from './item.ts'
 import { priorities, type WorkItem } from './item.ts'
-import type { Head, Taken } from './ports.ts'
+import type { Head } from './ports.ts'
 import { taken } from './transitions.ts'
 
 const agingMs = 60_000
@@ -15,7 +16,7 @@ const spareMax = 4096
  * Gives items to those who claim from the same queues, to each as many as he takes, the first first. The rooms are not told
  * yet.
  */
-export async function takeNext(deps: EngineDeps, tx: Tx, claims: readonly Claim[]): Promise<Taken[][]> {
+export async function takeNext(deps: EngineDeps, tx: Tx, claims: readonly Claim[]): Promise<Changed[][]> {
   const now = deps.now()
   const max = claims.reduce((sum, claim) => sum + claim.max, 0)
   const items = await readyItems(deps, tx, claims[0]!, max, now)
@@ -49,7 +50,7 @@ async function readyItems(deps: EngineDeps, tx: Tx, { queues }: Claim, max: numb
   }
 }
 
-async function keep({ store, waiters }: EngineDeps, tx: Tx, changes: readonly Taken[]): Promise<void> {
+async function keep({ store, waiters }: EngineDeps, tx: Tx, changes: readonly Changed[]): Promise<void> {
   if (changes.length === 0) return
   await store.replace(
     tx,

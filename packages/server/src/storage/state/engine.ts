@@ -14,19 +14,19 @@ export interface StateEngine {
    */
   write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>
   /**
-   * Runs a statement in the engine's own SQL, prepared once and kept: for the few that run with every item, where making a
-   * query costs more than the query. `?` or `?1` in SQLite, `$1` in PostgreSQL. Their texts are few. Without `tx`: over committed
-   * state.
+   * Runs a statement in the engine's own SQL, prepared once and kept: for the few that run with every item, where
+   * making a query costs more than the query. `?` or `?1` in SQLite, `$1` in PostgreSQL. Their texts are few. Without
+   * `tx`: over committed state.
    */
   run<Row>(tx: Tx | undefined, text: string, parameters: readonly unknown[]): Promise<Row[]>
   /**
-   * The same for a statement that returns no rows; resolves with how many it changed. In SQLite `returning` takes several times as long:
-   * each such statement keeps what it may have to undo alone.
+   * The same for a statement that returns no rows; resolves with how many it changed. In SQLite `returning` takes
+   * several times as long: each such statement keeps what it may have to undo alone.
    */
   change(tx: Tx, text: string, parameters: readonly unknown[]): Promise<number>
   /**
-   * The same for a statement of whose answer nobody makes use: in PostgreSQL it travels with the statement that comes next, or with
-   * the commit, and takes no way of its own. If it fails, so does that one, and so the transaction.
+   * The same for a statement of whose answer nobody makes use: in PostgreSQL it travels with the statement that comes
+   * next, or with the commit, and takes no way of its own. If it fails, so does that one, and so the transaction.
    */
   send(tx: Tx, text: string, parameters: readonly unknown[]): Promise<void>
   /** Queries over committed state; what an open transaction wrote is not seen. */
@@ -37,9 +37,9 @@ export interface StateEngine {
    */
   exclusive(tx: Tx, rule: string): Promise<void>
   /**
-   * The same for each of some keys, of which there are as many as there are things: keys share a bounded number of locks, so that
-   * one may wait for another that has nothing to do with it. Who asks once, or first for less, never waits in a circle; who
-   * asks for more later may be run again.
+   * The same for each of some keys, of which there are as many as there are things: keys share a bounded number of
+   * locks, so that one may wait for another that has nothing to do with it. Who asks once, or first for less, never
+   * waits in a circle; who asks for more later may be run again.
    */
   exclusiveEach(tx: Tx, keys: readonly string[]): Promise<void>
   /** To and from other processes over this state. */

@@ -4,8 +4,8 @@ import type { CommandOrder, CommandRecord, ExecutionRecord } from '../../command
 const ordersMax = 256
 
 /**
- * What commands say that were just submitted, by execution: a device that waits is given its own in the same moment, and it need
- * not be read and decrypted for that. Nothing of it ever changes.
+ * What commands say that were just submitted, by execution: a device that waits is given its own in the same moment,
+ * and it need not be read and decrypted for that. Nothing of it ever changes.
  */
 export class FreshOrders {
   readonly #byExecution = new Map<string, CommandOrder>()

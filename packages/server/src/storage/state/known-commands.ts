@@ -4,7 +4,10 @@ import { atHand, jsonSize } from './at-hand.ts'
 import type { StateEngine } from './engine.ts'
 import { KnownIn } from './known-in.ts'
 
-/** What transactions know of commands where there is one writer at a time; each caller has a record of its own, to be changed. */
+/**
+ * What transactions know of commands where there is one writer at a time; each caller has a record of its own, to be
+ * changed.
+ */
 export function knownCommands(engine: StateEngine) {
   const inTransactions = new KnownIn<CommandRecord>(
     ({ commandId }) => commandId,

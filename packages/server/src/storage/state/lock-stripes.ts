@@ -12,9 +12,9 @@ const space = 20_251
 const outOfOrderMs = 100
 
 /**
- * Locks for things of which there are any number, held until the transaction ends: each thing falls to one of some stripes. Stripes
- * are taken in the order of their numbers. One before those that are held already is waited for only briefly; then the
- * transaction fails with 55P03 (lock_not_available), and is to be run again.
+ * Locks for things of which there are any number, held until the transaction ends: each thing falls to one of some
+ * stripes. Stripes are taken in the order of their numbers. One before those that are held already is waited for only
+ * briefly; then the transaction fails with 55P03 (lock_not_available), and is to be run again.
  */
 export class LockStripes {
   readonly #held = new WeakMap<Tx, Set<number>>()

@@ -18,8 +18,9 @@ interface Message {
 }
 
 /**
- * Signals by LISTEN and NOTIFY, over a connection of their own that is opened when there is something to tell or to listen to, and
- * again whenever it breaks. They are sent outside of transactions: a commit that notifies waits for all others that do.
+ * Signals by LISTEN and NOTIFY, over a connection of their own that is opened when there is something to tell or to
+ * listen to, and again whenever it breaks. They are sent outside of transactions: a commit that notifies waits for all
+ * others that do.
  */
 export class PostgresSignals implements Signals {
   readonly #url: string

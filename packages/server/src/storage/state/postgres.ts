@@ -20,7 +20,10 @@ export interface PostgresOptions {
 const attemptsMax = 5
 const int8 = 20
 
-/** SQLSTATE of a serialization failure, a deadlock and a lock that could not be had: the transaction may succeed when run again. */
+/**
+ * SQLSTATE of a serialization failure, a deadlock and a lock that could not be had: the transaction may succeed when
+ * run again.
+ */
 const lockNotAvailable = '55P03'
 const retryable = new Set(['40001', '40P01', lockNotAvailable])
 /** A lock may be held for as long as the longest transaction takes. */

@@ -17,8 +17,9 @@ export interface PreparedTable<Found> {
 }
 
 /**
- * What is done with every row of a table that is written all the time: statements that are prepared once. In SQLite they are calls
- * of functions, of which one a row is the fastest; in PostgreSQL each is a way to the server and back, so one serves all rows.
+ * What is done with every row of a table that is written all the time: statements that are prepared once. In SQLite
+ * they are calls of functions, of which one a row is the fastest; in PostgreSQL each is a way to the server and back,
+ * so one serves all rows.
  */
 export function preparedTable<Name extends keyof StateTables>(
   engine: StateEngine,

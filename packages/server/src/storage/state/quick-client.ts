@@ -15,8 +15,8 @@ export interface Marks {
 const unheardMax = 32
 
 /**
- * A client that saves ways to the server: `begin` and what is unheard travel with the statement that comes next. If one of them fails,
- * that one fails with it, unless it is a rollback.
+ * A client that saves ways to the server: `begin` and what is unheard travel with the statement that comes next. If one
+ * of them fails, that one fails with it, unless it is a rollback.
  */
 export function quickClient(client: pg.PoolClient, { prepared, unheard }: Marks): PostgresPoolClient {
   let sent: Promise<unknown>[] = []

@@ -4,8 +4,8 @@ import type { Sealer } from './sealer.ts'
 export type SealedValues = ReturnType<typeof sealedValues>
 
 /**
- * Values as JSON that is sealed, and back. What was sealed or opened once at a place is not sealed again when its row is written anew,
- * as long as it is the same object: so nobody changes one in place.
+ * Values as JSON that is sealed, and back. What was sealed or opened once at a place is not sealed again when its row
+ * is written anew, as long as it is the same object: so nobody changes one in place.
  */
 export function sealedValues(sealer: Sealer) {
   const known = new WeakMap<object, { at: string; sealed: string }>()

@@ -1,6 +1,6 @@
 /**
- * What processes over one state tell each other, so that none has to look for it all the time. Hints: any of them may be lost, and
- * whoever listens also looks by itself now and then.
+ * What processes over one state tell each other, so that none has to look for it all the time. Hints: any of them may
+ * be lost, and whoever listens also looks by itself now and then.
  */
 export interface Signals {
   /** Tells the others, soon, and together with what is told meanwhile. */
