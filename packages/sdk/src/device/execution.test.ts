@@ -138,6 +138,21 @@ test('of progress and lines that come faster than they are sent, the last and th
   )
 })
 
+test('a handler that is at work for a second is told to be, though it says nothing', async (t) => {
+  const done = Promise.withResolvers<void>()
+  const { said, types } = begin(t, () => done.promise)
+  await settled()
+  t.mock.timers.tick(999)
+  await settled()
+  deepEqual(types(), ['ack'])
+  t.mock.timers.tick(1)
+  await settled()
+  deepEqual(said[1]!.payload, { execution_id: 'exe-1', lease_token: 'first', seq: 0 })
+  done.resolve()
+  await settled()
+  deepEqual(types(), ['ack', 'progress', 'result'])
+})
+
 test('the signal is aborted when the time is over, and nothing is said that the server knows by its own clock', async (t) => {
   let reason: unknown
   const { types, over } = begin(t, async (command) => {
@@ -148,7 +163,7 @@ test('the signal is aborted when the time is over, and nothing is said that the 
   await settled()
   t.mock.timers.tick(60_000)
   await settled()
-  deepEqual([reason, types(), over], ['deadline_exceeded', ['ack'], [true]])
+  deepEqual([reason, types(), over], ['deadline_exceeded', ['ack', 'progress'], [true]])
 })
 
 test('a result that comes after the time is over is reported all the same', async (t) => {
@@ -159,7 +174,7 @@ test('a result that comes after the time is over is reported all the same', asyn
   await settled()
   t.mock.timers.tick(60_000)
   await settled()
-  deepEqual(said[1]!.payload, {
+  deepEqual(said.at(-1)!.payload, {
     ...{ execution_id: 'exe-1', lease_token: 'first' },
     ...{ status: 'completed', result: 'late' },
   })

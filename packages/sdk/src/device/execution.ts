@@ -22,6 +22,8 @@ export type Beginning = (Handling & { seq?: number }) | { outcome: Outcome } | {
 
 /** What is said on the way is said no more often. */
 const chatterMs = 200
+/** What takes longer than this is told to be under way, though its handler says nothing; what is shorter is told by its result. */
+const tellsBegunMs = 1000
 /** How long a handler whose lease is lost goes on: it may be given the execution again. */
 const lostGraceMs = 2000
 
@@ -57,6 +59,7 @@ export class Execution {
   #deadline: ReturnType<typeof setTimeout> | undefined
   #grace: ReturnType<typeof setTimeout> | undefined
   #chatter: ReturnType<typeof setTimeout> | undefined
+  #begun: ReturnType<typeof setTimeout> | undefined
 
   constructor(deps: ExecutionDeps, order: ExecutionOrder, beginning: Beginning) {
     this.#deps = deps
@@ -229,6 +232,7 @@ export class Execution {
     this.#setDeadline()
     await this.#deps.remember(this)
     if (this.#state !== 'running') return
+    this.#begun = setTimeout(() => this.beat(0), tellsBegunMs)
     void this.#handle(this.#handling!.handler)
   }
 
@@ -288,7 +292,7 @@ export class Execution {
   }
 
   #end(outcome: Outcome): void {
-    for (const timer of [this.#deadline, this.#grace, this.#chatter]) clearTimeout(timer)
+    for (const timer of [this.#deadline, this.#grace, this.#chatter, this.#begun]) clearTimeout(timer)
     this.#outcome = outcome
     this.#state = 'ended'
     this.#isLost = false

@@ -61,6 +61,22 @@ for (const transport of ['websocket', 'long-poll'] as const) {
     equal(reason.code, 'cancelled')
   })
 
+  test(`over ${transport} a command whose handler says nothing is told to be running`, async (t) => {
+    const nexus = await startTestNexus(t)
+    const { device } = await deviceOf(t, nexus, { transport })
+    const done = Promise.withResolvers<void>()
+    device.on('work', () => done.promise)
+    await device.start()
+    const { command_id } = await submit(nexus, 'work')
+    const running = await until('it is running', async () => {
+      const command = await nexus.client.commands.get({ command_id })
+      return command.status === 'running' && command
+    })
+    deepEqual([running.sub_status, running.progress?.percent ?? null], ['executing', null])
+    done.resolve()
+    equal((await ended(nexus, command_id)).status, 'completed')
+  })
+
   test(`over ${transport} what fails, and what a device doesn't know, is told in its own words`, async (t) => {
     const nexus = await startTestNexus(t)
     const { device, errors } = await deviceOf(t, nexus, { transport })
