@@ -18,7 +18,7 @@ export interface CommandDeps {
   store: CommandStore
   work: Work
   events: Pick<Events, 'publishAll'>
-  devices: Pick<Devices, 'standing' | 'select' | 'attach'>
+  devices: Pick<Devices, 'standing' | 'select' | 'poll'>
   callbacks: Callbacks
   ends: Ends
   receivers: Receivers

@@ -10,7 +10,7 @@ const targets = 10_000
 /** A room that knows so many devices. */
 async function roomOfMany(t: TestContext, options: StateOptions) {
   const ids = Array.from({ length: targets }, (_, i) => `d${i}`)
-  const devices = { standing: async () => new Map(), select: async () => ids, attach: () => () => {} }
+  const devices = { standing: async () => new Map(), select: async () => ids, poll: () => () => {} }
   const room = await openCommandsRoom(t, { ...options, devices })
   const submitToAll = () => room.submit({ command: 'restart_service', target: { all: true } })
   return { ...room, submitToAll }

@@ -19,7 +19,7 @@ test('the category rules: attempts, order, time to live, unless the request says
     ['reload', 'health_check'],
   )
   deepEqual((await call('commands.get', { command_id: (await submit({ command: 'stop' })).command_id })).waiting_for, {
-    reason: 'device_never_seen',
+    reason: 'behind_another',
   })
 })
 

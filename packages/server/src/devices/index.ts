@@ -32,6 +32,8 @@ export interface Devices extends Loop {
    * online meanwhile. `traceId`: of the request that opened it.
    */
   attach(deviceId: string, traceId?: string): () => void
+  /** The same of a long poll; when it is over, the device goes offline by its silence alone, for it may ask again. */
+  poll(deviceId: string, traceId?: string): () => void
   /** How devices stand that are known. */
   standing(deviceIds: readonly string[]): Promise<Map<string, DeviceStatus>>
   /** The ids of the devices that meet all conditions, in their order; see `catchUp` for how new that is. */
@@ -94,6 +96,7 @@ export async function createDevices(options: DevicesOptions): Promise<Devices> {
     handlers: deviceHandlers({ store, events, presence, flush, catchUp }),
     seen: (frames) => presence.seen(frames),
     attach: (deviceId, traceId) => presence.attach(deviceId, traceId),
+    poll: (deviceId, traceId) => presence.poll(deviceId, traceId),
     standing: (deviceIds) => standingOf(store, presence, deviceIds),
     async select(conditions, limit, signal) {
       await catchUp(signal)

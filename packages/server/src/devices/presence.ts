@@ -82,11 +82,20 @@ export class Presence {
 
   /** A connection of the device was opened; returns what tells that it has closed, once. */
   attach(deviceId: string, traceId: string | undefined): () => void {
+    return this.#connect(deviceId, traceId, true)
+  }
+
+  /** The device asks, and waits for the answer; returns what tells that it has it, once. It may ask again. */
+  poll(deviceId: string, traceId: string | undefined): () => void {
+    return this.#connect(deviceId, traceId, false)
+  }
+
+  #connect(deviceId: string, traceId: string | undefined, isSocket: boolean): () => void {
     this.#connections.set(deviceId, (this.#connections.get(deviceId) ?? 0) + 1)
     this.touch(deviceId, traceId)
     let attached = true
     return () => {
-      if (attached) this.#detach(deviceId)
+      if (attached) this.#detach(deviceId, isSocket)
       attached = false
     }
   }
@@ -242,7 +251,7 @@ export class Presence {
     this.#tell(deviceId)
   }
 
-  #detach(deviceId: string): void {
+  #detach(deviceId: string, isSocket: boolean): void {
     const left = this.#connections.get(deviceId)! - 1
     if (left > 0) {
       this.#connections.set(deviceId, left)
@@ -253,7 +262,7 @@ export class Presence {
     if (!live?.online) return
     const { now, offlineAfterMs, signal } = this.#options
     live.touchedAt = now()
-    if (live.framedAt + offlineAfterMs <= live.touchedAt && !signal.aborted)
+    if (isSocket && live.framedAt + offlineAfterMs <= live.touchedAt && !signal.aborted)
       this.#goAway(deviceId, live, 'disconnected')
     else this.#expect(live.touchedAt)
   }

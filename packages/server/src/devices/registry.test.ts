@@ -210,6 +210,22 @@ test('a device that also sends frames stays online when its connection closes, u
   deepEqual(briefly(await told()), ['registered a', 'online a', 'offline a silent'])
 })
 
+test('a device that polls is online until it has not for a while', async (t) => {
+  const { call, told, devices, clock } = await openDevicesRoom(t)
+  const status = async () => (await call('devices.get', { device_id: 'a' })).status
+  for (let polls = 0; polls < 3; polls++) {
+    const answered = devices.poll('a')
+    clock.at += 2 * offlineAfter
+    equal(await status(), 'online')
+    answered()
+    clock.at += offlineAfter - 1
+    equal(await status(), 'online')
+  }
+  clock.at += 1
+  equal(await status(), 'offline')
+  deepEqual(briefly(await told()), ['registered a', 'online a', 'offline a silent'])
+})
+
 test('connections that close because the server stops say nothing', async (t) => {
   const stopping = new AbortController()
   const { told, devices } = await openDevicesRoom(t, { signal: stopping.signal })
