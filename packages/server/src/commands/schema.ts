@@ -2,6 +2,7 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import addFormats from 'ajv-formats'
 import { RE2JS } from 're2js'
 import { invalid } from '../core/failure.ts'
+import { useLinearKeywords } from './linear-keywords.ts'
 import { referenceFault } from './schema-references.ts'
 
 const errorsListed = 20
@@ -59,6 +60,7 @@ function compile(schema: object): ValidateFunction {
     code: { regExp: Object.assign(linear, { code: '' }) },
   })
   addFormats.default(ajv)
+  useLinearKeywords(ajv)
   const check = ajv.compile(schema)
   if (compiled.size >= compiledMax) compiled.delete(compiled.keys().next().value!)
   compiled.set(text, check)
