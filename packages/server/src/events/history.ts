@@ -11,8 +11,12 @@ export interface History {
   goneUpTo(types: readonly EventType[]): Promise<number>
   /** The number before the first event at this time or later; undefined: there is none. */
   before(at: number): Promise<number | undefined>
-  /** The first events of a causal chain, in order. */
-  ofTrace(traceId: string, types: readonly EventType[], limit: number): Promise<LoggedEvent[]>
+  /** The first events of a causal chain, in order, as many as have some 4 MiB at most. */
+  ofTrace(
+    traceId: string,
+    types: readonly EventType[],
+    limit: number,
+  ): Promise<{ events: LoggedEvent[]; isWhole: boolean }>
 }
 
 export interface HistoryPage extends EventPage {
@@ -21,6 +25,8 @@ export interface HistoryPage extends EventPage {
 }
 
 const transientType = 'telemetry.frame'
+/** Each of 256 KiB, or of one event. */
+const pagesOfTraceMax = 16
 
 export function createHistory(store: EventStore, ring: FrameRing): History {
   const trimmedUpTo = async (types: readonly EventType[]) =>
@@ -51,9 +57,26 @@ export function createHistory(store: EventStore, ring: FrameRing): History {
       return found.length === 0 ? undefined : Math.min(...found) - 1
     },
     async ofTrace(traceId, types, limit) {
-      const stored = await store.readTrace(traceId, types, limit)
-      const passing = types.includes(transientType) ? ring.ofTrace(traceId, limit) : []
-      return merged(stored, passing).slice(0, limit)
+      const durable = types.filter((type) => type !== transientType)
+      const stored: LoggedEvent[] = []
+      let readUpTo = durable.length === 0 ? Number.MAX_SAFE_INTEGER : 0
+      for (
+        let pages = 0;
+        readUpTo < Number.MAX_SAFE_INTEGER && pages < pagesOfTraceMax && stored.length <= limit;
+        pages++
+      ) {
+        const range = { after: readUpTo, upTo: Number.MAX_SAFE_INTEGER, types: durable, limit: limit + 1, traceId }
+        const page = await turns.take(() => store.read(range))
+        stored.push(...page.events)
+        readUpTo = page.upTo
+      }
+      const passing = types.includes(transientType) ? ring.ofTrace(traceId, limit + 1) : []
+      const events = merged(
+        stored,
+        passing.filter(({ seq }) => seq <= readUpTo),
+      )
+      const isWhole = readUpTo === Number.MAX_SAFE_INTEGER && events.length <= limit
+      return { events: events.slice(0, limit), isWhole }
     },
   }
 }

@@ -35,6 +35,8 @@ export interface EventRange {
   upTo: number
   types: readonly EventType[]
   limit: number
+  /** Those of this causal chain alone. */
+  traceId?: string
 }
 
 /** The events of a range from its beginning. */
@@ -55,7 +57,6 @@ export interface EventStore {
   read(range: EventRange): Promise<EventPage>
   /** Without `tx`: as committed. */
   find(seq: number, tx?: Tx): Promise<LoggedEvent | undefined>
-  readTrace(traceId: string, types: readonly EventType[], limit: number): Promise<LoggedEvent[]>
   /** The number of the first event at this time or later. */
   firstSince(at: number): Promise<number | undefined>
   /** The highest number that was ever trimmed; 0: none. */

@@ -2,6 +2,7 @@ import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setImmediate as endOfTick } from 'node:timers/promises'
+import type { Output } from '@nexus/contract'
 import type { Failure } from '../core/failure.ts'
 import { itemsOf, openEventsRoom } from '../testing/events-room.ts'
 import { testFolder } from '../testing/nexus.ts'
@@ -251,6 +252,30 @@ test('history is read page by page, and a trace tells its chain', async (t) => {
     (await trace(room.ctx, { trace_id: '0af7651916cd43dd8448eb211c80319c' })).events.map(({ subject }) => subject),
     ['d1'],
   )
+})
+
+test('a trace tells its first thousand events, or some 4 MiB, and that there are more', async (t) => {
+  const room = await openEventsRoom(t)
+  const shown = async (traceId: string) => {
+    const trace = room.events.handlers['traces.get'] as (ctx: unknown, input: object) => Promise<Output<'traces.get'>>
+    const { events, truncated } = await trace(room.ctx, { trace_id: traceId })
+    return [events.length, truncated]
+  }
+  const publish = (traceId: string, count: number, data: object) =>
+    room.state.write((tx) =>
+      room.events.publishAll(
+        { ...room.ctx, tx, traceId },
+        Array.from({ length: count }, () => ({ type: 'command.completed', subject: 'c', data }) as never),
+      ),
+    )
+  const [long, large] = ['a'.repeat(32), 'b'.repeat(32)]
+  await publish(long, 1000, { i: 1 })
+  deepEqual(await shown(long), [1000, false])
+  await publish(long, 1, { i: 1 })
+  deepEqual(await shown(long), [1000, true])
+  // Two fit into a page.
+  for (let i = 0; i < 4; i++) await publish(large, 10, { text: 'x'.repeat(90_000) })
+  deepEqual(await shown(large), [32, true])
 })
 
 test('what readers of the past work out of frames goes with them', async (t) => {

@@ -6,13 +6,14 @@ import { readTopics } from './topics.ts'
 
 const eventsMax = 1000
 
-/** The causal chain of a trace, at most its first thousand events; those that the key may not see are left out. */
+/** The causal chain of a trace, at most its first thousand events, or those of some 4 MiB; those that the key may not see are left out. */
 export async function getTrace(
   { history }: ListDeps,
   ctx: Ctx,
   { trace_id }: Input<'traces.get'>,
 ): Promise<Output<'traces.get'>> {
   const types = readTopics(undefined, ctx.principal, 'types')
-  const events = types.length === 0 ? [] : await history.ofTrace(trace_id, types, eventsMax + 1)
-  return { trace_id, events: events.slice(0, eventsMax).map(shown), truncated: events.length > eventsMax }
+  if (types.length === 0) return { trace_id, events: [], truncated: false }
+  const { events, isWhole } = await history.ofTrace(trace_id, types, eventsMax)
+  return { trace_id, events: events.map(shown), truncated: !isWhole }
 }

@@ -39,8 +39,11 @@ export function createEventStore(engine: StateEngine, sealer: Sealer): EventStor
         some.map((event) => toRow(event, sealer)),
       ),
 
-    async read({ after, upTo, types, limit }) {
-      const inRange = (last: number) => ofTypes(types).where('seq', '>', after).where('seq', '<=', last)
+    async read({ after, upTo, types, limit, traceId }) {
+      const inRange = (last: number) => {
+        const range = ofTypes(types).where('seq', '>', after).where('seq', '<=', last)
+        return traceId === undefined ? range : range.where('trace_id', '=', traceId)
+      }
       const sizes = await inRange(upTo)
         .select((select) => ['seq', select.fn<number>('octet_length', ['data_json']).as('bytes')])
         .limit(limit)
@@ -60,11 +63,6 @@ export function createEventStore(engine: StateEngine, sealer: Sealer): EventStor
         .where('seq', '=', seq)
         .executeTakeFirst()
       return row && toEvent(row, sealer)
-    },
-
-    async readTrace(traceId, types, limit) {
-      const rows = await ofTypes(types).limit(limit).selectAll().where('trace_id', '=', traceId).execute()
-      return rows.map((row) => toEvent(row, sealer))
     },
 
     async firstSince(at) {

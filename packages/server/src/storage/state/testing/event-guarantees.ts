@@ -30,7 +30,10 @@ export function eventGuarantees(guarantee: (title: string, body: Body) => void):
     deepEqual(await read({ after: 4, upTo: 99, types, limit: 1 }), [[], 99])
     const { events: failed } = await events.read({ after: 0, upTo: 99, types: ['task.failed'], limit: 9 })
     deepEqual(failed, [loggedEvent(4, { type: 'task.failed', traceId: 'b'.repeat(32), causeId: 'evt-3', at: 9000 })])
-    deepEqual(await events.readTrace('b'.repeat(32), types, 9), failed)
+    deepEqual(await events.read({ after: 0, upTo: 99, types, limit: 9, traceId: 'b'.repeat(32) }), {
+      events: failed,
+      upTo: 99,
+    })
     deepEqual([await events.firstSince(8000), await events.firstSince(9001)], [4, undefined])
   })
 
