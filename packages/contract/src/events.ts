@@ -134,7 +134,9 @@ export const tracesGet = operation({
   output: Type.Object({
     trace_id: Type.String(),
     events: Type.Array(Event, { maxItems: 1000 }),
-    truncated: Type.Boolean({ description: 'There are more events than these, which are the first thousand, or those of the first 4 MiB or so' }),
+    truncated: Type.Boolean({
+      description: 'There are more events than these, which are the first thousand, or those of the first 4 MiB or so',
+    }),
   }),
 })
 

@@ -13,7 +13,7 @@ export async function leaseExecutions(
   { device_id, max = 1, wait_seconds = 0, have }: Input<'commands.lease'>,
 ): Promise<Output<'commands.lease'>> {
   assertSpeaksFor(ctx, device_id)
-  const answered = deps.devices.poll(device_id, ctx.givenTraceId)
+  const polled = deps.devices.poll(device_id, ctx.givenTraceId)
   try {
     const again = have
       ? (await resync(deps, device_id, have, deps.receivers.elsewhere(device_id))).again.slice(0, max)
@@ -21,7 +21,7 @@ export async function leaseExecutions(
     const items = again.length > 0 ? again : await taken(deps, ctx, { deviceId: device_id, max, wait_seconds })
     return items.length === 0 ? null : { executions: await ordersOf(deps, items) }
   } finally {
-    answered()
+    polled(ctx.signal.aborted ? 'closed' : 'answered')
   }
 }
 

@@ -32,8 +32,8 @@ export interface Devices extends Loop {
    * online meanwhile. `traceId`: of the request that opened it.
    */
   attach(deviceId: string, traceId?: string): () => void
-  /** The same of a long poll; when it is over, the device goes offline by its silence alone, for it may ask again. */
-  poll(deviceId: string, traceId?: string): () => void
+  /** The same of a long poll: a device that was answered may ask again, and goes offline by its silence alone. */
+  poll(deviceId: string, traceId?: string): (end: 'answered' | 'closed') => void
   /** How devices stand that are known. */
   standing(deviceIds: readonly string[]): Promise<Map<string, DeviceStatus>>
   /** The ids of the devices that meet all conditions, in their order; see `catchUp` for how new that is. */

@@ -82,20 +82,17 @@ export class Presence {
 
   /** A connection of the device was opened; returns what tells that it has closed, once. */
   attach(deviceId: string, traceId: string | undefined): () => void {
-    return this.#connect(deviceId, traceId, true)
+    const detach = this.poll(deviceId, traceId)
+    return () => detach('closed')
   }
 
-  /** The device asks, and waits for the answer; returns what tells that it has it, once. It may ask again. */
-  poll(deviceId: string, traceId: string | undefined): () => void {
-    return this.#connect(deviceId, traceId, false)
-  }
-
-  #connect(deviceId: string, traceId: string | undefined, isSocket: boolean): () => void {
+  /** The device asks, and waits; returns what tells, once, whether it was answered and so may ask again, or has hung up. */
+  poll(deviceId: string, traceId: string | undefined): (end: 'answered' | 'closed') => void {
     this.#connections.set(deviceId, (this.#connections.get(deviceId) ?? 0) + 1)
     this.touch(deviceId, traceId)
     let attached = true
-    return () => {
-      if (attached) this.#detach(deviceId, isSocket)
+    return (end) => {
+      if (attached) this.#detach(deviceId, end === 'closed')
       attached = false
     }
   }
@@ -251,7 +248,7 @@ export class Presence {
     this.#tell(deviceId)
   }
 
-  #detach(deviceId: string, isSocket: boolean): void {
+  #detach(deviceId: string, isGone: boolean): void {
     const left = this.#connections.get(deviceId)! - 1
     if (left > 0) {
       this.#connections.set(deviceId, left)
@@ -262,7 +259,7 @@ export class Presence {
     if (!live?.online) return
     const { now, offlineAfterMs, signal } = this.#options
     live.touchedAt = now()
-    if (isSocket && live.framedAt + offlineAfterMs <= live.touchedAt && !signal.aborted)
+    if (isGone && live.framedAt + offlineAfterMs <= live.touchedAt && !signal.aborted)
       this.#goAway(deviceId, live, 'disconnected')
     else this.#expect(live.touchedAt)
   }

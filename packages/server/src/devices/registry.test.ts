@@ -214,16 +214,21 @@ test('a device that polls is online until it has not for a while', async (t) => 
   const { call, told, devices, clock } = await openDevicesRoom(t)
   const status = async () => (await call('devices.get', { device_id: 'a' })).status
   for (let polls = 0; polls < 3; polls++) {
-    const answered = devices.poll('a')
+    const over = devices.poll('a')
     clock.at += 2 * offlineAfter
     equal(await status(), 'online')
-    answered()
+    over('answered')
     clock.at += offlineAfter - 1
     equal(await status(), 'online')
   }
   clock.at += 1
   equal(await status(), 'offline')
-  deepEqual(briefly(await told()), ['registered a', 'online a', 'offline a silent'])
+  const over = devices.poll('a')
+  equal(await status(), 'online')
+  over('closed')
+  equal(await status(), 'offline')
+  const ends = ['offline a silent', 'online a', 'offline a disconnected']
+  deepEqual(briefly(await told()), ['registered a', 'online a', ...ends])
 })
 
 test('connections that close because the server stops say nothing', async (t) => {
