@@ -48,7 +48,10 @@ async function lookUp(
     waiting.map(({ executionId }) => executionId),
     tx,
   )
-  const standing = await devices.standing(waiting.map(({ deviceId }) => deviceId))
+  const standing = await devices.standing(
+    waiting.map(({ deviceId }) => deviceId),
+    tx,
+  )
   return { items: new Map(items.map((item) => [item.id, item])), standing }
 }
 

@@ -1,4 +1,5 @@
 import type { DeviceStatus } from '@nexus/contract'
+import type { Tx } from '../core/context.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
 import type { TagCondition } from '../core/tag-filter.ts'
 import type { Events } from '../events/index.ts'
@@ -34,8 +35,8 @@ export interface Devices extends Loop {
   attach(deviceId: string, traceId?: string): () => void
   /** The same of a long poll: a device that was answered may ask again, and goes offline by its silence alone. */
   poll(deviceId: string, traceId?: string): (end: 'answered' | 'closed') => void
-  /** How devices stand that are known. */
-  standing(deviceIds: readonly string[]): Promise<Map<string, DeviceStatus>>
+  /** How devices stand that are known. Without `tx`: as committed. */
+  standing(deviceIds: readonly string[], tx?: Tx): Promise<Map<string, DeviceStatus>>
   /** The ids of the devices that meet all conditions, in their order; see `catchUp` for how new that is. */
   select(conditions: readonly TagCondition[], limit: number, signal: AbortSignal): Promise<string[]>
   /** Told of the newest frame of devices that telemetry remembers from before this start. */
@@ -97,7 +98,7 @@ export async function createDevices(options: DevicesOptions): Promise<Devices> {
     seen: (frames) => presence.seen(frames),
     attach: (deviceId, traceId) => presence.attach(deviceId, traceId),
     poll: (deviceId, traceId) => presence.poll(deviceId, traceId),
-    standing: (deviceIds) => standingOf(store, presence, deviceIds),
+    standing: (deviceIds, tx) => standingOf(store, presence, deviceIds, tx),
     async select(conditions, limit, signal) {
       await catchUp(signal)
       const found = await store.list({ status: undefined, conditions, after: undefined, limit })

@@ -1,14 +1,19 @@
 import type { DeviceStatus } from '@nexus/contract'
+import type { Tx } from '../core/context.ts'
 import type { DeviceStore } from './ports.ts'
 import type { Presence } from './presence.ts'
 
 const foundAtOnce = 1000
 
-/** How devices stand that are known: those that memory knows to be online are, written down or not. */
+/**
+ * How devices stand that are known: those that memory knows to be online are, written down or not. Without `tx`: as
+ * committed.
+ */
 export async function standingOf(
   store: Pick<DeviceStore, 'find'>,
   presence: Pick<Presence, 'isOnline'>,
   deviceIds: readonly string[],
+  tx?: Tx,
 ): Promise<Map<string, DeviceStatus>> {
   const standing = new Map<string, DeviceStatus>()
   const unknown: string[] = []
@@ -17,7 +22,7 @@ export async function standingOf(
     else unknown.push(id)
   }
   for (let i = 0; i < unknown.length; i += foundAtOnce) {
-    for (const { deviceId, status, deletedAt } of await store.find(unknown.slice(i, i + foundAtOnce)))
+    for (const { deviceId, status, deletedAt } of await store.find(unknown.slice(i, i + foundAtOnce), tx))
       if (deletedAt === null) standing.set(deviceId, status)
   }
   return standing

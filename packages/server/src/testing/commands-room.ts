@@ -5,23 +5,17 @@ import type { Reading } from '../core/condition.ts'
 import type { Principal } from '../core/context.ts'
 import { createCommandStore, createWorkStore } from '../storage/state/index.ts'
 import { createWork } from '../work/index.ts'
-import { type DevicesRoomOptions, openDevicesRoom } from './devices-room.ts'
-import { emitFrame } from './events-room.ts'
+import { openDevicesRoom } from './devices-room.ts'
+import { emitFrame, placeOf, type RoomPlace } from './events-room.ts'
 import { callerOver } from './gate.ts'
 import { admin } from './telemetry-room.ts'
 
-export interface CommandsRoomOptions
-  extends Partial<CommandsOptions>,
-    Pick<DevicesRoomOptions, 'file' | 'url' | 'clock'> {}
+export interface CommandsRoomOptions extends Partial<CommandsOptions>, RoomPlace {}
 
 /** The room of commands behind the gate, with the engine under it. No loop runs by itself. */
 export async function openCommandsRoom(t: TestContext, room: CommandsRoomOptions = {}) {
-  const { file, url, clock: shared, ...options } = room
-  const opened = await openDevicesRoom(t, {
-    ...(file !== undefined && { file }),
-    ...(url !== undefined && { url }),
-    ...(shared && { clock: shared }),
-  })
+  const { place, options } = placeOf(room)
+  const opened = await openDevicesRoom(t, place)
   const { clock, events, devices, state, sealer, ctx } = opened
   const now = () => clock.now()
   const called: Callback[] = []

@@ -2,12 +2,10 @@ import type { TestContext } from 'node:test'
 import type { Event } from '@nexus/contract'
 import { createDevices, type DeviceStore, type DevicesOptions, type SeenFrame } from '../devices/index.ts'
 import { createDeviceStore } from '../storage/state/index.ts'
-import { type EventsRoomOptions, openEventsRoom } from './events-room.ts'
+import { openEventsRoom, placeOf, type RoomPlace } from './events-room.ts'
 import { callerOver } from './gate.ts'
 
-export interface DevicesRoomOptions
-  extends Partial<Omit<DevicesOptions, 'store'>>,
-    Pick<EventsRoomOptions, 'file' | 'url' | 'clock'> {
+export interface DevicesRoomOptions extends Partial<Omit<DevicesOptions, 'store'>>, RoomPlace {
   /** When the room opens, in ms. */
   at?: number
   /** Puts something between the room and its store, such as a fault. */
@@ -16,12 +14,9 @@ export interface DevicesRoomOptions
 
 /** The registry of devices behind the gate, on a state and an event log of its own. No loop runs by itself. */
 export async function openDevicesRoom(t: TestContext, room: DevicesRoomOptions = {}) {
-  const { at, store, file, url, clock: shared, ...options } = room
-  const opened = await openEventsRoom(t, {
-    ...(file !== undefined && { file }),
-    ...(url !== undefined && { url }),
-    ...(shared && { clock: shared }),
-  })
+  const { place, options: given } = placeOf(room)
+  const { at, store, ...options } = given
+  const opened = await openEventsRoom(t, place)
   const { clock, events, state, ctx } = opened
   if (at !== undefined) clock.at = at
   const kept = createDeviceStore(state)

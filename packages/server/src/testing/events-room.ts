@@ -7,17 +7,35 @@ import { createEventStore, openSealer, openState, type StateOptions } from '../s
 import { testFolder } from './nexus.ts'
 import { admin, testClock, testCtx } from './telemetry-room.ts'
 
-export interface EventsRoomOptions extends Partial<EventsOptions>, Pick<StateOptions, 'file' | 'url'> {
+/** What rooms share that are nodes over one state. */
+export interface RoomPlace extends Pick<StateOptions, 'file' | 'url' | 'connectionsMax'> {
   /** Of rooms that go by one. */
   clock?: ReturnType<typeof testClock>
 }
 
+export interface EventsRoomOptions extends Partial<EventsOptions>, RoomPlace {}
+
+/** What a room says of its place, and what else it says. */
+export function placeOf<Room extends RoomPlace>(
+  room: Room,
+): { place: RoomPlace; options: Omit<Room, keyof RoomPlace> } {
+  const { file, url, connectionsMax, clock, ...options } = room
+  const place = {
+    ...(file !== undefined && { file }),
+    ...(url !== undefined && { url }),
+    ...(connectionsMax !== undefined && { connectionsMax }),
+    ...(clock && { clock }),
+  }
+  return { place, options }
+}
+
 /** The event log over a state in a file of its own, unless told. No loop runs by itself. */
 export async function openEventsRoom(t: TestContext, room: EventsRoomOptions = {}) {
-  const { clock = testClock(), file = join(testFolder(t), 'state.db'), url, ...options } = room
-  const state = await openState({ file, ...(url !== undefined && { url }) })
+  const { place, options } = placeOf(room)
+  const { clock = testClock(), file = join(testFolder(t), 'state.db'), ...more } = place
+  const state = await openState({ file, ...more })
   t.after(() => state.close())
-  const sealer = await openSealer(state, { file: masterKeyOf(t, url ?? file), now: 0 })
+  const sealer = await openSealer(state, { file: masterKeyOf(t, more.url ?? file), now: 0 })
   const events = await createEvents({
     store: createEventStore(state, sealer),
     now: () => clock.now(),

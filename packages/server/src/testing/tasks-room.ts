@@ -4,19 +4,16 @@ import type { Principal } from '../core/context.ts'
 import { createTaskStore, createWorkStore } from '../storage/state/index.ts'
 import { createTasks, type HttpOutcome, type HttpRequest, type TasksOptions } from '../tasks/index.ts'
 import { createWork } from '../work/index.ts'
-import { type DevicesRoomOptions, openDevicesRoom } from './devices-room.ts'
+import { openDevicesRoom } from './devices-room.ts'
+import { placeOf, type RoomPlace } from './events-room.ts'
 import { callerOver } from './gate.ts'
 
-export interface TasksRoomOptions extends Partial<TasksOptions>, Pick<DevicesRoomOptions, 'file' | 'url' | 'clock'> {}
+export interface TasksRoomOptions extends Partial<TasksOptions>, RoomPlace {}
 
 /** The room of tasks behind the gate, with the engine under it. No loop runs by itself. */
 export async function openTasksRoom(t: TestContext, room: TasksRoomOptions = {}) {
-  const { file, url, clock: shared, ...options } = room
-  const opened = await openDevicesRoom(t, {
-    ...(file !== undefined && { file }),
-    ...(url !== undefined && { url }),
-    ...(shared && { clock: shared }),
-  })
+  const { place, options } = placeOf(room)
+  const opened = await openDevicesRoom(t, place)
   const { clock, events, devices, state, sealer, ctx } = opened
   const now = () => clock.now()
   const errors: unknown[] = []
