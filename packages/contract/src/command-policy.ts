@@ -27,7 +27,10 @@ export type ApprovalRule = (typeof approvalRules)[number]
 export interface CommandPolicy {
   /** How long a command may wait for its device. */
   ttl_seconds: number
-  /** How often it is given to a device at most; 1: at most once. */
+  /**
+   * How often a device is given it at most: again if the device was lost with it, or does not have it when it comes back. 1: at
+   * most once, so that it ends as `outcome_unknown` where nobody knows whether it arrived.
+   */
   max_attempts: number
   /** How long a device may take for it. */
   timeout_seconds: number

@@ -70,7 +70,9 @@ export const Execution = Type.Object({
   sub_status: nullable(Type.Enum(commandSubStatuses)),
   status_reason: nullable(Type.String({ description: 'How it ended; stable, snake_case' })),
   waiting_for: nullable(WaitingFor),
-  attempt: Type.Integer({ description: 'How often it was given to the device' }),
+  attempt: Type.Integer({
+    description: 'How often it was given to the device; what the device has and is told once more does not count',
+  }),
   progress: nullable(Progress),
   result: nullable(CommandResult),
   error: nullable(CommandError),
@@ -91,7 +93,9 @@ export const LeaseToken = Type.String({ minLength: 1, maxLength: 128, descriptio
 export const ExecutionOrder = Type.Object({
   command_id: Id,
   execution_id: Id,
-  attempt: Type.Integer({ description: 'From 1; a higher one repeats an execution whose outcome is not known' }),
+  attempt: Type.Integer({
+    description: 'From 1; a higher one repeats an execution of which nobody knows whether the device had begun',
+  }),
   lease_token: LeaseToken,
   lease_expires_at: Timestamp,
   deadline: nullable(Timestamp),
@@ -229,7 +233,7 @@ export const commandsLease = operation({
         Type.Array(Id, {
           maxItems: commandLimits.haveMax,
           description:
-            'The executions that the device knows of; others that were given to it, and those that it has not confirmed, are given again',
+            'The executions that the device knows of: those that it has not confirmed are told once more; others that it was given count as an attempt, and are given again if another one is left',
         }),
       ),
     },

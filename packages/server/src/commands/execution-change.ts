@@ -21,7 +21,7 @@ export function afterWork(execution: ExecutionRecord, before: WorkItem | undefin
   }
   if (state === 'pending') {
     if (before?.state !== 'running') return execution
-    const reset = { progress: null, sentAt: null, deliveredAt: null, startedAt: null }
+    const reset = { attempt, progress: null, sentAt: null, deliveredAt: null, startedAt: null }
     return { ...execution, ...reset, status: 'pending', subStatus: null, statusReason: item.statusReason }
   }
   return {

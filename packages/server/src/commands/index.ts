@@ -89,7 +89,7 @@ export function createCommands(options: CommandsOptions): Commands {
     work,
     write: (fn) => store.write(fn),
     ordersOf: (items) => ordersOf({ store }, items),
-    resync: (deviceId, have, elsewhere) => resync({ store, work }, deviceId, have, elsewhere),
+    resync: (back) => resync({ store, work }, back),
     onError,
   })
   const follower = new Follower(events, followedMax)

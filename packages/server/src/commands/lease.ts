@@ -4,7 +4,7 @@ import { fail } from '../core/failure.ts'
 import type { WorkItem } from '../work/index.ts'
 import { type CommandDeps, speaksFor } from './deps.ts'
 import { ordersOf } from './orders.ts'
-import { resync } from './resync.ts'
+import { type Resynced, resync } from './resync.ts'
 
 /** The long poll of a device. Errors: FORBIDDEN (the key is not the device's). */
 export async function leaseExecutions(
@@ -15,13 +15,41 @@ export async function leaseExecutions(
   assertSpeaksFor(ctx, device_id)
   const polled = deps.devices.poll(device_id, ctx.givenTraceId)
   try {
-    const again = have
-      ? (await resync(deps, device_id, have, deps.receivers.elsewhere(device_id))).again.slice(0, max)
-      : []
-    const items = again.length > 0 ? again : await taken(deps, ctx, { deviceId: device_id, max, wait_seconds })
-    return items.length === 0 ? null : { executions: await ordersOf(deps, items) }
+    const { again, taken } = have ? await resynced(deps, device_id, have, max) : { again: [], taken: [] }
+    if (again.length + taken.length > 0) return await answerOf(deps, ctx, again, taken)
+    return await answerOf(deps, ctx, [], await waitedFor(deps, ctx, { deviceId: device_id, max, wait_seconds }))
   } finally {
     polled(ctx.signal.aborted ? 'closed' : 'answered')
+  }
+}
+
+async function resynced(
+  deps: CommandDeps,
+  deviceId: string,
+  have: readonly string[],
+  max: number,
+): Promise<Pick<Resynced, 'again' | 'taken'>> {
+  const elsewhere = deps.receivers.elsewhere(deviceId)
+  const room = ({ again }: Pick<Resynced, 'again'>) => max - again.length
+  const { again, taken } = await resync(deps, { deviceId, have, elsewhere, room })
+  return { again: again.slice(0, max), taken }
+}
+
+/** What was taken for a device that does not wait any more goes to the next that asks, and was no attempt. */
+async function answerOf(
+  deps: CommandDeps,
+  { signal }: Ctx,
+  again: readonly WorkItem[],
+  taken: readonly WorkItem[],
+): Promise<Output<'commands.lease'>> {
+  let isAnswered = false
+  try {
+    const executions = await ordersOf(deps, [...again, ...taken])
+    isAnswered = !signal.aborted
+    return isAnswered && executions.length > 0 ? { executions } : null
+  } finally {
+    const unheard = taken.map(({ id, leaseToken }) => ({ id, leaseToken: leaseToken!, kind: 'unheard' as const }))
+    if (!isAnswered && unheard.length > 0) await deps.store.write((tx) => deps.work.report(tx, unheard))
   }
 }
 
@@ -35,7 +63,7 @@ export function assertSpeaksFor({ principal }: Pick<Ctx, 'principal'>, deviceId:
   throw fail('FORBIDDEN', { ...bad, errors: [bad] })
 }
 
-async function taken(
+async function waitedFor(
   { work, store }: CommandDeps,
   { signal }: Ctx,
   { deviceId, max, wait_seconds }: { deviceId: string; max: number; wait_seconds: number },

@@ -43,14 +43,14 @@ test('a device that goes from one node to another receives there what it had not
     const close = commands.receive(
       ctx,
       'd',
-      { execute: (order) => void orders.push(order), room: () => undefined, cancel: () => {}, replaced: () => {} },
+      { execute: (order) => orders.push(order) > 0, room: () => undefined, cancel: () => {}, replaced: () => {} },
       { max: 16, have },
     )
     return { orders, close }
   }
   const before = receiverOn(first, [])
   await first.submit()
-  await first.submit()
+  await first.submit({ delivery: { max_attempts: 2 } })
   await until('both are given', async () => before.orders.length === 2)
   const [one, two] = before.orders
   await first.call('executions.ack', {
@@ -60,7 +60,7 @@ test('a device that goes from one node to another receives there what it had not
   })
   const after = receiverOn(second, [one!.execution_id])
   await until('the other is given again', async () => after.orders.length === 1)
-  deepEqual([after.orders[0]!.execution_id, after.orders[0]!.attempt], [two!.execution_id, 1])
+  deepEqual([after.orders[0]!.execution_id, after.orders[0]!.attempt], [two!.execution_id, 2])
   before.close()
   second.work.start()
   t.after(() => second.work.stop())

@@ -6,10 +6,12 @@ import type { Tx } from '../core/context.ts'
 import { until } from '../testing/until.ts'
 import type { Reported, WorkItem } from '../work/index.ts'
 import { Receivers, type ReceiversDeps } from './receivers.ts'
+import type { ExecutionRecord } from './record.ts'
 
 const tx = {} as Tx
 const itemOf = (id: string) =>
   ({ id, leaseToken: `lease-${id}`, state: 'running', cancelRequestedAt: null }) as WorkItem
+const nothing = { held: [], again: [], taken: [] }
 const orderOf = ({ id }: WorkItem) => ({ execution_id: id, lease_token: `lease-${id}` }) as ExecutionOrder
 
 /** Receivers over an engine that gives what is in `ready`, one device `d` that takes one at a time. */
@@ -27,7 +29,7 @@ async function openReceiver(t: TestContext, more: Partial<ReceiversDeps> = {}) {
     },
     write: (fn) => fn(tx),
     ordersOf: async (items) => items.map(orderOf),
-    resync: async () => ({ held: [], again: [] }),
+    resync: async () => nothing,
     onError: (cause) => void said.push(`error ${(cause as Error).message}`),
     ...more,
   })
@@ -36,7 +38,7 @@ async function openReceiver(t: TestContext, more: Partial<ReceiversDeps> = {}) {
   receivers.open(
     'd',
     {
-      execute: ({ execution_id }) => void said.push(`execute ${execution_id}`),
+      execute: ({ execution_id }) => said.push(`execute ${execution_id}`) > 0,
       cancel: ({ execution_id }) => void said.push(`cancel ${execution_id}`),
       room: () => undefined,
       replaced: () => void said.push('replaced'),
@@ -79,25 +81,97 @@ test('what ended or was cancelled on another node makes room, or is told, when l
   deepEqual(said, ['execute one', 'cancel one', 'execute two'])
 })
 
-test('what was leased and could not be read is given as soon as it can be', async (t) => {
+test('what was leased and could not be read goes back unheard, and is given as soon as it can be', async (t) => {
   let isDown = true
   const haves: (readonly string[])[] = []
+  const ready = [itemOf('one')]
   const { said, give } = await openReceiver(t, {
+    work: {
+      async lease() {
+        while (ready.length === 0) await endOfTurn()
+        return ready.splice(0, 1)
+      },
+      async report(_tx, reports) {
+        for (const { kind, id } of reports) said.push(`${kind} ${id}`)
+        ready.push(itemOf('one'))
+        return reports.map(({ id }) => itemOf(id))
+      },
+    },
     async ordersOf(items) {
       if (isDown && items.length > 0) throw new Error('away')
       return items.map(orderOf)
     },
-    async resync(_deviceId, have) {
+    async resync({ have }) {
       haves.push(have)
-      return { held: [], again: haves.length === 1 ? [] : [itemOf('one')] }
+      return nothing
     },
   })
-  await give('one')
+  await give()
   deepEqual(said, ['error away'])
   isDown = false
-  await until('it is given', async () => said.length > 1)
-  deepEqual(said, ['error away', 'execute one'])
+  await until('it is given', async () => said.length > 2)
+  deepEqual(said, ['error away', 'unheard one', 'execute one'])
   equal(haves.at(-1)!.length, 0)
+})
+
+test('what was leased for a connection that takes nothing any more is given back unheard, and nothing more is leased for it', async (t) => {
+  const reported: string[] = []
+  const ready = [itemOf('one'), itemOf('two')]
+  const receivers = new Receivers({
+    work: {
+      lease: async () => ready.splice(0, 1),
+      async report(_tx, reports) {
+        reported.push(...reports.map(({ kind, id }) => `${kind} ${id}`))
+        return reports.map(({ id }) => itemOf(id))
+      },
+    },
+    write: (fn) => fn(tx),
+    ordersOf: async (items) => items.map(orderOf),
+    resync: async () => nothing,
+    onError: (cause) => t.diagnostic(String(cause)),
+  })
+  t.after(() => receivers.stop())
+  const sink = { execute: () => false, cancel: () => {}, room: () => undefined, replaced: () => {} }
+  receivers.open('d', sink, { max: 1, have: [] })
+  await until('it is given back', async () => reported.length > 0)
+  deepEqual([reported, ready.length, receivers.has('d')], [['unheard one'], 1, false])
+})
+
+test('who is asked to cancel before the order is sent is given nothing, and after that is told behind the order', async (t) => {
+  const asked = { ...itemOf('known'), cancelRequestedAt: 1 }
+  const reported: string[] = []
+  const reading = Promise.withResolvers<void>()
+  let taken = [itemOf('one')]
+  const { said, receivers } = await openReceiver(t, {
+    resync: async () => ({ ...nothing, again: [asked] }),
+    work: {
+      async lease(_wanted, signal) {
+        if (taken.length > 0) return taken.splice(0, 1)
+        await new Promise((left) => signal.addEventListener('abort', left, { once: true }))
+        return []
+      },
+      async report(_tx, reports) {
+        reported.push(...reports.map(({ kind, id }) => `${kind} ${id}`))
+        return reports.map(({ id }) => itemOf(id))
+      },
+    },
+    async ordersOf(items) {
+      if (items[0]?.id === 'one') await reading.promise
+      return items.map(orderOf)
+    },
+  })
+  await endOfTurn()
+  deepEqual(said, ['execute known', 'cancel known'])
+  receivers.changed({ deviceId: 'd', executionId: 'known' } as ExecutionRecord, { ...asked, state: 'cancelled' })
+  await endOfTurn()
+  receivers.changed({ deviceId: 'd', executionId: 'one' } as ExecutionRecord, {
+    ...itemOf('one'),
+    cancelRequestedAt: 1,
+  })
+  reading.resolve()
+  await until('it is given back', async () => reported.length > 0)
+  taken = []
+  deepEqual([said, reported], [['execute known', 'cancel known'], ['unheard one']])
 })
 
 test('what was leased for a connection that is replaced before it is sent is given back unheard', async (t) => {
@@ -122,8 +196,8 @@ test('what was leased for a connection that is replaced before it is sent is giv
     },
   })
   await endOfTurn()
-  const sink = { execute: () => {}, cancel: () => {}, room: () => undefined, replaced: () => {} }
-  receivers.open('d', { ...sink, execute: () => void said.push('execute elsewhere') }, { max: 1, have: [] })
+  const sink = { execute: () => true, cancel: () => {}, room: () => undefined, replaced: () => {} }
+  receivers.open('d', { ...sink, execute: () => said.push('execute elsewhere') > 0 }, { max: 1, have: [] })
   reading.resolve()
   await until('it is given back', async () => reported.length > 0)
   deepEqual([said, reported], [['replaced'], ['unheard one lease-one']])

@@ -4,11 +4,12 @@ import type { Tx } from '../core/context.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
 import type { Reported, Work, WorkItem } from '../work/index.ts'
 import type { ExecutionRecord } from './record.ts'
-import type { Resynced } from './resync.ts'
+import type { Resynced, Return } from './resync.ts'
 
 /** A connection over which a device receives; each of these must not throw. */
 export interface Sink {
-  execute(order: ExecutionOrder): void
+  /** False: the connection is over, and the order was not sent. */
+  execute(order: ExecutionOrder): boolean
   /** Resolves when there is room for more; undefined: there is. */
   room(): Promise<void> | undefined
   cancel(of: { execution_id: string }): void
@@ -20,8 +21,8 @@ export interface ReceiversDeps {
   work: Pick<Work, 'lease' | 'report'>
   write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>
   ordersOf(items: readonly WorkItem[]): Promise<ExecutionOrder[]>
-  /** Gives again what did not reach the device; see `resync`. */
-  resync(deviceId: string, have: readonly string[], elsewhere: ReadonlyMap<string, string>): Promise<Resynced>
+  /** See `resync`. */
+  resync(back: Return): Promise<Resynced>
   onError(cause: unknown): void
 }
 
@@ -35,12 +36,20 @@ const renewMs = 10_000
 const renewedAtOnce = 500
 const failedRestMs = 1000
 
+/** An execution in the hands of a connection. */
+interface InHand {
+  leaseToken: string
+  /** Taken: not sent yet, and no attempt unless it is. Again: to be sent to a device that has it. */
+  state: 'taken' | 'again' | 'sent'
+  isCancelled: boolean
+}
+
 interface Receiver {
   deviceId: string
   sink: Sink
   max: number
-  /** The lease tokens of what the device has, by execution. */
-  inHand: Map<string, string>
+  /** By execution. */
+  inHand: Map<string, InHand>
   ended: AbortController
   /** Wakes the loop when there is room again. */
   onRoom: (() => void) | undefined
@@ -99,55 +108,70 @@ export class Receivers implements Loop {
     }
     this.#byDevice.set(deviceId, receiver)
     void this.#run(receiver, have)
-    return () => {
-      end(receiver)
-      if (this.#byDevice.get(deviceId) === receiver) this.#byDevice.delete(deviceId)
-    }
+    return () => this.#close(receiver)
+  }
+
+  #close(receiver: Receiver): void {
+    end(receiver)
+    if (this.#byDevice.get(receiver.deviceId) === receiver) this.#byDevice.delete(receiver.deviceId)
   }
 
   /**
-   * What one who comes without knowing of it is not to end: the lease tokens, by execution, of what another connection of the device
-   * has, or had when it was replaced. Nobody renews the latter: if it is not heard of either, its lease ends.
+   * What a connection that knows nothing of it is not to end: the lease tokens, by execution, of what another connection of the
+   * device has, or had when it was replaced. Nobody renews the latter: if it is not heard of either, its lease ends.
    */
   elsewhere(deviceId: string): Map<string, string> {
-    return new Map([...(this.#elsewhere.get(deviceId) ?? []), ...(this.#byDevice.get(deviceId)?.inHand ?? [])])
+    const inHand = [...(this.#byDevice.get(deviceId)?.inHand ?? [])]
+    const tokens = inHand.map(([id, { leaseToken }]) => [id, leaseToken] as const)
+    return new Map([...(this.#elsewhere.get(deviceId) ?? []), ...tokens])
   }
 
   /** An execution has changed, with the work behind it. */
   changed({ executionId, deviceId }: ExecutionRecord, item: WorkItem): void {
     if (item.state !== 'running') this.#forget(deviceId, executionId)
     const receiver = this.#byDevice.get(deviceId)
-    if (!receiver?.inHand.has(executionId)) return
-    if (item.state !== 'running' || item.leaseToken !== receiver.inHand.get(executionId)) {
-      receiver.inHand.delete(executionId)
-      receiver.onRoom?.()
-    } else if (item.cancelRequestedAt !== null) receiver.sink.cancel({ execution_id: executionId })
+    const held = receiver?.inHand.get(executionId)
+    if (!receiver || !held) return
+    if (item.state !== 'running' || item.leaseToken !== held.leaseToken) drop(receiver, executionId)
+    else if (item.cancelRequestedAt !== null) cancel(receiver, executionId, held)
   }
 
   async #run(receiver: Receiver, have: readonly string[]): Promise<void> {
     const { signal } = receiver.ended
     for (let known: readonly string[] | undefined = have; !signal.aborted; ) {
       try {
+        await this.#giveBack(receiver)
         if (known) await this.#resync(receiver, known)
         known = undefined
         await this.#giveNext(receiver)
       } catch (cause) {
-        if (signal.aborted) return
+        if (signal.aborted) break
         this.#deps.onError(cause)
-        // What was leased and could not be given is given by this.
-        known = [...new Set([...(known ?? []), ...receiver.inHand.keys()])]
+        // It may have been given something that could not be answered any more.
+        known = [...new Set([...(known ?? []), ...sentTo(receiver)])]
         await pause(failedRestMs, undefined, { signal }).catch(() => {})
       }
     }
+    await this.#giveBack(receiver).catch(this.#deps.onError)
   }
 
   async #resync(receiver: Receiver, have: readonly string[]): Promise<void> {
-    const elsewhere = this.#elsewhere.get(receiver.deviceId) ?? new Map()
-    const { held, again } = await this.#deps.resync(receiver.deviceId, have, elsewhere)
-    for (const { id } of [...held, ...again]) this.#forget(receiver.deviceId, id)
-    for (const { id, leaseToken } of held) receiver.inHand.set(id, leaseToken!)
-    await this.#give(receiver, again)
-    for (const { id, isCancelled } of held) if (isCancelled) receiver.sink.cancel({ execution_id: id })
+    const { deviceId, max, inHand } = receiver
+    const { held, again, taken } = await this.#deps.resync({
+      deviceId,
+      have,
+      elsewhere: this.#elsewhere.get(deviceId) ?? new Map(),
+      room: ({ held, again }) => max - held.length - again.length,
+    })
+    for (const { id } of [...held, ...again]) this.#forget(deviceId, id)
+    for (const item of taken) inHand.set(item.id, inHandOf(item, 'taken'))
+    for (const item of again) inHand.set(item.id, inHandOf(item, 'again'))
+    for (const item of held) {
+      const one = inHandOf(item, 'sent')
+      inHand.set(item.id, one)
+      if (one.isCancelled) cancel(receiver, item.id, one)
+    }
+    await this.#send(receiver, [...again, ...taken])
   }
 
   #forget(deviceId: string, executionId: string): void {
@@ -166,59 +190,87 @@ export class Receivers implements Loop {
       return
     }
     const wanted = { queues: [{ kind: 'command', queue: deviceId } as const], worker: deviceId, max: max - inHand.size }
-    await this.#give(receiver, await this.#deps.work.lease(wanted, ended.signal))
+    const taken = await this.#deps.work.lease(wanted, ended.signal)
+    for (const item of taken) inHand.set(item.id, inHandOf(item, 'taken'))
+    await this.#send(receiver, taken)
   }
 
-  /** What was leased for a connection that has gone since goes to the next that asks, and the attempt does not count. */
-  async #give(receiver: Receiver, items: readonly WorkItem[]): Promise<void> {
+  /** Sends what is in hand. Of what is cancelled by then, what the device does not have is not sent. */
+  async #send(receiver: Receiver, items: readonly WorkItem[]): Promise<void> {
     const { inHand, sink, ended } = receiver
-    const left = new Map(items.map(({ id, leaseToken }) => [id, leaseToken!]))
-    for (const [id, leaseToken] of left) inHand.set(id, leaseToken)
     try {
       for (const order of await this.#deps.ordersOf(items)) {
         if (ended.signal.aborted) break
-        left.delete(order.execution_id)
-        if (inHand.get(order.execution_id) !== order.lease_token) continue
-        sink.execute(order)
+        const id = order.execution_id
+        const held = inHand.get(id)
+        if (held?.leaseToken !== order.lease_token || (held.isCancelled && held.state === 'taken')) continue
+        if (!sink.execute(order)) {
+          this.#close(receiver)
+          break
+        }
+        held.state = 'sent'
+        if (held.isCancelled) cancel(receiver, id, held)
         const room = sink.room()
         if (room) await room
       }
-    } catch (cause) {
-      for (const id of left.keys()) inHand.delete(id)
-      throw cause
+    } finally {
+      for (const [id, { state }] of inHand) if (state === 'again') inHand.delete(id)
     }
-    if (!ended.signal.aborted || left.size === 0) return
-    const unheard = [...left].map(([id, leaseToken]) => ({ id, leaseToken, kind: 'unheard' as const }))
-    for (const { id } of unheard) inHand.delete(id)
-    await this.#deps.write((tx) => this.#deps.work.report(tx, unheard))
+    await this.#giveBack(receiver)
+  }
+
+  /** What certainly was not sent goes to the next connection that asks, or ends if it is cancelled, and was no attempt. */
+  async #giveBack({ inHand }: Receiver): Promise<void> {
+    const unsent = [...inHand].filter(([, { state }]) => state === 'taken')
+    if (unsent.length === 0) return
+    const reports = unsent.map(([id, { leaseToken }]) => ({ id, leaseToken, kind: 'unheard' as const }))
+    await this.#deps.write((tx) => this.#deps.work.report(tx, reports))
+    for (const [id, one] of unsent) if (inHand.get(id) === one) inHand.delete(id)
   }
 
   async #renew(): Promise<void> {
     const held = [...this.#byDevice.values()].flatMap((receiver) =>
-      [...receiver.inHand].map(([id, leaseToken]) => ({ receiver, id, leaseToken })),
+      [...receiver.inHand].map(([id, one]) => ({ receiver, id, one })),
     )
     for (let i = 0; i < held.length; i += renewedAtOnce) {
       const part = held.slice(i, i + renewedAtOnce)
-      const reports = part.map(({ id, leaseToken }) => ({ id, leaseToken, kind: 'alive' as const }))
+      const reports = part.map(({ id, one }) => ({ id, leaseToken: one.leaseToken, kind: 'alive' as const }))
       const reported = await this.#deps.write((tx) => this.#deps.work.report(tx, reports))
       for (const [j, one] of part.entries()) this.#heard(one, reported[j]!)
     }
   }
 
   /** Where it has ended, or is to be stopped, another node may have made it so. */
-  #heard({ receiver, id, leaseToken }: Held, reported: Reported): void {
-    if (receiver.inHand.get(id) !== leaseToken) return
-    if ('lost' in reported) {
-      receiver.inHand.delete(id)
-      receiver.onRoom?.()
-    } else if (reported.cancelRequestedAt !== null) receiver.sink.cancel({ execution_id: id })
+  #heard({ receiver, id, one }: Renewed, reported: Reported): void {
+    if (receiver.inHand.get(id) !== one) return
+    if ('lost' in reported) drop(receiver, id)
+    else if (reported.cancelRequestedAt !== null) cancel(receiver, id, one)
   }
 }
 
-interface Held {
+interface Renewed {
   receiver: Receiver
   id: string
-  leaseToken: string
+  one: InHand
+}
+
+function inHandOf({ leaseToken, cancelRequestedAt }: WorkItem, state: InHand['state']): InHand {
+  return { leaseToken: leaseToken!, state, isCancelled: cancelRequestedAt !== null }
+}
+
+function sentTo({ inHand }: Receiver): string[] {
+  return [...inHand].filter(([, { state }]) => state === 'sent').map(([id]) => id)
+}
+
+function drop(receiver: Receiver, executionId: string): void {
+  receiver.inHand.delete(executionId)
+  receiver.onRoom?.()
+}
+
+/** Tells the device; of what is not sent yet, once it is. */
+function cancel({ sink }: Receiver, execution_id: string, held: InHand): void {
+  held.isCancelled = true
+  if (held.state === 'sent') sink.cancel({ execution_id })
 }
 
 function end(receiver: Receiver): void {

@@ -4,72 +4,69 @@ import type { CommandStore } from './ports.ts'
 import type { ExecutionRecord } from './record.ts'
 
 export interface ResyncDeps {
-  store: Pick<CommandStore, 'write' | 'givenTo' | 'findExecutions'>
-  work: Pick<Work, 'find' | 'report'>
+  store: Pick<CommandStore, 'write' | 'givenTo'>
+  work: Pick<Work, 'find' | 'report' | 'claim'>
+}
+
+/** What a device tells that is back. */
+export interface Return {
+  deviceId: string
+  /** The executions that it knows of. */
+  have: readonly string[]
+  /**
+   * The lease tokens, by execution, of what another connection of the device may be at work on: a connection that knows nothing
+   * of that leaves it as it is.
+   */
+  elsewhere: ReadonlyMap<string, string>
+  /** How many more the device takes beside these. */
+  room(beside: Pick<Resynced, 'held' | 'again'>): number
 }
 
 export interface Resynced {
   /** What the device has and goes on with. */
-  held: { id: string; leaseToken: string | null; isCancelled: boolean }[]
-  /** What did not reach it, to be sent again. */
+  held: WorkItem[]
+  /** What the device has and has not confirmed: to be sent again, under the lease that it has. */
   again: WorkItem[]
+  /** What was taken for the device in place of what it was given and does not have; an attempt of its own. */
+  taken: WorkItem[]
 }
 
 /**
- * A device is back, and tells what it has of what it was given. What it never confirmed under its present lease is sent again:
- * under the same lease where it knows of it, else under a new one, so that whoever else was given it can't confirm it any more.
- * What it had confirmed and knows nothing of any more was lost with it, and counts as an attempt whose outcome is not known.
- * `elsewhere`: the lease tokens, by execution, of what another connection of the device may be at work on: who knows nothing of that
- * leaves it as it is.
+ * A device is back, and tells what it has of what it was given. What it has and never confirmed under its present lease is sent again.
+ * What it does not have any more was lost with it, or on the way: an attempt of which nobody knows whether it was begun. Where
+ * another one is left, that follows at once, under a lease of its own, so that whoever was given the one before can't confirm it any
+ * more. A last attempt that was not confirmed is left alone: the device may be about to confirm it over the connection over which it
+ * came, and else its lease ends it.
  */
-export async function resync(
-  { store, work }: ResyncDeps,
-  deviceId: string,
-  have: readonly string[],
-  elsewhere: ReadonlyMap<string, string> = new Map(),
-): Promise<Resynced> {
-  const known = new Set(have)
+export async function resync({ store, work }: ResyncDeps, back: Return): Promise<Resynced> {
+  const { deviceId, room } = back
   return store.write(async (tx) => {
     const given = await store.givenTo(deviceId, tx)
     const running = await runningOf(work, given, tx)
-    const reports = given.flatMap((execution): Report[] => {
-      const leaseToken = running.get(execution.executionId)?.leaseToken
-      if (!leaseToken) return []
-      const of = { id: execution.executionId, leaseToken }
-      const isForgotten = !known.has(execution.executionId) && execution.deliveredAt !== null
-      if (isForgotten && elsewhere.get(execution.executionId) === leaseToken) return []
-      return [isForgotten ? { ...of, kind: 'lost' } : { ...of, kind: 'alive' }]
-    })
-    const reported = (await work.report(tx, reports)).filter(isHeld)
-    const confirmed = await confirmedOf(store, given, tx)
-    const isKnown = ({ id }: WorkItem) => known.has(id)
-    const unconfirmed = reported.filter(({ id }) => !confirmed.has(id))
-    const held = reported.filter((item) => confirmed.has(item.id) && isKnown(item)).map(heldOf)
-    const unheard = unconfirmed
-      .filter((item) => !isKnown(item))
-      .map(({ id, leaseToken }): Report => ({ id, leaseToken: leaseToken!, kind: 'again' }))
-    const anew = (await work.report(tx, unheard)).filter(isHeld)
-    return { held, again: [...unconfirmed.filter(isKnown), ...anew] }
+    const known = new Set(back.have)
+    const reports = given.flatMap((one) => reportOn(one, running.get(one.executionId), back, known))
+    const reported = await work.report(tx, reports)
+    const confirmed = new Set(given.filter(({ deliveredAt }) => deliveredAt !== null).map((one) => one.executionId))
+    const kept = reported.filter(isHeld)
+    const held = kept.filter(({ id }) => confirmed.has(id))
+    const again = kept.filter(({ id }) => !confirmed.has(id))
+    const max = Math.min(reported.filter(isRepeated).length, room({ held, again }))
+    const wanted = { queues: [{ kind: 'command', queue: deviceId } as const], worker: deviceId, max }
+    return { held, again, taken: max > 0 ? await work.claim(tx, wanted) : [] }
   })
 }
 
-/**
- * Which of these are confirmed. Their leases were renewed in the transaction, so that nobody else reports of them until it ends:
- * one that another connection has confirmed since they were read is seen here, and is left to that.
- */
-async function confirmedOf(
-  store: Pick<CommandStore, 'findExecutions'>,
-  given: readonly ExecutionRecord[],
-  tx: Tx,
-): Promise<ReadonlySet<string>> {
-  const unconfirmed = given.filter(({ deliveredAt }) => deliveredAt === null).map(({ executionId }) => executionId)
-  const again = unconfirmed.length === 0 ? [] : await store.findExecutions(unconfirmed, tx)
-  const confirmed = [...given, ...again].filter(({ deliveredAt }) => deliveredAt !== null)
-  return new Set(confirmed.map(({ executionId }) => executionId))
-}
-
-function heldOf({ id, leaseToken, cancelRequestedAt }: WorkItem): Resynced['held'][number] {
-  return { id, leaseToken, isCancelled: cancelRequestedAt !== null }
+function reportOn(
+  { executionId: id, deliveredAt }: ExecutionRecord,
+  item: WorkItem | undefined,
+  { elsewhere }: Return,
+  known: ReadonlySet<string>,
+): Report[] {
+  if (!item?.leaseToken) return []
+  const { leaseToken } = item
+  if (known.has(id)) return [{ id, leaseToken, kind: 'alive' }]
+  const isLost = deliveredAt === null ? item.attempt < item.retry.attemptsMax : elsewhere.get(id) !== leaseToken
+  return isLost ? [{ id, leaseToken, kind: 'lost' }] : []
 }
 
 async function runningOf(
@@ -86,4 +83,9 @@ async function runningOf(
 
 function isHeld(reported: Reported): reported is WorkItem {
   return 'state' in reported && reported.state === 'running'
+}
+
+/** Lost, and to be given once more. */
+function isRepeated(reported: Reported): reported is WorkItem {
+  return 'state' in reported && reported.state === 'pending'
 }

@@ -307,14 +307,14 @@ test('a device that is back is given again what never reached it, and loses what
   const { submit, lease, call, stands } = await openCommandsRoom(t)
   const forgotten = await submit()
   const kept = await submit()
-  const missed = await submit()
+  const missed = await submit({ delivery: { max_attempts: 2 } })
   const orders = await lease()
   for (const { execution_id, lease_token } of orders.slice(0, 2))
     await call('executions.ack', { execution_id, lease_token, status: 'accepted' })
   const again = await lease('d', { have: [orders[1]!.execution_id] })
   deepEqual(
     again.map(({ execution_id, attempt }) => [execution_id, attempt]),
-    [[orders[2]!.execution_id, 1]],
+    [[orders[2]!.execution_id, 2]],
   )
   deepEqual(await stands(forgotten.command_id), ['failed/outcome_unknown'])
   deepEqual(await stands(kept.command_id), ['pending/delivered'])

@@ -58,7 +58,7 @@ async function serve(
     input,
     key === undefined ? {} : { idempotencyKey: key },
   )
-  // Who waited may have lost the key meanwhile: what was leased comes back when its lease ends.
+  // Who waited may have lost the key meanwhile: what was leased stays so until its lease ends.
   if (operation.effect === 'lease' || answer.isLater) await deps.admitAgain(principal, request.ip)
   if (answer.replayed) reply.header('idempotent-replayed', 'true')
   return send(reply, operation, media, answer.output)

@@ -66,7 +66,8 @@ test('what a device is told to cancel, and what of a lost lease, is told in word
 test('after a reconnect a device is sent what did not reach it, and goes on with what it has', async (t) => {
   const nexus = await startTestNexus(t)
   const device = await openDevice(t, nexus)
-  for (let i = 0; i < 2; i++) await nexus.client.commands.execute({ command: 'x', target: { device_id: 'd' } })
+  const twice = { command: 'x', target: { device_id: 'd' }, delivery: { max_attempts: 2 } }
+  for (let i = 0; i < 2; i++) await nexus.client.commands.execute(twice)
   const [first, second] = await given(device, 2)
   await device.ask('command.ack', { ...heldOf(first!), status: 'accepted' })
   device.ws.terminate()
@@ -74,8 +75,8 @@ test('after a reconnect a device is sent what did not reach it, and goes on with
   const { command_id } = await nexus.client.commands.execute({ command: 'x', target: { device_id: 'd' } })
   const again = await openDevice(t, nexus, { have: [first!.execution_id] })
   const sent = await given(again, 2)
-  const { lease_expires_at, time_left_ms, lease_token } = sent[0]!
-  deepEqual(sent[0], { ...second!, lease_expires_at, time_left_ms, lease_token })
+  const { lease_expires_at, deadline, time_left_ms, lease_token } = sent[0]!
+  deepEqual(sent[0], { ...second!, attempt: 2, lease_expires_at, deadline, time_left_ms, lease_token })
   equal(sent[1]!.command_id, command_id)
   await again.ask('command.result', { ...heldOf(first!), status: 'completed' })
   equal((await nexus.client.commands.get({ command_id: first!.command_id })).status, 'completed')
@@ -95,11 +96,12 @@ test('an execution that nobody confirmed is in the hands of the newest connectio
   const nexus = await startTestNexus(t)
   for (const first of ['older', 'newer'] as const) {
     const older = await openDevice(t, nexus)
-    const { command_id } = await nexus.client.commands.execute({ command: 'x', target: { device_id: 'd' } })
+    const twice = { command: 'x', target: { device_id: 'd' }, delivery: { max_attempts: 2 } }
+    const { command_id } = await nexus.client.commands.execute(twice)
     const [before] = await given(older, 1)
     const newer = await openDevice(t, nexus, { have: [] })
     const [order] = await given(newer, 1)
-    deepEqual([order!.execution_id, order!.attempt], [before!.execution_id, 1])
+    deepEqual([order!.execution_id, order!.attempt], [before!.execution_id, 2])
     const acks = {
       older: () => older.ask('command.ack', { ...heldOf(before!), status: 'accepted' }),
       newer: () => newer.ask('command.ack', { ...heldOf(order!), status: 'accepted' }),

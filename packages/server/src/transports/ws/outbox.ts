@@ -32,13 +32,16 @@ export class Outbox {
     this.#send(answer(id, message, this.#owner.now()))
   }
 
-  notify(message: OutgoingMessage): void {
-    this.#send(notice(message, this.#owner.now()))
+  /** False: the connection is closing, and the message was not sent. */
+  notify(message: OutgoingMessage): boolean {
+    return this.#send(notice(message, this.#owner.now()))
   }
 
-  /** Whole frames, whatever waits: who has many of them asks `isFull` first. */
-  write(frames: Buffer): void {
-    if (this.#owner.isOpen) this.#owner.socket.write(frames)
+  /** Whole frames, whatever waits: who has many of them asks `isFull` first. False: the connection is closing. */
+  write(frames: Buffer): boolean {
+    if (!this.#owner.isOpen) return false
+    this.#owner.socket.write(frames)
+    return true
   }
 
   /** Whether what is written next should wait until `drained`. */
@@ -54,8 +57,9 @@ export class Outbox {
     return this.#drained
   }
 
-  #send(message: object): void {
-    if (this.#owner.socket.writableLength > unsentBytesMax) this.#owner.onSlow()
-    else this.write(textFrame(JSON.stringify(message)))
+  #send(message: object): boolean {
+    if (this.#owner.socket.writableLength <= unsentBytesMax) return this.write(textFrame(JSON.stringify(message)))
+    this.#owner.onSlow()
+    return false
   }
 }
