@@ -52,6 +52,8 @@ export const commandLimits = {
   parametersBytesMax: 64 * 1024,
   resultBytesMax: 192 * 1024,
   targetsMax: 10_000,
+  /** Roll-outs at a time that a metric may abort. */
+  watchedRolloutsMax: 1000,
   deviceIdsMax: 1000,
   ttlSecondsMax: 30 * 86_400,
   timeoutSecondsMax: 7 * 86_400,

@@ -35,6 +35,8 @@ export interface RolloutStore {
   dueRollouts(now: number, limit: number): Promise<string[]>
   /** When the next one has to be; undefined: none has. */
   nextRollout(): Promise<number | undefined>
+  /** How many `watchedRollouts` there are, up to `limit`; nobody else adds one until the transaction ends. */
+  countWatched(tx: Tx, limit: number): Promise<number>
   /** The roll-outs that a metric may abort, of commands that have not ended. */
   watchedRollouts(limit: number): Promise<{ commandId: string; rollout: CommandRollout }[]>
   /** What devices were given of a command, in the order of its targets. */

@@ -1,9 +1,10 @@
-import type { CommandRollout, RolloutAbort } from '@nexus/contract'
+import { commandLimits, type RolloutAbort } from '@nexus/contract'
 import { type Alarm, createAlarm, failedRestMs } from '../core/alarm.ts'
 import { type Condition, parseCondition, type Reading } from '../core/condition.ts'
 import type { Tx } from '../core/context.ts'
 import { doDue, doEach } from '../core/due-work.ts'
 import type { Loop } from '../core/loop.ts'
+import { caughtUp } from './catch-up.ts'
 import type { Follower } from './follower.ts'
 import type { CommandStore } from './ports.ts'
 import type { CommandRecord, ExecutionRecord } from './record.ts'
@@ -31,7 +32,6 @@ interface Watched {
 
 const restMsMax = 5000
 const dueAtOnce = 100
-const watchedMax = 1000
 
 /**
  * Takes the steps of roll-outs that time brings, and follows the metrics that abort them, on the devices that have been given
@@ -69,10 +69,14 @@ export class Rollouts implements Loop {
     await this.#run()
   }
 
-  /** A roll-out has begun here: what its devices are given from now on is told by `given`. */
+  /**
+   * A roll-out has begun here: what its devices are given from now on is told by `given`. While those that ended elsewhere take
+   * its place, it is taken up with the next turn.
+   */
   begin({ commandId, rollout }: Pick<CommandRecord, 'commandId' | 'rollout'>): void {
     const metric = rollout?.abort?.metric
-    if (metric === undefined || this.#watched.has(commandId) || this.#watched.size >= watchedMax) return
+    const isFull = this.#watched.size >= commandLimits.watchedRolloutsMax
+    if (metric === undefined || this.#watched.has(commandId) || isFull) return
     const condition = parseCondition(metric, 'rollout.abort.metric')
     this.#watched.set(commandId, { condition, keys: new Set(), isPartial: false })
   }
@@ -122,10 +126,13 @@ export class Rollouts implements Loop {
 
   /** Begins to watch what began before this start or on another node, and leaves what ended there. */
   async #catchUp(): Promise<void> {
-    const live = new Map<string, CommandRollout>()
-    for (const { commandId, rollout } of await this.#deps.store.watchedRollouts(watchedMax))
-      live.set(commandId, rollout)
-    for (const commandId of this.#watched.keys()) if (!live.has(commandId)) this.forget(commandId)
+    const read = async (max: number) => {
+      const found = await this.#deps.store.watchedRollouts(max)
+      return found.map(({ commandId, rollout }) => [commandId, rollout] as const)
+    }
+    const live = await caughtUp(this.#watched, commandLimits.watchedRolloutsMax + 1, read, (commandId) =>
+      this.forget(commandId),
+    )
     for (const [commandId, rollout] of live) {
       const known = this.#watched.get(commandId)
       if (known && !(known.isPartial && !this.#deps.follower.isFull)) continue

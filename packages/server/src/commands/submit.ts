@@ -1,6 +1,7 @@
-import type { CommandInput, CommandSubmitted } from '@nexus/contract'
+import { type CommandInput, type CommandSubmitted, commandLimits } from '@nexus/contract'
 import { toIso } from '../core/clock.ts'
 import type { WriteCtx } from '../core/context.ts'
+import { fail } from '../core/failure.ts'
 import { newIdAt } from '../core/ids.ts'
 import type { NewWork } from '../work/index.ts'
 import type { CommandDeps } from './deps.ts'
@@ -15,7 +16,8 @@ const leaseMs = 30_000
 
 /**
  * Submits a command. Delivery to a device is at least once, or with one attempt at most once; devices tell repetitions by
- * `execution_id`. The targets are those of this moment, whatever joins or leaves later.
+ * `execution_id`. The targets are those of this moment, whatever joins or leaves later. Errors: CONFLICT
+ * (`too_many_watched_rollouts`: as many are under way as a metric may abort).
  */
 export async function submitCommand(
   deps: CommandDeps,
@@ -25,6 +27,7 @@ export async function submitCommand(
   retryOf: string | null = null,
 ): Promise<CommandSubmitted> {
   const now = ctx.now()
+  if (input.rollout?.abort?.metric !== undefined) await assertWatchable(deps, ctx)
   const draft = withRollout(newCommand(ctx, input, plan, retryOf), now)
   const eventId = await publishCommand(
     deps,
@@ -44,6 +47,13 @@ export async function submitCommand(
   )
   if (command.rolloutState) deps.store.afterCommit(ctx.tx, () => beginRollout(deps, command))
   return receiptOf(command)
+}
+
+async function assertWatchable({ store }: CommandDeps, { tx }: WriteCtx): Promise<void> {
+  const limit = commandLimits.watchedRolloutsMax
+  if ((await store.countWatched(tx, limit)) < limit) return
+  const issue = `a metric may abort ${limit} roll-outs at a time, and so many are under way: wait until one ends, or leave it out`
+  throw fail('CONFLICT', { reason: 'too_many_watched_rollouts', field: 'rollout.abort.metric', limit, issue })
 }
 
 function beginRollout({ rollouts }: CommandDeps, command: CommandRecord): void {

@@ -3,6 +3,7 @@ import { parseCondition, type Reading } from '../core/condition.ts'
 import type { Tx } from '../core/context.ts'
 import { doDue, doEach } from '../core/due-work.ts'
 import type { Loop } from '../core/loop.ts'
+import { caughtUp } from './catch-up.ts'
 import type { Follower } from './follower.ts'
 import type { CommandStore, Verifying } from './ports.ts'
 import type { ExecutionRecord } from './record.ts'
@@ -124,12 +125,12 @@ export class Verifications implements Loop {
 
   /** Takes up what it does not know, and leaves what has ended elsewhere. */
   async #catchUp(): Promise<void> {
-    const current = new Map<string, Verifying>()
-    for (const one of await this.#deps.store.verifying(undefined, this.#max)) current.set(one.executionId, one)
+    const read = async (max: number) => {
+      const found = await this.#deps.store.verifying(undefined, max)
+      return found.map((one) => [one.executionId, one] as const)
+    }
+    const current = await caughtUp(this.#known, this.#max, read, (executionId) => this.end(executionId))
     const now = this.#deps.now()
-    // One that is not committed where this reads may have begun just now: its time is not over.
-    for (const { executionId, verifyBy } of this.#known.values())
-      if (!current.has(executionId) && verifyBy <= now) this.end(executionId)
     for (const one of current.values()) if (one.verifyBy > now) this.begin(one)
   }
 

@@ -2,11 +2,22 @@ import type { Kysely } from 'kysely'
 import type { RolloutStore } from '../../commands/index.ts'
 import type { Tx } from '../../core/context.ts'
 import type { CommandRows } from './command-rows.ts'
+import type { StateEngine } from './engine.ts'
 import type { StateTables } from './tables.ts'
 
-export function rolloutStore(db: (tx: Tx | undefined) => Kysely<StateTables>, rows: CommandRows): RolloutStore {
-  const liveRollouts = () =>
-    db(undefined).selectFrom('commands').where('rollout_state_json', 'is not', null).where('completed_at', 'is', null)
+export function rolloutStore(
+  engine: StateEngine,
+  db: (tx: Tx | undefined) => Kysely<StateTables>,
+  rows: CommandRows,
+): RolloutStore {
+  const liveRollouts = (tx?: Tx) =>
+    db(tx).selectFrom('commands').where('rollout_state_json', 'is not', null).where('completed_at', 'is', null)
+  const watched = (limit: number, tx?: Tx) =>
+    liveRollouts(tx)
+      .where('cancel_requested_at', 'is', null)
+      .where('rollout_json', 'like', '%"metric":%')
+      .where('rollout_state_json', 'like', '%"aborted":null%')
+      .limit(limit)
   const verifying = (tx?: Tx) =>
     db(tx).selectFrom('executions').where('verify_by', 'is not', null).where('executions.completed_at', 'is', null)
   return {
@@ -27,15 +38,13 @@ export function rolloutStore(db: (tx: Tx | undefined) => Kysely<StateTables>, ro
       return row?.at ?? undefined
     },
 
+    async countWatched(tx, limit) {
+      await engine.exclusive(tx, 'watched_rollouts')
+      return (await watched(limit, tx).select('command_id').execute()).length
+    },
+
     async watchedRollouts(limit) {
-      const found = await liveRollouts()
-        .select(['command_id', 'rollout_json'])
-        .where('cancel_requested_at', 'is', null)
-        .where('rollout_json', 'like', '%"metric":%')
-        .where('rollout_state_json', 'like', '%"aborted":null%')
-        .orderBy('submitted_at')
-        .limit(limit)
-        .execute()
+      const found = await watched(limit).select(['command_id', 'rollout_json']).orderBy('submitted_at').execute()
       return found.map((row) => ({ commandId: row.command_id, rollout: JSON.parse(row.rollout_json!) }))
     },
 

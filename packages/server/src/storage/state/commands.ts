@@ -50,7 +50,7 @@ export function createCommandStore(engine: StateEngine, sealer: Sealer): Command
     trim: (before) => trim(engine, before),
     ...executions,
     ...definitionStore(engine, db, rows),
-    ...rolloutStore(db, rows),
+    ...rolloutStore(engine, db, rows),
 
     async insert(tx, command, executions) {
       await commands.insert(tx, [rows.ofCommand(command)])
