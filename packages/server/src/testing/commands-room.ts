@@ -88,9 +88,10 @@ export async function openCommandsRoom(t: TestContext, room: CommandsRoomOptions
       const { executions } = await call('commands.executions.list', { command_id, limit: 100 })
       return executions.map(standing)
     },
-    /** What was told of commands so far. */
-    async toldOfCommands(): Promise<Event[]> {
-      return (await call('events.list', { types: 'command.*', limit: 1000 })).events
+    /** The first thousand events that were told of commands, or those after one. */
+    async toldOfCommands(after?: string): Promise<Event[]> {
+      const page = { types: 'command.*', limit: 1000, ...(after !== undefined && { after }) }
+      return (await call('events.list', page)).events
     },
   }
 }
