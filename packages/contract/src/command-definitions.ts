@@ -2,10 +2,7 @@ import Type, { type Static } from 'typebox'
 import { approvalRules, commandCategories, commandLimits, deliveryOrders } from './command-policy.ts'
 import { CommandName, CommandParameters } from './commands.ts'
 import { operation } from './operation.ts'
-import { Cursor, PageLimit, Timestamp } from './shapes.ts'
-
-const closed = { additionalProperties: false } as const
-const Seconds = (maximum: number) => Type.Integer({ minimum: 1, maximum })
+import { Cursor, closed, PageLimit, Seconds, Timestamp } from './shapes.ts'
 
 const JsonSchema = Type.Record(Type.String(), Type.Unknown(), {
   description: 'A JSON Schema (draft-07), at most 16 KiB',

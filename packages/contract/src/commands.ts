@@ -2,11 +2,9 @@ import Type, { type Static } from 'typebox'
 import { type CommandCategory, commandCategories, commandLimits, deliveryOrders } from './command-policy.ts'
 import { CommandError, CommandResult, commandStatuses, commandSubStatuses, Progress, WaitingFor } from './executions.ts'
 import { operation } from './operation.ts'
-import { Cursor, Id, nullable, PageLimit, Timestamp, Warning } from './shapes.ts'
+import { Cursor, closed, Id, nullable, PageLimit, Seconds, Timestamp, Warning } from './shapes.ts'
 import { telemetryLimits } from './telemetry.ts'
 import { WebhookUrl } from './webhooks.ts'
-
-const closed = { additionalProperties: false } as const
 
 export const CommandName = Type.String({
   pattern: '^[A-Za-z_][\\w.\\-]{0,127}$',
@@ -40,8 +38,6 @@ export const CommandTarget = Type.Object(
   closed,
 )
 export type CommandTarget = Static<typeof CommandTarget>
-
-const Seconds = (maximum: number) => Type.Integer({ minimum: 1, maximum })
 
 export const deliveryModes = ['queue', 'immediate'] as const
 

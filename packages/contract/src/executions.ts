@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { commandLimits } from './command-policy.ts'
 import { operation } from './operation.ts'
-import { Cursor, Id, nullable, PageLimit, Timestamp } from './shapes.ts'
+import { Cursor, closed, Id, nullable, PageLimit, Timestamp } from './shapes.ts'
 
 /** The specification's states ("Get Command Status"), of commands and of their executions. */
 export const commandStatuses = ['pending', 'running', 'completed', 'failed', 'timeout', 'cancelled'] as const
@@ -126,7 +126,7 @@ export const ExecutionAck = Type.Object(
     status: Type.Enum(['accepted', 'rejected'] as const),
     reason: Type.Optional(Message),
   },
-  { additionalProperties: false },
+  closed,
 )
 
 export const ExecutionProgress = Type.Object(
@@ -136,7 +136,7 @@ export const ExecutionProgress = Type.Object(
     percent: Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
     message: Type.Optional(Message),
   },
-  { additionalProperties: false },
+  closed,
 )
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const
@@ -147,12 +147,12 @@ export const LogLine = Type.Object(
     level: Type.Optional(Type.Enum(logLevels, { default: 'info' })),
     message: Type.String({ maxLength: commandLimits.logLineLengthMax }),
   },
-  { additionalProperties: false },
+  closed,
 )
 
 export const ExecutionLogs = Type.Object(
   { ...held, lines: Type.Array(LogLine, { minItems: 1, maxItems: commandLimits.logLinesMax }) },
-  { additionalProperties: false },
+  closed,
 )
 
 export const executionOutcomes = ['completed', 'failed', 'cancelled'] as const
@@ -168,7 +168,7 @@ export const ExecutionResult = Type.Object(
     ),
     error: Type.Optional(CommandError),
   },
-  { additionalProperties: false },
+  closed,
 )
 
 /** A line that a device logged while it ran a command. */
@@ -193,10 +193,7 @@ export const executionsList = operation({
   id: 'commands.executions.list',
   summary: "List a command's executions, one for each target",
   http: 'GET /v1/commands/{command_id}/executions',
-  input: Type.Object(
-    { ...commandId, status: Type.Optional(Type.Enum(commandStatuses)), ...paging },
-    { additionalProperties: false },
-  ),
+  input: Type.Object({ ...commandId, status: Type.Optional(Type.Enum(commandStatuses)), ...paging }, closed),
   output: Type.Object({ executions: Type.Array(Execution), next_cursor: nullable(Cursor) }),
   errors: ['NOT_FOUND'],
 })
@@ -206,7 +203,7 @@ export const commandLogsList = operation({
   id: 'commands.logs.list',
   summary: 'List what devices logged while they ran a command, in the order in which it came',
   http: 'GET /v1/commands/{command_id}/logs',
-  input: Type.Object({ ...commandId, ...paging }, { additionalProperties: false }),
+  input: Type.Object({ ...commandId, ...paging }, closed),
   output: Type.Object({
     lines: Type.Array(LoggedLine),
     dropped: Type.Integer({ description: 'Lines beyond the bound of an execution' }),
@@ -237,7 +234,7 @@ export const commandsLease = operation({
         }),
       ),
     },
-    { additionalProperties: false },
+    closed,
   ),
   output: Type.Union([Type.Object({ executions: Type.Array(ExecutionOrder) }), Type.Null()]),
 })

@@ -1,11 +1,9 @@
 import Type, { type Static } from 'typebox'
 import { LeaseToken, LogLine, logLevels, WaitingFor } from './executions.ts'
 import { operation } from './operation.ts'
-import { Cursor, Id, nullable, PageLimit, Timestamp } from './shapes.ts'
+import { Cursor, closed, Id, nullable, PageLimit, Timestamp } from './shapes.ts'
 import { WorkerQueue } from './task-definition.ts'
 import { taskLimits } from './task-limits.ts'
-
-const closed = { additionalProperties: false } as const
 
 /**
  *     queued -> running -> completed | failed | timeout | cancelled

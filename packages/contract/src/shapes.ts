@@ -21,6 +21,13 @@ export const Id = Type.String({
 export const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T, description?: string) =>
   Type.Union([schema, Type.Null()], description === undefined ? {} : { description })
 
+/** Of objects that have no other fields than theirs. */
+export const closed = { additionalProperties: false } as const
+
+/** A time, in whole seconds. */
+export const Seconds = (maximum: number, more: { minimum?: number; description?: string } = {}) =>
+  Type.Integer({ minimum: 1, maximum, ...more })
+
 /** Where the next page begins; opaque. */
 export const Cursor = Type.String({ minLength: 1, maxLength: 1024 })
 

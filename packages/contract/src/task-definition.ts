@@ -1,14 +1,10 @@
 import Type, { type Static } from 'typebox'
 import { CommandName, CommandParameters, CommandTarget } from './commands.ts'
 import { eventTypes } from './events.ts'
-import { Id, Timestamp } from './shapes.ts'
+import { closed, Id, Seconds, Timestamp } from './shapes.ts'
 import { taskLimits } from './task-limits.ts'
 import { QueryInput } from './telemetry.ts'
 import { WebhookUrl } from './webhooks.ts'
-
-const closed = { additionalProperties: false } as const
-const Seconds = (minimum: number, maximum: number, description?: string) =>
-  Type.Integer({ minimum, maximum, ...(description !== undefined && { description }) })
 
 /** The specification's types ("Task Types"). */
 export const taskTypes = ['scheduled', 'one_time', 'event_driven', 'dependent'] as const
@@ -49,7 +45,9 @@ export const TaskSchedule = Type.Object(
     ),
     start_at: Type.Optional({ ...Timestamp, description: 'No tick before' }),
     end_at: Type.Optional({ ...Timestamp, description: 'No tick from then on' }),
-    jitter_seconds: Type.Optional(Seconds(0, 86_400, 'Spreads the runs of a tick; the same for the same tick')),
+    jitter_seconds: Type.Optional(
+      Seconds(86_400, { minimum: 0, description: 'Spreads the runs of a tick; the same for the same tick' }),
+    ),
     dst: Type.Optional(
       Type.Object(
         {
@@ -70,7 +68,9 @@ export const TaskTrigger = Type.Object(
     filters: Type.Optional(
       Type.Record(Type.String(), Type.Unknown(), { description: "The grammar of event streams, on the event's data" }),
     ),
-    debounce_seconds: Type.Optional(Seconds(0, 86_400, 'A run once no event came for so long, about the last of them')),
+    debounce_seconds: Type.Optional(
+      Seconds(86_400, { minimum: 0, description: 'A run once no event came for so long, about the last of them' }),
+    ),
     dedupe_key: Type.Optional(
       Type.String({
         minLength: 1,
@@ -145,11 +145,9 @@ export const DependencyPolicy = Type.Object(
     condition: Type.Optional(Type.Enum(['all_success', 'all_done', 'any_success'] as const)),
     on_failure: Type.Optional(Type.Enum(['wait', 'skip', 'fail'] as const)),
     timeout_seconds: Type.Optional(
-      Seconds(
-        1,
-        taskLimits.waitSecondsMax,
-        'How long a run waits; it is skipped then, or failed where `on_failure` is `fail`',
-      ),
+      Seconds(taskLimits.waitSecondsMax, {
+        description: 'How long a run waits; it is skipped then, or failed where `on_failure` is `fail`',
+      }),
     ),
   },
   closed,
@@ -197,7 +195,9 @@ export const overlapPolicies = ['skip', 'queue_one', 'queue_all', 'cancel_runnin
 export const TaskMisfire = Type.Object(
   {
     policy: Type.Optional(Type.Enum(misfirePolicies)),
-    grace_seconds: Type.Optional(Seconds(0, taskLimits.waitSecondsMax, 'Older ticks are missed, whatever the policy')),
+    grace_seconds: Type.Optional(
+      Seconds(taskLimits.waitSecondsMax, { minimum: 0, description: 'Older ticks are missed, whatever the policy' }),
+    ),
     max: Type.Optional(
       Type.Integer({
         minimum: 1,
@@ -237,7 +237,9 @@ const definitionFields = {
   dependency_policy: Type.Optional(DependencyPolicy),
   guard: Type.Optional(TaskGuard),
   retry_policy: Type.Optional(RunRetryPolicy),
-  timeout_seconds: Type.Optional(Seconds(1, taskLimits.timeoutSecondsMax, 'How long an attempt may take')),
+  timeout_seconds: Type.Optional(
+    Seconds(taskLimits.timeoutSecondsMax, { description: 'How long an attempt may take' }),
+  ),
   priority: Type.Optional(Type.Enum(['low', 'normal', 'high', 'urgent'] as const)),
   misfire: Type.Optional(TaskMisfire),
   overlap: Type.Optional(

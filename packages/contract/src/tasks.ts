@@ -2,11 +2,9 @@ import Type, { type Static, type TObject } from 'typebox'
 import { type MergePatch, mergePatchOf } from './merge-patch.ts'
 import { operation } from './operation.ts'
 import { Run, runCauses, runStatuses } from './runs.ts'
-import { Cursor, Id, nullable, PageLimit, Timestamp, Warning } from './shapes.ts'
+import { Cursor, closed, Id, nullable, PageLimit, Timestamp, Warning } from './shapes.ts'
 import { TaskDefinition, TaskParameters, taskTypes } from './task-definition.ts'
 import { taskLimits } from './task-limits.ts'
-
-const closed = { additionalProperties: false } as const
 
 /** The specification's four ("List Tasks"), and `paused`. */
 export const taskStatuses = ['scheduled', 'running', 'completed', 'failed', 'paused'] as const

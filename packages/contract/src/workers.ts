@@ -2,11 +2,10 @@ import Type, { type Static } from 'typebox'
 import { ErrorDetails, errorCodes } from './errors.ts'
 import { operation } from './operation.ts'
 import { AttemptFailure, RunHeld, RunOrder, RunResult, RunStanding, runStatuses } from './runs.ts'
-import { Cursor, Id, nullable, PageLimit, Timestamp } from './shapes.ts'
+import { Cursor, closed, Id, nullable, PageLimit, Timestamp } from './shapes.ts'
 import { HandlerName, WorkerQueue } from './task-definition.ts'
 import { taskLimits } from './task-limits.ts'
 
-const closed = { additionalProperties: false } as const
 const working = { scope: 'task:write', rate: 'work' } as const
 
 /** A worker as far as it is known. */

@@ -11,7 +11,7 @@ export async function ackExecution(
   input: Input<'executions.ack'>,
 ): Promise<ExecutionStanding> {
   if (input.status === 'rejected') return reject(deps, ctx, input)
-  const { execution, item } = await renewLease(deps, ctx, input, 'execution')
+  const { execution, item } = await renewLease(deps, ctx, input)
   if (execution.deliveredAt !== null) return executionStanding(execution, item)
   const subStatus = execution.subStatus === 'sent' ? 'delivered' : execution.subStatus
   const after = { ...execution, deliveredAt: ctx.now(), subStatus }

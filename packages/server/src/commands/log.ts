@@ -3,7 +3,7 @@ import { toIso } from '../core/clock.ts'
 import type { WriteCtx } from '../core/context.ts'
 import { keepable } from '../core/log-lines.ts'
 import type { CommandDeps } from './deps.ts'
-import { begun, executionStanding, renewLease } from './report.ts'
+import { begun, executionStanding, lockAndRenew } from './report.ts'
 import { settleExecutions } from './settle.ts'
 
 /** Keeps what an execution logged, up to a mebibyte of it; the rest is counted. Errors: NOT_FOUND, CONFLICT (`lease_lost`). */
@@ -12,7 +12,7 @@ export async function logExecution(
   ctx: WriteCtx,
   input: Input<'executions.logs'>,
 ): Promise<ExecutionStanding> {
-  const { execution: before, item } = await renewLease(deps, ctx, input, 'command')
+  const { execution: before, item } = await lockAndRenew(deps, ctx, input)
   const now = ctx.now()
   const { kept, log } = keepable(before.log, input.lines, commandLimits.logBytesMax)
   const after = { ...begun(before, now), log }

@@ -1,5 +1,5 @@
 import type { ExecutionOrder } from '@nexus/contract'
-import { toIso } from '../core/clock.ts'
+import { toIso, toIsoOrNull } from '../core/clock.ts'
 import type { WorkItem } from '../work/index.ts'
 import type { CommandStore } from './ports.ts'
 import type { CommandOrder } from './record.ts'
@@ -26,7 +26,7 @@ function orderOf(item: WorkItem, command: CommandOrder): ExecutionOrder {
     attempt: item.attempt,
     lease_token: item.leaseToken!,
     lease_expires_at: toIso(item.leaseExpiresAt!),
-    deadline: item.deadline === null ? null : toIso(item.deadline),
+    deadline: toIsoOrNull(item.deadline),
     // What is given has just been leased or renewed.
     time_left_ms: item.deadline === null ? null : Math.max(0, item.deadline - item.leaseExpiresAt! + item.leaseMs),
     command: command.name,

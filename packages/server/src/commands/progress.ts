@@ -3,7 +3,7 @@ import type { Tx, WriteCtx } from '../core/context.ts'
 import type { CommandDeps } from './deps.ts'
 import { progressDataOf, publishCommand } from './publish.ts'
 import type { CommandRecord, ExecutionRecord } from './record.ts'
-import { begun, executionStanding, renewLease } from './report.ts'
+import { begun, executionStanding, lockAndRenew } from './report.ts'
 import { settleExecutions } from './settle.ts'
 
 /**
@@ -15,7 +15,7 @@ export async function reportProgress(
   ctx: WriteCtx,
   input: Input<'executions.progress'>,
 ): Promise<ExecutionStanding> {
-  const { execution: before, item } = await renewLease(deps, ctx, input, 'command')
+  const { execution: before, item } = await lockAndRenew(deps, ctx, input)
   const { seq, percent = null, message = null } = input
   const isNew = before.progress === null || seq > before.progress.seq
   if (!isNew && before.startedAt !== null) return executionStanding(before, item)

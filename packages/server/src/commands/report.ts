@@ -1,5 +1,5 @@
 import type { ExecutionStanding } from '@nexus/contract'
-import { toIso } from '../core/clock.ts'
+import { toIsoOrNull } from '../core/clock.ts'
 import type { WriteCtx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
 import { leaseLost, type Report, type WorkItem } from '../work/index.ts'
@@ -20,19 +20,32 @@ export async function reportWork(deps: CommandDeps, ctx: WriteCtx, said: Report)
   return reported && 'state' in reported ? reported : undefined
 }
 
-/**
- * The device is at work on it: extends the lease. `mayChange`: whether the caller goes on to change its command, which is then
- * locked before. Returns the execution as it is then, for nobody else changes it from then
- * on until the transaction ends. Errors: NOT_FOUND, CONFLICT (`lease_lost`).
- */
-export async function renewLease(
-  deps: CommandDeps,
-  ctx: WriteCtx,
-  { execution_id, lease_token }: { execution_id: string; lease_token: string },
-  mayChange: 'execution' | 'command',
-): Promise<{ execution: ExecutionRecord; item: WorkItem }> {
-  await ownExecution(deps, ctx, execution_id)
-  if (mayChange === 'command') await deps.store.lockOf(ctx.tx, [execution_id])
+/** What a device reports of, and under which lease. */
+interface Reporting {
+  execution_id: string
+  lease_token: string
+}
+
+/** An execution whose lease was extended: nobody else changes it until the transaction ends. */
+interface Renewed {
+  execution: ExecutionRecord
+  item: WorkItem
+}
+
+/** Extends the lease of an execution on which its device is at work. Errors: NOT_FOUND, CONFLICT (`lease_lost`). */
+export async function renewLease(deps: CommandDeps, ctx: WriteCtx, report: Reporting): Promise<Renewed> {
+  await ownExecution(deps, ctx, report.execution_id)
+  return renewed(deps, ctx, report)
+}
+
+/** The same for a report that changes the command too, which is locked before, as the engine's order of locks wants it. */
+export async function lockAndRenew(deps: CommandDeps, ctx: WriteCtx, report: Reporting): Promise<Renewed> {
+  await ownExecution(deps, ctx, report.execution_id)
+  await deps.store.lockOf(ctx.tx, [report.execution_id])
+  return renewed(deps, ctx, report)
+}
+
+async function renewed(deps: CommandDeps, ctx: WriteCtx, { execution_id, lease_token }: Reporting): Promise<Renewed> {
   const item = await reportWork(deps, ctx, { id: execution_id, leaseToken: lease_token, kind: 'alive' })
   if (!item) throw leaseLost(execution_id)
   return { execution: await ownExecution(deps, ctx, execution_id), item }
@@ -47,7 +60,7 @@ export function executionStanding(
     execution_id: executionId,
     status,
     cancel_requested: item?.state === 'running' && item.cancelRequestedAt !== null,
-    lease_expires_at: expiresAt === null ? null : toIso(expiresAt),
+    lease_expires_at: toIsoOrNull(expiresAt),
   }
 }
 

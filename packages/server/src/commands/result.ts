@@ -10,6 +10,7 @@ import {
 import type { Ctx, WriteCtx } from '../core/context.ts'
 import { fail, invalid } from '../core/failure.ts'
 import { isRecord } from '../core/labels.ts'
+import { reasonWord } from '../core/reason-word.ts'
 import { leaseLost, type Report } from '../work/index.ts'
 import { checkNumbers } from './check-numbers.ts'
 import type { CommandDeps } from './deps.ts'
@@ -110,14 +111,7 @@ function shownResult(input: ResultInput, durationMs: number): CommandResult {
 
 function reportOf(id: string, leaseToken: string, { status, error }: ResultInput): Report {
   if (status !== 'failed') return { id, leaseToken, kind: status }
-  return { id, leaseToken, kind: 'failed', error: { reason: reasonOf(error), retryable: false } }
-}
-
-const word = /^[A-Za-z][\w.-]{0,63}$/
-
-/** The device's word for it where it is one; what else it says is sealed with the error. */
-function reasonOf(error: CommandError | undefined): string {
-  return error && word.test(error.code) ? error.code : 'failed'
+  return { id, leaseToken, kind: 'failed', error: { reason: reasonWord(error?.code), retryable: false } }
 }
 
 /** Whether it stands as its device said, and not as the clock, or a cancel without the device, has ended it. */
@@ -179,6 +173,6 @@ function lateResult(execution: ExecutionRecord, input: ResultInput, now: number)
 }
 
 function lateReasonOf({ status, error }: ResultInput): string | null {
-  if (status === 'failed') return reasonOf(error)
+  if (status === 'failed') return reasonWord(error?.code)
   return status === 'cancelled' ? status : null
 }

@@ -1,5 +1,5 @@
 import type { CommandSubStatus, RolloutStanding } from '@nexus/contract'
-import { toIso } from '../core/clock.ts'
+import { toIsoOrNull } from '../core/clock.ts'
 import { type CommandRecord, isOver, type RolloutState } from './record.ts'
 import { isCanary, nextStep } from './rollout.ts'
 
@@ -43,7 +43,7 @@ export function rolloutStanding(command: CommandRecord): RolloutStanding | undef
   return {
     phase: phaseOf(command, state),
     released,
-    next_at: wakeAt === null ? null : toIso(wakeAt),
+    next_at: toIsoOrNull(wakeAt),
     ...(aborted && { abort: aborted }),
   }
 }

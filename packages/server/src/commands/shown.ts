@@ -1,5 +1,5 @@
 import type { Command, CommandSubStatus, DeviceStatus, Execution } from '@nexus/contract'
-import { toIso } from '../core/clock.ts'
+import { toIso, toIsoOrNull } from '../core/clock.ts'
 import { holds, type Principal, type Tx } from '../core/context.ts'
 import type { WorkItem } from '../work/index.ts'
 import type { CommandDeps } from './deps.ts'
@@ -95,8 +95,8 @@ function shownCommand(
     submitted_by: command.keyId,
     submitted_at: toIso(command.submittedAt),
     estimated_completion: toIso(command.submittedAt + command.timeoutMs),
-    started_at: iso(command.startedAt),
-    completed_at: iso(command.completedAt),
+    started_at: toIsoOrNull(command.startedAt),
+    completed_at: toIsoOrNull(command.completedAt),
     trace_id: command.traceId,
   }
 }
@@ -124,10 +124,10 @@ function shownExecution(command: CommandRecord, execution: ExecutionRecord, wait
     error: execution.error,
     late: execution.late,
     submitted_at: toIso(command.submittedAt),
-    sent_at: iso(execution.sentAt),
-    delivered_at: iso(execution.deliveredAt),
-    started_at: iso(execution.startedAt),
-    completed_at: iso(execution.completedAt),
+    sent_at: toIsoOrNull(execution.sentAt),
+    delivered_at: toIsoOrNull(execution.deliveredAt),
+    started_at: toIsoOrNull(execution.startedAt),
+    completed_at: toIsoOrNull(execution.completedAt),
   }
 }
 
@@ -149,8 +149,4 @@ function whyWaiting(
 
 function subStatusOf(reason: string): CommandSubStatus {
   return reason === 'approval' ? 'awaiting_approval' : 'rollout'
-}
-
-function iso(at: number | null): string | null {
-  return at === null ? null : toIso(at)
 }

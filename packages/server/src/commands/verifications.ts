@@ -2,6 +2,7 @@ import { type Alarm, createAlarm, failedRestMs } from '../core/alarm.ts'
 import { parseCondition, type Reading } from '../core/condition.ts'
 import type { Tx } from '../core/context.ts'
 import { doDue, doEach } from '../core/due-work.ts'
+import { inParts } from '../core/in-parts.ts'
 import type { Loop } from '../core/loop.ts'
 import { caughtUp } from './catch-up.ts'
 import type { Follower } from './follower.ts'
@@ -109,7 +110,11 @@ export class Verifications implements Loop {
       for (const { executionId } of of) this.end(executionId)
     }
     const ofCommands = Map.groupBy(all, (one) => one.commandId).values()
-    return doEach(ofCommands.flatMap(inParts), settlePart, onError)
+    return doEach(
+      ofCommands.flatMap((of) => inParts(of, settledAtOnce)),
+      settlePart,
+      onError,
+    )
   }
 
   async #change(tx: Tx, commandId: string, rules: ReadonlyMap<string, Rule>): Promise<void> {
@@ -149,9 +154,4 @@ export class Verifications implements Loop {
 
 function keyOf(executionId: string): string {
   return `verify ${executionId}`
-}
-
-function inParts(all: readonly Verifying[]): Verifying[][] {
-  const count = Math.ceil(all.length / settledAtOnce)
-  return Array.from({ length: count }, (_, i) => all.slice(i * settledAtOnce, (i + 1) * settledAtOnce))
 }

@@ -16,3 +16,8 @@ export function toIso(ms: number): string {
   }
   return last.text
 }
+
+/** The same of an instant that may not have come. */
+export function toIsoOrNull(ms: number | null): string | null {
+  return ms === null ? null : toIso(ms)
+}

@@ -1,5 +1,5 @@
 import type { Run, RunSubStatus, Task, TaskDefinition } from '@nexus/contract'
-import { toIso } from '../core/clock.ts'
+import { toIso, toIsoOrNull } from '../core/clock.ts'
 import type { Tx } from '../core/context.ts'
 import type { WorkItem } from '../work/index.ts'
 import { hiddenHeader } from './definition.ts'
@@ -41,7 +41,7 @@ function shownTask(task: TaskRecord, known: ReadonlySet<string>, isRunning: bool
     version: task.version,
     created_by: task.createdBy,
     runs_as: task.runsAs,
-    next_run: iso(task.nextTick),
+    next_run: toIsoOrNull(task.nextTick),
     last_run: task.lastRun && shownLast(task.lastRun),
     active_runs: task.activeRuns,
     runs_made: task.runsMade,
@@ -67,8 +67,8 @@ function shownLast({ runId, status, cause, scheduledFor, startedAt, completedAt 
     run_id: runId,
     status,
     cause,
-    scheduled_for: iso(scheduledFor),
-    started_at: iso(startedAt),
+    scheduled_for: toIsoOrNull(scheduledFor),
+    started_at: toIsoOrNull(startedAt),
     completed_at: toIso(completedAt),
   }
 }
@@ -96,7 +96,7 @@ function shownRun(run: RunRecord, standing: Standing): Run {
     ...standing,
     status_reason: run.statusReason,
     cause: run.cause,
-    scheduled_for: iso(run.scheduledFor),
+    scheduled_for: toIsoOrNull(run.scheduledFor),
     attempt: run.attempt,
     parameters: { ...(run.parameters ?? run.plan.parameters) },
     progress: run.progress,
@@ -105,8 +105,8 @@ function shownRun(run: RunRecord, standing: Standing): Run {
     worker_id: run.workerId,
     ...(run.retryOf !== null && { retry_of: run.retryOf }),
     created_at: toIso(run.createdAt),
-    started_at: iso(run.startedAt),
-    completed_at: iso(run.completedAt),
+    started_at: toIsoOrNull(run.startedAt),
+    completed_at: toIsoOrNull(run.completedAt),
     trace_id: run.traceId,
   }
 }
@@ -125,8 +125,4 @@ function standingOf(run: RunRecord, item: WorkItem | undefined, workers: TaskDep
   const reason = workers.isKnown(workQueueOf(run.plan)) ? 'workers_busy' : 'no_worker'
   const waiting_for = { reason, queue: handler.queue ?? 'default', name: workNameOf(run.plan) }
   return { ...none, sub_status: reason === 'no_worker' ? 'no_worker' : null, waiting_for }
-}
-
-export function iso(at: number | null): string | null {
-  return at === null ? null : toIso(at)
 }

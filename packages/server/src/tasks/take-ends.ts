@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { type RunEnd, type RunStanding, taskLimits } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
 import { type Failure, invalid } from '../core/failure.ts'
+import { reasonWord } from '../core/reason-word.ts'
 import type { Report } from '../work/index.ts'
 import { noSuchRun, type Said, type TaskDeps } from './deps.ts'
 import type { RunRecord } from './record.ts'
@@ -69,13 +70,10 @@ function saidIn({ result = null, error }: RunEnd): Said {
   return error ? { error: { code: error.code, message: error.message } } : { result, error: null }
 }
 
-/** What else a worker says is sealed with the error. */
-const word = /^[A-Za-z][\w.-]{0,63}$/
-
 function reportOf({ run_id: id, lease_token: leaseToken, error: said }: RunEnd): Report {
   if (!said) return { id, leaseToken, kind: 'completed' }
   const { code, retryable = true, retry_after_seconds = 0 } = said
-  const reason = word.test(code) ? code : 'failed'
+  const reason = reasonWord(code)
   return { id, leaseToken, kind: 'failed', error: { reason, retryable, retryAfterMs: retry_after_seconds * 1000 } }
 }
 

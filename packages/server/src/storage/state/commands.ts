@@ -2,6 +2,7 @@ import { commandStatuses } from '@nexus/contract'
 import type { Kysely, Selectable } from 'kysely'
 import type { CommandOrder, CommandStore, Counts, ExecutionRecord } from '../../commands/index.ts'
 import type { Tx } from '../../core/context.ts'
+import { inParts } from '../../core/in-parts.ts'
 import { atHand, jsonSize } from './at-hand.ts'
 import { rolloutStore } from './command-rollouts.ts'
 import { type CommandRows, commandRows } from './command-rows.ts'
@@ -172,7 +173,7 @@ function executionStore(
   )
   return {
     async insertExecutions(tx, executions) {
-      for (const part of inParts(executions)) await prepared.insert(tx, part.map(rows.ofExecution))
+      for (const part of inParts(executions, rowsMax)) await prepared.insert(tx, part.map(rows.ofExecution))
       inTransactions.note(tx, executions)
     },
 
@@ -184,7 +185,7 @@ function executionStore(
     },
 
     async saveExecutions(tx, executions) {
-      for (const part of inParts(executions)) await prepared.changeEach(tx, part.map(rows.ofExecutionChange))
+      for (const part of inParts(executions, rowsMax)) await prepared.changeEach(tx, part.map(rows.ofExecutionChange))
       inTransactions.note(tx, executions)
     },
 
@@ -230,8 +231,8 @@ function executionStore(
     },
 
     async addLog(tx, execution, lines) {
-      for (const part of inParts(lines.map((line, i) => rows.ofLine(execution, line, i))))
-        await within(tx).insertInto('execution_log').values(part).execute()
+      const made = lines.map((line, i) => rows.ofLine(execution, line, i))
+      for (const part of inParts(made, rowsMax)) await within(tx).insertInto('execution_log').values(part).execute()
     },
 
     async log(commandId, { after, limit }) {
@@ -312,8 +313,4 @@ async function trim(engine: StateEngine, before: number): Promise<boolean> {
     await db.deleteFrom('commands').where('command_id', 'in', ids).execute()
   })
   return some.length < old.length || old.length === trimmedAtOnce
-}
-
-function inParts<T>(all: readonly T[]): T[][] {
-  return Array.from({ length: Math.ceil(all.length / rowsMax) }, (_, i) => all.slice(i * rowsMax, (i + 1) * rowsMax))
 }

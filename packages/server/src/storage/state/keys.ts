@@ -1,7 +1,7 @@
 import type { ApiKey } from '@nexus/contract'
 import type { Insertable, Selectable, Updateable } from 'kysely'
 import type { KeyRecord, KeyStore } from '../../auth/index.ts'
-import { toIso } from '../../core/clock.ts'
+import { toIso, toIsoOrNull } from '../../core/clock.ts'
 import type { Tx } from '../../core/context.ts'
 import type { StateEngine } from './engine.ts'
 import type { ApiKeysTable } from './tables.ts'
@@ -75,14 +75,14 @@ function toRecord(row: Selectable<ApiKeysTable>): KeyRecord {
     prefix: row.prefix,
     name: row.name,
     scopes: JSON.parse(row.scopes_json),
-    expires_at: isoOrNull(row.expires_at),
+    expires_at: toIsoOrNull(row.expires_at),
     device_id: row.device_id,
     agent_id: row.agent_id,
     allowed_cidrs: JSON.parse(row.allowed_cidrs_json),
     rate_limits: JSON.parse(row.rate_limits_json),
     created_at: toIso(row.created_at),
-    last_used_at: isoOrNull(row.last_used_at),
-    revoked_at: isoOrNull(row.revoked_at),
+    last_used_at: toIsoOrNull(row.last_used_at),
+    revoked_at: toIsoOrNull(row.revoked_at),
   }
   const previous = hash !== null && tag !== null && until !== null ? { hash, tag, until } : null
   return { shown, current: { hash: row.hash, tag: row.tag }, previous }
@@ -108,10 +108,6 @@ function toRow({ shown, current, previous }: KeyRecord): Insertable<ApiKeysTable
     last_used_at: msOrNull(shown.last_used_at),
     revoked_at: msOrNull(shown.revoked_at),
   }
-}
-
-function isoOrNull(ms: number | null): string | null {
-  return ms === null ? null : toIso(ms)
 }
 
 function msOrNull(iso: string | null): number | null {

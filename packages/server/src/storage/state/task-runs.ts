@@ -1,4 +1,5 @@
 import type { ExpressionBuilder, Selectable } from 'kysely'
+import { inParts } from '../../core/in-parts.ts'
 import type { RunPlace, RunRecord, TaskStore } from '../../tasks/index.ts'
 import { atHand, jsonSize } from './at-hand.ts'
 import type { StateEngine } from './engine.ts'
@@ -204,12 +205,12 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
 
     async ticksWithRuns(tx, taskId, ticks) {
       const taken = new Set<number>()
-      for (let i = 0; i < ticks.length; i += rowsMax) {
+      for (const part of inParts(ticks, rowsMax)) {
         const found = await within(tx)
           .selectFrom('task_runs')
           .select('scheduled_for')
           .where('task_id', '=', taskId)
-          .where('scheduled_for', 'in', ticks.slice(i, i + rowsMax))
+          .where('scheduled_for', 'in', part)
           .where('status', 'not in', ['skipped', 'missed'])
           .execute()
         for (const row of found) taken.add(row.scheduled_for!)
@@ -264,10 +265,8 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
     },
 
     async addLog(tx, run, lines) {
-      for (let i = 0; i < lines.length; i += rowsMax) {
-        const part = lines.slice(i, i + rowsMax).map((line, j) => rows.ofLine(run, line, i + j))
-        await within(tx).insertInto('task_run_log').values(part).execute()
-      }
+      const made = lines.map((line, i) => rows.ofLine(run, line, i))
+      for (const part of inParts(made, rowsMax)) await within(tx).insertInto('task_run_log').values(part).execute()
     },
 
     async log(runId, { after, limit }) {

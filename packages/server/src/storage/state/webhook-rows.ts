@@ -1,6 +1,6 @@
 import type { WebhookDelivery, WebhookError, WebhookStatus } from '@nexus/contract'
 import { type Selectable, sql } from 'kysely'
-import { toIso } from '../../core/clock.ts'
+import { toIso, toIsoOrNull } from '../../core/clock.ts'
 import type { ClaimedDelivery, KeptSecret, NewDelivery, Settlement } from '../../webhooks/index.ts'
 import type { Sealer } from './sealer.ts'
 import type { WebhookDeliveriesTable, WebhookSecretsTable } from './tables.ts'
@@ -107,15 +107,11 @@ export function toWebhookDelivery(row: Selectable<WebhookDeliveriesTable>, { uns
     attempts: row.attempts,
     attempts_max: row.attempts_max,
     created_at: toIso(row.created_at),
-    last_attempt_at: shownInstant(row.last_attempt_at),
-    next_attempt_at: row.status === 'pending' ? shownInstant(row.due_at) : null,
-    ended_at: shownInstant(row.ended_at),
+    last_attempt_at: toIsoOrNull(row.last_attempt_at),
+    next_attempt_at: row.status === 'pending' ? toIsoOrNull(row.due_at) : null,
+    ended_at: toIsoOrNull(row.ended_at),
     status_code: row.status_code,
     error: row.error as WebhookError | null,
     response: row.response === null ? null : unseal('response', delivery_id, row.response),
   }
-}
-
-function shownInstant(ms: number | null): string | null {
-  return ms === null ? null : toIso(ms)
 }
