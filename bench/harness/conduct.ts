@@ -14,7 +14,9 @@ export interface Benchmark<Options, Results> {
 
 export const say = (line: string) => console.error(line)
 
-/** Runs a benchmark in a folder that goes with it, prints its reports, keeps its results, and rewrites the document if asked. */
+/**
+ * Runs a benchmark in a folder that goes with it, prints its reports, keeps its results, and rewrites the document if asked.
+ */
 export async function conduct<Options, Results extends { at: string }>({
   name,
   options,

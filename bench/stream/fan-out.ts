@@ -7,7 +7,9 @@ export interface FanOut {
   subscribers: number
   batch: number
   deliveriesPerSecond: number
-  /** Of the server's processor for each delivery, with all that it did beside: less at the mercy of who else uses the machine. */
+  /**
+   * Of the server's processor for each delivery, with all that it did beside: less at the mercy of who else uses the machine.
+   */
   serverMicrosEach: number
   /** As they came from the socket, with what frames them. */
   bytesPerMessage: number

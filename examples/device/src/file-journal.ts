@@ -8,8 +8,8 @@ const keptMax = 1000
 const spareMax = 4000
 
 /**
- * Executions in a file of JSON lines, each synced to the disk before `save` resolves; what a crash cut off at its end is left out. When
- * an entry could not be written whole, as on a disk that was full, the file is written anew with the next.
+ * Executions in a file of JSON lines, each synced to the disk before `save` resolves; what a crash cut off at its end is left
+ * out. When an entry could not be written whole, as on a disk that was full, the file is written anew with the next.
  */
 export function openFileJournal(file: string): DeviceJournal & { close(): Promise<void> } {
   makeFolder(resolve(dirname(file)))

@@ -11,8 +11,8 @@ export interface CsvFile {
 }
 
 /**
- * Opens the temporary file `<path>.<id>.partial`, and takes off what came after the first `bytes` of it. Undefined: it is shorter than
- * that, so that nothing can be gone on with.
+ * Opens the temporary file `<path>.<id>.partial`, and takes off what came after the first `bytes` of it. Undefined: it is
+ * shorter than that, so that nothing can be gone on with.
  */
 export async function openCsvFile(path: string, id: string, bytes: number): Promise<CsvFile | undefined> {
   const partial = `${path}.${id}.partial`

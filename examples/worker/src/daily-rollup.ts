@@ -27,8 +27,8 @@ export type RollupRun = WorkerRun<RollupParameters, RollupCheckpoint>
 const header = 'hour,device_id,metric,average'
 
 /**
- * Writes the hourly averages of a day, by device and metric, to `<folder>/<day>.csv`. After each device it says how far it is, so that
- * the next attempt goes on from there.
+ * Writes the hourly averages of a day, by device and metric, to `<folder>/<day>.csv`. After each device it says how far it is,
+ * so that the next attempt goes on from there.
  */
 export async function dailyRollup(client: NexusClient, folder: string, run: RollupRun): Promise<RollupResult> {
   const day = run.parameters.day ?? dayBefore(new Date(run.scheduled_for ?? Date.now()))

@@ -210,8 +210,8 @@ export const Command = Type.Object({
 export type Command = Static<typeof Command>
 
 /**
- * What who submits a command is told; `result` and `completed_at` once it has ended. `sub_status` and `waiting_for` say more of how it
- * stands: at once where it waits for approval, and after a wait.
+ * What the submitter of a command is told; `result` and `completed_at` once it has ended. `sub_status` and `waiting_for` say
+ * more of how it stands: at once where it waits for approval, and after a wait.
  */
 export const CommandSubmitted = Type.Object({
   command_id: Id,

@@ -22,8 +22,8 @@ interface ObjectSchema {
 }
 
 /**
- * The schema of a merge patch: every field may be left out, and be null unless the whole could not be without it. Of several kinds of
- * objects it has the fields of all, since a change from one kind to another removes what the new one does not have.
+ * The schema of a merge patch: every field may be left out, and be null unless the whole could not be without it. Of several
+ * kinds of objects it has the fields of all, since a change from one kind to another removes what the new one does not have.
  */
 export function mergePatchOf(schema: TSchema): TSchema {
   const kinds = kindsOf(schema)

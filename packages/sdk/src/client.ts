@@ -39,7 +39,9 @@ export type NexusClient = Namespaces & {
     input?: SubscribeInput,
     options?: SubscribeOptions,
   ): AsyncIterableIterator<ChannelMessage, undefined>
-  /** A device that executes commands, over a connection of its own; the key must be bound to it, or an admin's. See `Device`. */
+  /**
+   * A device that executes commands, over a connection of its own; the key must be bound to it, or an admin's. See `Device`.
+   */
   device(deviceId: string, options?: DeviceOptions): Device
   /** A worker that does the runs of tasks; the key must have `task:write`. See `Worker`. */
   worker(options?: WorkerOptions): Worker

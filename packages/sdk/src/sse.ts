@@ -7,7 +7,9 @@ export interface SseMessage {
 
 const blockCharactersMax = 16 * 1024 * 1024
 
-/** Reads a stream of Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html), as Nexus writes it. */
+/**
+ * Reads a stream of Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html), as Nexus writes it.
+ */
 export async function* sseMessages(body: ReadableStream<Uint8Array>): AsyncGenerator<SseMessage> {
   let unread = ''
   for await (const text of texts(body)) {

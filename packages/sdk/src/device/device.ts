@@ -84,8 +84,8 @@ export class Device {
   }
 
   /**
-   * Begins to receive, and goes on until it is stopped, however often the connection breaks. Resolves when the journal is read; it
-   * doesn't wait for the server. Errors: what the journal throws; a device starts once.
+   * Begins to receive, and goes on until it is stopped, however often the connection breaks. Resolves when the journal is read;
+   * it doesn't wait for the server. Errors: what the journal throws; a device starts once.
    */
   async start(): Promise<void> {
     if (this.#state !== 'new') throw new Error(`the device is ${this.#state}: it starts once`)

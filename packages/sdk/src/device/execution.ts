@@ -33,8 +33,8 @@ const lostGraceMs = 2000
  *     given -> running -> ended -> over
  *
  * Its handler runs once the server has confirmed that it has reached the device, and it is over once the server has confirmed
- * how it ended, or wants to hear no more. What there is to say is said in this order: the ack, lines, progress, the result; one at a
- * time. Given again, it goes on under the new lease.
+ * how it ended, or wants to hear no more. What there is to say is said in this order: the ack, lines, progress, the result; one
+ * at a time. Given again, it goes on under the new lease.
  */
 export class Execution {
   readonly #deps: ExecutionDeps

@@ -37,8 +37,8 @@ const pollSeconds = 30
 const patienceMs = 2000
 
 /**
- * Receives for a device until the signal is aborted: over a WebSocket that is made again when it breaks, with waits that grow. As
- * long as there is none, the server is asked by polls.
+ * Receives for a device until the signal is aborted: over a WebSocket that is made again when it breaks, with waits that grow.
+ * As long as there is none, the server is asked by polls.
  */
 export async function receive(deps: ReceiverDeps, signal: AbortSignal): Promise<void> {
   const polls = new Polls(deps, signal)

@@ -24,7 +24,10 @@ interface Saying {
   /** Undefined: there is nothing to say any more. */
   next(): EndReport | undefined
   answer: PromiseWithResolvers<RunStanding | undefined>
-  /** With others it was refused, or the server broke at it: it is said by itself, so that its own fault is told and no other waits for it. */
+  /**
+   * With others it was refused, or the server broke at it: it is said by itself, so that its own fault is told and no other
+   * waits for it.
+   */
   isAlone: boolean
 }
 
@@ -37,8 +40,8 @@ interface Report {
 type Answers = Output<'workers.report'>['ends']
 
 /**
- * Says how attempts ended: one report at a time, and what ends meanwhile goes together in the next; nobody waits where none is under way.
- * What fails in passing is said again, with what has ended by then.
+ * Says how attempts ended: one report at a time, and what ends meanwhile goes together in the next; nobody waits where none is
+ * under way. What fails in passing is said again, with what has ended by then.
  */
 export class Ends {
   readonly #deps: EndsDeps

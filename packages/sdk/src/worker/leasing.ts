@@ -34,8 +34,8 @@ const waitSeconds = 30
 const lastReleaseMs = 2000
 
 /**
- * Takes runs for a worker: with one long poll at a time, and while none is open with reports of what has ended. What was given to an
- * answer that never came it gives back.
+ * Takes runs for a worker: with one long poll at a time, and while none is open with reports of what has ended. What was given
+ * to an answer that never came it gives back.
  */
 export class Leasing {
   readonly #deps: LeasingDeps
@@ -55,7 +55,9 @@ export class Leasing {
     this.#stop.abort()
   }
 
-  /** What a report of so many ends asks for; undefined: nothing, for there is no room, or a poll that is open is answered first. */
+  /**
+   * What a report of so many ends asks for; undefined: nothing, for there is no room, or a poll that is open is answered first.
+   */
   ask(ended: number): Asked | undefined {
     const max = Math.min(this.#room() + ended, workerLimits.leaseMax)
     if (this.#stop.signal.aborted || this.#isPolling || max <= 0) return undefined

@@ -28,15 +28,16 @@ export interface WorkerRun<Parameters = Record<string, unknown>, Checkpoint = un
    */
   log(message: string, level?: LogLevel): void
   /**
-   * Keeps where it is, for the next attempt: any JSON but null, up to 64 KiB, as it is now. Resolves once it is durable, or one that
-   * was saved later is. Errors: `TypeError` (no JSON), `RangeError` (too large), the reason of `signal`; `NexusError` (it was refused).
+   * Keeps where it is, for the next attempt: any JSON but null, up to 64 KiB, as it is now. Resolves once it is durable, or one
+   * that was saved later is. Errors: `TypeError` (no JSON), `RangeError` (too large), the reason of `signal`; `NexusError` (it
+   * was refused).
    */
   saveCheckpoint(value: Checkpoint): Promise<void>
 }
 
 /**
- * Does a run. What it returns is the result, any JSON up to 192 KiB; an error that it throws fails the attempt, and another follows as
- * the task's `retry_policy` says.
+ * Does a run. What it returns is the result, any JSON up to 192 KiB; an error that it throws fails the attempt, and another
+ * follows as the task's `retry_policy` says.
  */
 export type RunHandler<Parameters = Record<string, unknown>, Result = unknown, Checkpoint = unknown> = (
   run: WorkerRun<Parameters, Checkpoint>,
@@ -50,8 +51,8 @@ export interface WorkerOptions {
   /** How many runs it has at once, up to 1,000; 1 unless told. */
   concurrency?: number
   /**
-   * How many calls it makes in a second at most, beside heartbeats: 80 unless told, for by default a key may make 100. Raise it where
-   * the key may make more; share it out among workers with the same key.
+   * How many calls it makes in a second at most, beside heartbeats: 80 unless told, for by default a key may make 100. Raise it
+   * where the key may make more; share it out among workers with the same key.
    */
   callsPerSecond?: number
   /**

@@ -29,8 +29,8 @@ const patienceMs = 5000
 const callsPerSecondDefault = (workerLimits.callsPerMinute / 60) * 0.8
 
 /**
- * A worker that does the runs of tasks: it leases them, keeps their leases while their handlers are at work, and reports how they
- * ended. Of a run no two attempts are at work in it at once.
+ * A worker that does the runs of tasks: it leases them, keeps their leases while their handlers are at work, and reports how
+ * they ended. Of a run no two attempts are at work in it at once.
  *
  *     new -> started -> stopping -> stopped
  */
@@ -100,8 +100,8 @@ export class Worker {
   }
 
   /**
-   * Begins to take runs, and goes on until it is stopped, however often the server is away. Errors: there is no handler; a worker starts
-   * once.
+   * Begins to take runs, and goes on until it is stopped, however often the server is away. Errors: there is no handler; a
+   * worker starts once.
    */
   start(): void {
     if (this.#state !== 'new') throw new Error(`the worker is ${this.#state}: it starts once`)
@@ -115,8 +115,8 @@ export class Worker {
 
   /**
    * Takes no more runs, waits until those under way have ended and the server knows how, and resolves. What is still under way
-   * after `graceMs` is aborted; what hasn't ended `lastWordsMs` later fails with the code `worker_stopped`, and may be tried again.
-   * Reports that could not be brought to the server are told through `onError`.
+   * after `graceMs` is aborted; what hasn't ended `lastWordsMs` later fails with the code `worker_stopped`, and may be tried
+   * again. Reports that could not be brought to the server are told through `onError`.
    */
   stop(options: StopOptions = {}): Promise<void> {
     this.#stopped ??= this.#stop({ ...stopDefaults, ...options })

@@ -1,6 +1,7 @@
 /**
- * What there is, by the first `max` that `read` finds as committed. What was known before and is not found has ended elsewhere, and is
- * left, unless there may be more than was read. What becomes known while it reads stays, for it may have been committed after that.
+ * What there is, by the first `max` that `read` finds as committed. What was known before and is not found has ended elsewhere,
+ * and is left, unless there may be more than was read. What becomes known while it reads stays, for it may have been committed
+ * after that.
  */
 export async function caughtUp<Found>(
   known: Pick<ReadonlyMap<string, unknown>, 'keys'>,

@@ -35,7 +35,10 @@ export async function getDefinition(
   return shownDefinition(found)
 }
 
-/** Commands that were submitted before keep what held then. Errors: VALIDATION_ERROR (a schema that is none, defaults that it refuses), INVALID_REQUEST. */
+/**
+ * Commands that were submitted before keep what held then. Errors: VALIDATION_ERROR (a schema that is none, defaults that it
+ * refuses), INVALID_REQUEST.
+ */
 export async function putDefinition(
   { store }: CommandDeps,
   ctx: WriteCtx,

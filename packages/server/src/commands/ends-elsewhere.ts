@@ -3,7 +3,7 @@ import type { CommandStore } from './ports.ts'
 
 const askedAtOnce = 500
 
-/** Tells those who wait here for commands to end of what has ended on another node. */
+/** Tells the calls that wait here for the end of a command that it has ended on another node. */
 export async function tellEndsElsewhere(
   store: Pick<CommandStore, 'ended' | 'find' | 'onlyExecutions'>,
   ends: Ends,

@@ -9,7 +9,7 @@ export interface Ended {
 /** How many are known to have begun; the oldest give way. */
 const liveMax = 1000
 
-/** Who waits for commands to end, in this process. */
+/** The calls that wait for commands to end, in this process. */
 export class Ends {
   /** Commands that began here, and whose end was not told yet. */
   readonly #live = new Set<string>()

@@ -4,7 +4,9 @@ import type { Events, LoggedEvent } from '../events/index.ts'
 export interface Followed {
   deviceId: string
   condition: Condition
-  /** Called for each frame with which it holds, in the turn in which that becomes known; `at`: when it arrived. Must not throw. */
+  /**
+   * Called for each frame with which it holds, in the turn in which that becomes known; `at`: when it arrived. Must not throw.
+   */
   holds(reading: Reading, at: number): void
 }
 
@@ -37,7 +39,7 @@ export class Follower {
     return this.#entries.get(key)?.last
   }
 
-  /** False: there is no room. Who is followed already is followed on. */
+  /** False: there is no room. What is followed already is followed on. */
   follow(key: string, { deviceId, condition, holds }: Followed): boolean {
     if (this.#entries.has(key)) return true
     if (this.isFull) return false

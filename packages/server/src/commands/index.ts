@@ -60,7 +60,7 @@ export interface Commands extends Loop {
    * Errors: those of `assertReceives`.
    */
   receive(ctx: Ctx, deviceId: string, sink: Sink, options: ReceiverOptions): () => void
-  /** Where the events of a command are, for who may see it. Errors: FORBIDDEN, NOT_FOUND. */
+  /** Where the events of a command are, for a key that may see it. Errors: FORBIDDEN, NOT_FOUND. */
   trail(principal: Principal, commandId: string): Promise<Trail>
   /** Does what is due of ends on other nodes, progress, roll-outs and verifications; the loops do so by themselves. */
   sweep(): Promise<void>
@@ -71,7 +71,7 @@ export interface Commands extends Loop {
 }
 
 const trimRestMs = 60_000
-/** How long after its end on another node a command is known to have ended to those who wait here. */
+/** How long after its end on another node a command is known to have ended to the calls that wait here. */
 const endsRestMs = 500
 /** How many conditions are followed at once, of all roll-outs and verifications; and how many verifications of those. */
 const followedMax = 50_000

@@ -41,10 +41,10 @@ export interface RolloutStore {
   watchedRollouts(limit: number): Promise<{ commandId: string; rollout: CommandRollout }[]>
   /** What devices were given of a command, in the order of its targets. */
   given(commandId: string, limit: number): Promise<Pick<ExecutionRecord, 'executionId' | 'commandId' | 'deviceId'>[]>
-  /** Those whose time is over by then, or all (undefined); the first deadlines first. */
+  /** The executions that are verified and whose time is over by then, or all (undefined); the first deadlines first. */
   verifying(dueBy: number | undefined, limit: number): Promise<Verifying[]>
   nextVerifyBy(): Promise<number | undefined>
-  /** Those of a command. */
+  /** The executions of a command that are verified. */
   verifyingOf(tx: Tx, commandId: string): Promise<ExecutionRecord[]>
 }
 
@@ -60,7 +60,7 @@ export interface CommandStore extends RolloutStore {
   readonly isShared: boolean
   /** Which of these have ended; as committed. */
   ended(commandIds: readonly string[]): Promise<string[]>
-  /** What the commands of executions say, by the ids of those; as committed. */
+  /** What the commands of executions say, by the ids of the executions; as committed. */
   orders(executionIds: readonly string[]): Promise<Map<string, CommandOrder>>
   /** Newest first. */
   list(filter: CommandFilter): Promise<CommandRecord[]>
@@ -81,11 +81,11 @@ export interface CommandStore extends RolloutStore {
   saveExecutions(tx: Tx, executions: readonly ExecutionRecord[]): Promise<void>
   /** In the order of their positions. */
   executions(filter: ExecutionFilter, tx?: Tx): Promise<ExecutionRecord[]>
-  /** The ids of those of a command that have not ended. */
+  /** The ids of the executions of a command that have not ended. */
   liveExecutions(tx: Tx, commandId: string): Promise<string[]>
-  /** Those of commands with one target each. */
+  /** The executions of commands with one target each, by the ids of the commands. */
   onlyExecutions(commandIds: readonly string[], tx?: Tx): Promise<Map<string, ExecutionRecord>>
-  /** Those that a device has been given, and that have not ended. */
+  /** The executions that a device has been given, and that have not ended. */
   givenTo(deviceId: string, tx: Tx): Promise<ExecutionRecord[]>
 
   addLog(tx: Tx, execution: ExecutionRecord, lines: readonly Omit<LogRecord, 'seq'>[]): Promise<void>
@@ -106,7 +106,7 @@ export interface CommandStore extends RolloutStore {
   trim(before: number): Promise<boolean>
 }
 
-/** Who tells the submitter's own server of it. */
+/** The outbox through which the submitter's own server is told. */
 export interface Callbacks {
   /** Errors: VALIDATION_ERROR, for an address that may not be called. */
   check(url: string, field: string): Promise<void>

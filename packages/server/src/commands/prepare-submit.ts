@@ -22,8 +22,9 @@ const offlineListed = 20
 
 /**
  * Everything that is asked before the transaction opens. `only`: the devices that the target is about now. Errors: those of
- * `resolveTarget`; INVALID_REQUEST (a number that would be altered, a `timeout_seconds` among the parameters that is none); FORBIDDEN (the category), VALIDATION_ERROR (the parameters are against the definition, a condition that is
- * none, an address that may not be called back), CONFLICT (`target_offline`, where the command may not wait for its device).
+ * `resolveTarget`; INVALID_REQUEST (a number that would be altered, a `timeout_seconds` among the parameters that is none);
+ * FORBIDDEN (the category), VALIDATION_ERROR (the parameters are against the definition, a condition that is none, an address
+ * that may not be called back), CONFLICT (`target_offline`, where the command may not wait for its device).
  */
 export async function prepareSubmit(
   deps: CommandDeps,

@@ -25,8 +25,9 @@ interface Known {
 }
 
 /**
- * Lets an execution's progress be told once a second: the first at once, and of what follows in that second the newest when it is
- * over. So a device that says much takes little of the log of events, which all share; what it said last is in the execution in any case.
+ * Lets an execution's progress be told once a second: the first at once, and of what follows in that second the newest when it
+ * is over. So a device that says much takes little of the log of events, which all share; what it said last is in the execution
+ * in any case.
  */
 export class ProgressNews implements Loop {
   readonly #deps: ProgressNewsDeps

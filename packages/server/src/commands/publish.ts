@@ -51,14 +51,14 @@ export async function publishChanges(
   const isLate = changes.some(({ before, after }) => after.late && !before.late)
   const isNews = !isOver(before.status) || before.status !== after.status || (isLate && only !== undefined)
   const isSlow = end === 'command.timeout' && isNews
-  // For who knows the types of the specification alone.
+  // For clients that know the types of the specification alone.
   if (isSlow) tell('command.failed', dataOf(after, only))
   if (end && isNews) tell(end, { ...dataOf(after, only), ...(isLate && { late: true as const }) })
   for (let i = 0; i < news.length; i += newsAtOnce)
     await publishCommand(deps, tx, after, news.slice(i, i + newsAtOnce), now)
 }
 
-/** Publishes events of a command, and calls back whoever asked for them. Returns the id of the last. */
+/** Publishes events of a command, and calls back the submitter, if he asked for them. Returns the id of the last. */
 export async function publishCommand(
   { store, events, callbacks, observe }: Pick<CommandDeps, 'store' | 'events' | 'callbacks' | 'observe'>,
   tx: Tx,
@@ -93,7 +93,7 @@ export async function publishCommand(
   return command.lastEventId
 }
 
-/** Of a timeout, `command.failed` calls back only who does not want `command.timeout`. */
+/** Of a timeout, `command.failed` calls back only a submitter who does not want `command.timeout`. */
 function isWanted(wanted: readonly string[], type: string, status: CommandStatus): boolean {
   const isTwin = type === 'command.failed' && status === 'timeout' && wanted.includes('command.timeout')
   return wanted.includes(type) && !isTwin

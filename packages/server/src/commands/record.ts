@@ -19,7 +19,7 @@ export type Counts = Readonly<Record<CommandStatus, number>>
 /** A command as it is kept. Instants are milliseconds since the epoch. */
 export interface CommandRecord {
   readonly commandId: string
-  /** Who submitted it. */
+  /** The key that submitted it. */
   readonly keyId: string
   readonly name: string
   readonly category: CommandCategory
@@ -72,12 +72,12 @@ export interface RolloutState {
   aborted: RolloutAbort | null
 }
 
-/** A command on one device, as it is kept. Its id is that of the leased work behind it. */
+/** A command on one device, as it is kept. The leased work behind it has the same id. */
 export interface ExecutionRecord {
   readonly executionId: string
   readonly commandId: string
   readonly deviceId: string
-  /** Among those of its command, from 0. */
+  /** Among the executions of its command, from 0. */
   readonly position: number
   status: CommandStatus
   subStatus: CommandSubStatus | null

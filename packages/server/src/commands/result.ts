@@ -22,7 +22,10 @@ import { verifyingFrom } from './verify.ts'
 
 type ResultInput = Input<'executions.result'>
 
-/** Errors: INVALID_REQUEST (a result that is larger than may be kept, a number in it that would be altered, a `message` that is no text). */
+/**
+ * Errors: INVALID_REQUEST (a result that is larger than may be kept, a number in it that would be altered, a `message` that is
+ * no text).
+ */
 export async function prepareResult(_deps: CommandDeps, _ctx: Ctx, { result }: ResultInput): Promise<void> {
   checkNumbers('result', result)
   if (isRecord(result) && result.message !== undefined && typeof result.message !== 'string')
@@ -33,9 +36,9 @@ export async function prepareResult(_deps: CommandDeps, _ctx: Ctx, { result }: R
 }
 
 /**
- * An execution has ended. The same result again is answered as the first time; one that comes after the time was over, after its
- * device was given up, or after a cancel that it did not confirm, still counts for a day. Errors: NOT_FOUND, CONFLICT (`lease_lost`; `result_differs`: it is not
- * the one that was kept).
+ * An execution has ended. The same result again is answered as the first time; one that comes after the time was over, after
+ * its device was given up, or after a cancel that it did not confirm, still counts for a day. Errors: NOT_FOUND, CONFLICT
+ * (`lease_lost`; `result_differs`: it is not the one that was kept).
  */
 export async function reportResult(deps: CommandDeps, ctx: WriteCtx, given: ResultInput): Promise<ExecutionStanding> {
   const { execution_id: id, lease_token: leaseToken } = given

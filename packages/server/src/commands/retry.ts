@@ -61,7 +61,7 @@ async function missed({ store }: CommandDeps, { commandId }: CommandRecord, tx?:
   }
 }
 
-/** Who is called back has the secret of the key that submitted it: another key's retry calls nobody. */
+/** The server that is called back has the secret of the key that submitted it: another key's retry calls nobody. */
 function inputOf({ keyId }: Principal, command: CommandRecord): CommandInput {
   const { rollout, verify, callbackUrl, callbackEvents } = command
   return {

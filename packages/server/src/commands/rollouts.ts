@@ -35,7 +35,7 @@ const dueAtOnce = 100
 
 /**
  * Takes the steps of roll-outs that time brings, and follows the metrics that abort them, on the devices that have been given
- * the command. Whoever changes a roll-out does so under the lock of its command: several nodes never release twice.
+ * the command. A node changes a roll-out only under the lock of its command: several nodes never release twice.
  */
 export class Rollouts implements Loop {
   readonly #deps: RolloutsDeps
@@ -70,8 +70,8 @@ export class Rollouts implements Loop {
   }
 
   /**
-   * A roll-out has begun here: what its devices are given from now on is told by `given`. While those that ended elsewhere take
-   * its place, it is taken up with the next turn.
+   * A roll-out has begun here: what its devices are given from now on is told by `given`. While roll-outs that ended elsewhere
+   * take its place, it is taken up with the next turn.
    */
   begin({ commandId, rollout }: Pick<CommandRecord, 'commandId' | 'rollout'>): void {
     const metric = rollout?.abort?.metric

@@ -16,8 +16,8 @@ interface Walk {
 }
 
 /**
- * What is wrong with the references of a client's schema; undefined: nothing. They lead into the schema itself, and never in a circle,
- * nor to so much, over and over, that a check would hold up the server.
+ * What is wrong with the references of a client's schema; undefined: nothing. They lead into the schema itself, and never in a
+ * circle, nor to so much, over and over, that a check would hold up the server.
  */
 export function referenceFault(schema: object): string | undefined {
   const walk: Walk = { root: schema, counted: new Map(), open: new Set(['#']) }

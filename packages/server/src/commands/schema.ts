@@ -36,7 +36,8 @@ export function schemaFaults(schema: object, value: unknown, within: string): Fa
 }
 
 /**
- * The same for a part of an object, such as defaults that a request completes: what is said of the object as a whole is not asked.
+ * The same for a part of an object, such as defaults that a request completes: what is said of the object as a whole is not
+ * asked.
  */
 export function partFaults(schema: object, value: object, within: string): Fault[] {
   return schemaFaults(Object.fromEntries(Object.entries(schema).filter(([key]) => !ofTheWhole.has(key))), value, within)

@@ -62,7 +62,7 @@ function beginRollout({ rollouts }: CommandDeps, command: CommandRecord): void {
   if (wakeAt !== null) rollouts.expect(wakeAt)
 }
 
-/** What who submitted a command is told at once. */
+/** What the submitter of a command is told at once. */
 export function receiptOf(command: CommandRecord): CommandSubmitted {
   const { subStatus, warnings, submittedAt, timeoutMs } = command
   return {

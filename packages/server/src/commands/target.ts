@@ -11,9 +11,9 @@ import type { CommandDeps } from './deps.ts'
 export type Targets = ReadonlyMap<string, DeviceStatus | undefined>
 
 /**
- * The devices that a command is for; `only`: those of them that are meant now. Those that are named need not be known yet. Errors: INVALID_REQUEST (no target, or two
- * ways at once), NOT_FOUND (a selector that no device meets), FORBIDDEN (`all` without an admin key; another device than the
- * key's own), VALIDATION_ERROR (more devices than one command may have).
+ * The devices that a command is for; `only`: the ones of them that are meant now. Devices that are named need not be known yet.
+ * Errors: INVALID_REQUEST (no target, or two ways at once), NOT_FOUND (a selector that no device meets), FORBIDDEN (`all`
+ * without an admin key; another device than the key's own), VALIDATION_ERROR (more devices than one command may have).
  */
 export async function resolveTarget(
   { devices }: Pick<CommandDeps, 'devices'>,

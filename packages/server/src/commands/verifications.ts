@@ -27,14 +27,14 @@ const restMsMax = 5000
 const settledAtOnce = 500
 
 /**
- * Looks for the conditions of executions whose devices have succeeded, in what those measure from then on, until they hold or
- * the time is over. What began before this start, or on another node, is taken up within seconds.
+ * Looks for the conditions of executions whose devices have succeeded, in what these devices measure from then on, until they
+ * hold or the time is over. What began before this start, or on another node, is taken up within seconds.
  */
 export class Verifications implements Loop {
   readonly #deps: VerificationsDeps
   readonly #max: number
   readonly #alarm: Alarm
-  /** By execution. Those for which the follower had no room are looked at again with each turn. */
+  /** By execution. Executions for which the follower had no room are looked at again with each turn. */
   readonly #known = new Map<string, Verifying>()
   readonly #passed = new Map<string, Verifying>()
 

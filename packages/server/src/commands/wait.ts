@@ -12,8 +12,8 @@ type WaitDeps = Pick<CommandDeps, 'ends' | 'store'>
 const waitSecondsDefault = 30
 
 /**
- * The answer to a synchronous call: waits for the command to end, for as long as the caller would; if it has not, says how it stands and
- * what it waits for.
+ * The answer to a synchronous call: waits for the command to end, for as long as the caller would; if it has not, says how it
+ * stands and what it waits for.
  */
 export async function answerSubmit(
   deps: CommandDeps,
@@ -65,7 +65,7 @@ async function withOnly({ store }: WaitDeps, command: CommandRecord): Promise<En
   return { command, only: (await store.onlyExecutions([command.commandId])).get(command.commandId) }
 }
 
-/** A command that has ended as who submitted it is told. */
+/** A command that has ended, as its submitter is told. */
 export function outcomeOf({ command, only }: Ended): CommandSubmitted {
   const sub_status = command.subStatus ?? only?.subStatus ?? null
   return {

@@ -21,8 +21,8 @@ type Scalar = string | number | boolean | null
  * - a condition is a value, a list (any of them), or an object of `$eq $ne $in $nin $gt $gte $lt $lte $exists $prefix $not`;
  * - `$and` and `$or` take lists of filters, `$not` takes one.
  *
- * A field that is missing equals nothing; a field that is a list has each of its elements for a value. Order is told
- * between numbers and between texts (by code units), and no others. At most 32 conditions, five levels deep, eight parts a path. Throws
+ * A field that is missing equals nothing; a field that is a list has each of its elements for a value. Order is told between
+ * numbers and between texts (by code units), and no others. At most 32 conditions, five levels deep, eight parts a path. Throws
  * INVALID_REQUEST with the path of what is wrong, below `field`.
  */
 export function compileFilter(filter: unknown, field = 'filters'): Matches {

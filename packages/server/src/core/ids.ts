@@ -14,8 +14,8 @@ const countLength = 3
 const last = { ms: 0, count: 0 }
 
 /**
- * The same with the instant in front, a count within that, and 67 bits of randomness: ids of one process sort as they were made, and
- * those that come one after another stand beside each other in an index, so that a commit writes few of its pages.
+ * The same with the instant in front, a count within that, and 67 bits of randomness: ids of one process sort as they were
+ * made, and those that come one after another stand beside each other in an index, so that a commit writes few of its pages.
  */
 export function newIdAt(prefix: string, ms: number): string {
   last.count = ms === last.ms ? (last.count + 1) % 36 ** countLength : 0

@@ -18,7 +18,9 @@ export interface DeviceDeps {
   catchUp(signal: AbortSignal): Promise<void>
 }
 
-/** What goes before a change. Errors: FORBIDDEN (the key is bound to another device), INVALID_REQUEST (an id that is no text). */
+/**
+ * What goes before a change. Errors: FORBIDDEN (the key is bound to another device), INVALID_REQUEST (an id that is no text).
+ */
 export async function prepareChange(deps: DeviceDeps, ctx: Ctx, { device_id }: { device_id: string }): Promise<void> {
   const bad = deviceFault(ctx.principal, device_id)
   if (bad) throw fail('FORBIDDEN', { ...bad, errors: [bad] })

@@ -11,7 +11,9 @@ export interface ListDeps {
 }
 
 const pageSize = 500
-/** How much one call looks at: a filter that hardly anything passes must not keep it going, nor may an answer be of any size. */
+/**
+ * How much one call looks at: a filter that hardly anything passes must not keep it going, nor may an answer be of any size.
+ */
 const pagesMax = 20
 
 /** Reads history after a cursor. The next cursor tells how far it looked, found or not; null: there is no more for now. */

@@ -1,8 +1,8 @@
 import { setImmediate as endOfTurn } from 'node:timers/promises'
 
 /**
- * Lets those who read the past have their pages one after another, or a few at once, each in a turn of the event loop of its own:
- * however many read, everything else has its turn after each page.
+ * Lets those who read the past have their pages one after another, or a few at once, each in a turn of the event loop of its
+ * own: however many read, everything else has its turn after each page.
  */
 export class PageTurns {
   readonly #waiting: (() => void)[] = []

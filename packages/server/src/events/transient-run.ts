@@ -1,7 +1,9 @@
 import type { EventType } from '@nexus/contract'
 import type { LoggedEvent } from './ports.ts'
 
-/** Events of one type that pass through memory alone, one after another; what each says is only worked out when somebody asks. */
+/**
+ * Events of one type that pass through memory alone, one after another; what each says is only worked out when somebody asks.
+ */
 export interface TransientEvents {
   readonly type: EventType
   readonly length: number

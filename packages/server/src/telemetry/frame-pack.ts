@@ -232,7 +232,10 @@ export class FramePack {
     }))
   }
 
-  /** The newest reading of each metric of each device, that being its place in `newest()`. What is yielded is valid until the next. */
+  /**
+   * The newest reading of each metric of each device, that being its place in `newest()`. What is yielded is valid until the
+   * next.
+   */
   *newestReadings(): Generator<NewestReading> {
     const { newestPoints, newestPointFrames, deviceOf, at } = this.#packed
     const reading: NewestReading = { device: 0, at: 0, point: { ...noPoint } }

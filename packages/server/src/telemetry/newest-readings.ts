@@ -1,6 +1,8 @@
 import type { Micros } from './instant.ts'
 
-/** What last values need of many frames, so that nobody has to look at each of their points. The newest came last of its time. */
+/**
+ * What last values need of many frames, so that nobody has to look at each of their points. The newest came last of its time.
+ */
 export interface NewestColumns {
   /** The newest frame of each device. */
   newest: Uint32Array

@@ -1,7 +1,9 @@
 import { keyPattern, type MetricType, telemetryLimits } from '@nexus/contract'
 import { type Fault, valueFault } from '../core/value.ts'
 
-/** One reading of one metric. Numbers and booleans (0, 1) stand in `num`; text, and the JSON of arrays and objects, in `str`. */
+/**
+ * One reading of one metric. Numbers and booleans (0, 1) stand in `num`; text, and the JSON of arrays and objects, in `str`.
+ */
 export interface Point {
   metric: string
   kind: MetricType

@@ -6,7 +6,10 @@ export interface CronField {
   values: ReadonlySet<number>
 }
 
-/** Any field of values from `min` to `max` but a plain `*`: values, ranges, steps where they are wanted, and lists of what has no value in common. */
+/**
+ * Any field of values from `min` to `max` but a plain `*`: values, ranges, steps where they are wanted, and lists of what has
+ * no value in common.
+ */
 export function cronField(min: number, max: number, steps: boolean): fc.Arbitrary<CronField> {
   const value = fc.integer({ min, max })
   const upTo = (from: number, to: number, by = 1) => {

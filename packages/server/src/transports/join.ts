@@ -1,8 +1,8 @@
 const pieceBytes = 256 * 1024
 
 /**
- * Renders many into pieces of at most about 256 KiB: hundreds of small writes to a socket cost more than what is in them. Those who
- * are sent the same come one right after another: what fits into one piece is the same piece for all of them. What is
+ * Renders many into pieces of at most about 256 KiB: hundreds of small writes to a socket cost more than what is in them. Those
+ * who are sent the same come one right after another: what fits into one piece is the same piece for all of them. What is
  * rendered depends on the item and on `name` alone.
  */
 export function createJoin<T, Name = void>(

@@ -23,8 +23,8 @@ export interface Guard {
    */
   check(text: string, field: string): Promise<void>
   /**
-   * The target with all of its addresses, each of which may be connected to. Errors: TargetRefused, with one reason for a name that
-   * leads nowhere and one that leads into this network.
+   * The target with all of its addresses, each of which may be connected to. Errors: TargetRefused, with one reason for a name
+   * that leads nowhere and one that leads into this network.
    */
   admit(text: string): Promise<Target & { addresses: string[] }>
 }

@@ -46,8 +46,8 @@ export interface WebhookOptions {
 export interface Webhooks {
   handlers: WebhookHandlers
   /**
-   * Whether an address may be kept, to be sent to later. Names are looked up by each attempt alone. Errors: VALIDATION_ERROR, naming
-   * the field.
+   * Whether an address may be kept, to be sent to later. Names are looked up by each attempt alone. Errors: VALIDATION_ERROR,
+   * naming the field.
    */
   check(url: string, field: string): Promise<void>
   /** See `sendRequest`. */

@@ -8,8 +8,8 @@ export interface SignedRequest extends Post {
 }
 
 /**
- * Sends a request in the name of a key, guarded as webhooks are; signed as they are too, once the key has a secret. Rejects only
- * when `signal` aborts.
+ * Sends a request in the name of a key, guarded as webhooks are; signed as they are too, once the key has a secret. Rejects
+ * only when `signal` aborts.
  */
 export async function sendRequest(
   deps: PostDeps & { store: Pick<WebhookStore, 'secret'> },

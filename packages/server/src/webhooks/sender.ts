@@ -35,10 +35,10 @@ const contendedMs = 100
 const sleepMsMax = 2 ** 31 - 1
 
 /**
- * Takes what is due from the outbox and sends it, as many at once as are permitted in all, to each host and of each key, so that
- * hosts that don't answer hold up nobody else, nor do keys that send to many of them: the less is free, the less a key may have.
- * Sleeps until the next is due. A delivery is leased in the store before it is sent: no other node sends it too, and what a
- * process had in hand when it was killed is sent again once its lease is over.
+ * Takes what is due from the outbox and sends it, as many at once as are permitted in all, to each host and of each key, so
+ * that hosts that don't answer hold up nobody else, nor do keys that send to many of them: the less is free, the less a key may
+ * have. Sleeps until the next is due. A delivery is leased in the store before it is sent: no other node sends it too, and what
+ * a process had in hand when it was killed is sent again once its lease is over.
  */
 export function createSender(deps: SenderDeps): Sender {
   const { store, now, concurrency } = deps
@@ -109,8 +109,8 @@ export function createSender(deps: SenderDeps): Sender {
 type Bounds = Pick<SenderDeps, 'concurrency' | 'concurrencyPerHost' | 'perFreeOfKey'>
 
 /**
- * Of keys by the dynamic thresholds of Choudhury and Hahne (IEEE/ACM Transactions on Networking 6(2), 1998): one that has nothing under
- * way finds something free, however many hosts a few others name.
+ * Of keys by the dynamic thresholds of Choudhury and Hahne (IEEE/ACM Transactions on Networking 6(2), 1998): one that has
+ * nothing under way finds something free, however many hosts a few others name.
  */
 function lanesThatAreFull(all: readonly DueDelivery[], bounds: Bounds): Lanes {
   const free = bounds.concurrency - all.length

@@ -13,8 +13,8 @@ export interface Target {
 const lengthMax = 2048
 
 /**
- * Reads an address by the URL standard, which also brings every spelling of an IPv4 address (`0x7f.1`, `2130706433`, `017700000001`)
- * to its usual one. A string: what is wrong with it.
+ * Reads an address by the URL standard, which also brings every spelling of an IPv4 address (`0x7f.1`, `2130706433`,
+ * `017700000001`) to its usual one. A string: what is wrong with it.
  */
 export function readTarget(text: string): Target | string {
   if (text.length > lengthMax) return `must have at most ${lengthMax} characters`

@@ -6,7 +6,9 @@ import { asyncApiDocument } from './asyncapi.ts'
 import { docsAssets, docsContentSecurityPolicy } from './docs-page.ts'
 import { openApiDocument } from './openapi.ts'
 
-/** The descriptions of the API and of its streams, and their page; open to all. Each is made for the first request for it, once. */
+/**
+ * The descriptions of the API and of its streams, and their page; open to all. Each is made for the first request for it, once.
+ */
 export function mountDocuments(app: FastifyInstance, deps: TransportDeps, version: string): void {
   const documents = {
     '/openapi.json': () => openApiDocument(Object.values(operations), { version, serverUrl: '/' }),

@@ -74,7 +74,8 @@ function afterBlanks(body: Buffer, begin: number, end = body.length): number {
 }
 
 /**
- * Finds the elements without reading them, so that they can be read one at a time. What is between them is checked, they themselves only as far as brackets and quotes go.
+ * Finds the elements without reading them, so that they can be read one at a time. What is between them is checked, they
+ * themselves only as far as brackets and quotes go.
  */
 function splitArray(body: Buffer): { ranges: Range[]; rest: Record<string, unknown> } {
   const begin = afterBlanks(body, 0)

@@ -33,9 +33,9 @@ const known = new Set([
 ])
 
 /**
- * Reads one request from `chunk` at `begin`, if it has exactly this request line, only headers that are known here, each
- * once, a `Content-Length` of at most `bodyBytesMax`, and all of its body (RFC 9112). Undefined for anything else: that is for a whole HTTP parser
- * to read, not an error.
+ * Reads one request from `chunk` at `begin`, if it has exactly this request line, only headers that are known here, each once,
+ * a `Content-Length` of at most `bodyBytesMax`, and all of its body (RFC 9112). Undefined for anything else: that is for a
+ * whole HTTP parser to read, not an error.
  */
 export function readPlainRequest(
   requestLine: string,

@@ -31,9 +31,9 @@ interface StreamRoute<Input extends TSchema> {
 }
 
 /**
- * `GET /v1/events/stream`, and the events of one command or run. An ordinary answer as long as anything can be refused; then a stream
- * that ends when the client goes, the key is no longer valid, the reader is too slow, the server stops, or nothing follows any
- * more, and says which. A key has at most `streamsMax` at a time.
+ * `GET /v1/events/stream`, and the events of one command or run. An ordinary answer as long as anything can be refused; then a
+ * stream that ends when the client goes, the key is no longer valid, the reader is too slow, the server stops, or nothing
+ * follows any more, and says which. A key has at most `streamsMax` at a time.
  */
 export function mountEventStreams(app: FastifyInstance, deps: TransportDeps, streamsMax: number): void {
   const lobby = new Lobby(deps, streamsMax)
@@ -86,7 +86,10 @@ function lastOf(known: string | undefined): (event: LoggedEvent) => boolean {
 
 const ends: readonly string[] = ['completed', 'failed', 'timeout', 'cancelled', 'skipped', 'missed']
 
-/** Tells a browser not to connect again (https://html.spec.whatwg.org/multipage/server-sent-events.html#concept-event-stream-fail-the-connection). */
+/**
+ * Tells a browser not to connect again
+ * (https://html.spec.whatwg.org/multipage/server-sent-events.html#concept-event-stream-fail-the-connection).
+ */
 function nothingFollows(reply: FastifyReply): FastifyReply {
   return reply.status(204).send()
 }

@@ -27,7 +27,10 @@ export function renderBeat(position: number | undefined): Buffer {
   return Buffer.from(`:\n\n${renderCursor(position)}`)
 }
 
-/** An id without data is no event, but moves the cursor of a browser: a reader for whom little comes need not come back with an old one. */
+/**
+ * An id without data is no event, but moves the cursor of a browser: a reader for whom little comes need not come back with an
+ * old one.
+ */
 function renderCursor(seq: number | undefined): string {
   return seq === undefined ? '' : `id: ${idOf(seq)}\n\n`
 }

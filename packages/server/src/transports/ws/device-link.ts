@@ -21,8 +21,8 @@ export class DeviceLink {
   }
 
   /**
-   * The device receives from now on, in place of what an earlier `device.hello` of this or another connection opened.
-   * `welcome` is called before anything is sent to it. Errors, which change nothing: FORBIDDEN (the key is not the device's), CONFLICT
+   * The device receives from now on, in place of what an earlier `device.hello` of this or another connection opened. `welcome`
+   * is called before anything is sent to it. Errors, which change nothing: FORBIDDEN (the key is not the device's), CONFLICT
    * (`another_device`: the connection is another device's).
    */
   open(ctx: Ctx, { device_id, capabilities, have = [] }: DeviceHello, welcome: () => void): void {

@@ -2,8 +2,8 @@ import { sql } from 'kysely'
 import type { Migration } from 'kysely/migration'
 
 /**
- * Of runs that were forgotten nobody knows any more who made them: they count. Those that failed as they were made have no work, and never
- * counted.
+ * Of runs that were forgotten nobody knows any more who made them: they count. Those that failed as they were made have no
+ * work, and never counted.
  */
 export const ownRuns: Migration = {
   async up(db) {
