@@ -212,6 +212,13 @@ export const commandLogsList = operation({
   errors: ['NOT_FOUND'],
 })
 
+/** See the guide of commands. */
+export const AcksFirst = Type.Boolean({
+  default: false,
+  description:
+    'The device begins an execution only once its `ack` is confirmed: one that it was given and never confirmed is no attempt, and is given again',
+})
+
 export const commandsLease = operation({
   id: 'commands.lease',
   summary: 'Take commands for a device, or wait for one',
@@ -226,6 +233,7 @@ export const commandsLease = operation({
       device_id: Id,
       max: Type.Optional(Type.Integer({ minimum: 1, maximum: commandLimits.leaseMax, default: 1 })),
       wait_seconds: Type.Optional(Type.Integer({ minimum: 0, maximum: commandLimits.waitSecondsMax, default: 0 })),
+      acks_first: Type.Optional(AcksFirst),
       have: Type.Optional(
         Type.Array(Id, {
           maxItems: commandLimits.haveMax,

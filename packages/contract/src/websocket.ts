@@ -4,6 +4,7 @@ import { CommandInput, CommandSubmitted, CommandSummary } from './commands.ts'
 import { type EventData, eventData } from './event-data.ts'
 import { EventId, type EventType } from './events.ts'
 import {
+  AcksFirst,
   CommandError,
   CommandResult,
   commandStatuses,
@@ -123,6 +124,7 @@ export const DeviceHello = Type.Object(
     capabilities: Type.Optional(
       Type.Object(
         {
+          acks_first: Type.Optional(AcksFirst),
           max_concurrency: Type.Optional(
             Type.Integer({
               minimum: 1,

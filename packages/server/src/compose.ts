@@ -135,6 +135,7 @@ async function compose(
   const work = createWork({
     store: createWorkStore(state, now),
     now,
+    unbegun: { command: (tx, items) => commands.unbegun(tx, items) },
     lockRecords: {
       command: (tx, ids) => commands.lockRecords(tx, ids),
       task: (tx, ids) => tasks.lockRecords(tx, ids),

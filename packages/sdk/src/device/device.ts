@@ -130,7 +130,7 @@ export class Device {
 
   #receive(): Promise<void> {
     const { maxConcurrency = maxConcurrencyDefault, transport } = this.#options
-    const capabilities = { ...this.#options.capabilities, max_concurrency: maxConcurrency }
+    const capabilities = { ...this.#options.capabilities, max_concurrency: maxConcurrency, acks_first: true }
     const deps = this.#deps
     return receive(
       {

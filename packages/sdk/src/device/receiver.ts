@@ -165,6 +165,10 @@ async function lease(
   const { device_id, have } = hello()
   const max = Math.min(deviceLimits.leaseMax, Math.max(1, maxConcurrency - have.length))
   const call = { signal, timeoutMs: waitSeconds * 1000 + socket.timeoutMs }
-  const answer = await invoke('commands.lease', { device_id, max, wait_seconds: waitSeconds, have }, call)
+  const answer = await invoke(
+    'commands.lease',
+    { device_id, max, wait_seconds: waitSeconds, have, acks_first: true },
+    call,
+  )
   return answer?.executions ?? []
 }

@@ -6,7 +6,8 @@ import { createLoop, type Loop } from '../core/loop.ts'
 import { Told } from '../core/told.ts'
 import type { Trail } from '../core/trail.ts'
 import type { Events } from '../events/index.ts'
-import type { LockRecords, OnChange, Work } from '../work/index.ts'
+import type { LockRecords, OnChange, Unbegun, Work } from '../work/index.ts'
+import { isUnbegun } from './acks-first.ts'
 import { abortRollout, advanceRollout } from './advance-rollout.ts'
 import type { CommandDeps, CommandObserver } from './deps.ts'
 import { Ends } from './ends.ts'
@@ -51,6 +52,8 @@ export interface Commands extends Loop {
   handlers: CommandHandlers
   /** What the engine locks before it changes the work behind commands. */
   lockRecords: LockRecords
+  /** Of executions whose leases are over, those that their devices had yet to confirm, and so to begin. */
+  unbegun: Unbegun
   /** What the engine tells of the work behind commands. */
   onWork: OnChange
   /** Errors: FORBIDDEN (the key is not the device's, or lacks the scope of `commands.lease`). */
@@ -145,6 +148,12 @@ export function createCommands(options: CommandsOptions): Commands {
   return {
     handlers: commandHandlers(deps),
     lockRecords: (tx, executionIds) => store.lockOf(tx, executionIds),
+    async unbegun(tx, items) {
+      const byId = new Map(items.map((item) => [item.id, item]))
+      const found = await store.findExecutions([...byId.keys()], tx)
+      const unbegun = found.filter((execution) => isUnbegun(execution, byId.get(execution.executionId)!))
+      return new Set(unbegun.map(({ executionId }) => executionId))
+    },
     onWork: onWorkChange(deps),
     assertReceives,
     receive(ctx, deviceId, sink, receiver) {

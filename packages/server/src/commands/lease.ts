@@ -2,6 +2,7 @@ import type { Input, Output } from '@nexus/contract'
 import { type Ctx, deviceFault } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
 import type { WorkItem } from '../work/index.ts'
+import { leaseMarkOf } from './acks-first.ts'
 import { type CommandDeps, speaksFor } from './deps.ts'
 import { ordersOf } from './orders.ts'
 import { type Resynced, resync } from './resync.ts'
@@ -10,28 +11,34 @@ import { type Resynced, resync } from './resync.ts'
 export async function leaseExecutions(
   deps: CommandDeps,
   ctx: Ctx,
-  { device_id, max = 1, wait_seconds = 0, have }: Input<'commands.lease'>,
+  { device_id, max = 1, wait_seconds = 0, have, acks_first }: Input<'commands.lease'>,
 ): Promise<Output<'commands.lease'>> {
   assertSpeaksFor(ctx, device_id)
   const polled = deps.devices.poll(device_id, ctx.givenTraceId)
   try {
-    const { again, taken } = have ? await resynced(deps, device_id, have, max) : { again: [], taken: [] }
+    const wanted = { deviceId: device_id, max, acksFirst: acks_first }
+    const { again, taken } = have ? await resynced(deps, wanted, have) : { again: [], taken: [] }
     if (again.length + taken.length > 0) return await answerOf(deps, ctx, again, taken)
-    return await answerOf(deps, ctx, [], await waitedFor(deps, ctx, { deviceId: device_id, max, wait_seconds }))
+    return await answerOf(deps, ctx, [], await waitedFor(deps, ctx, wanted, wait_seconds))
   } finally {
     polled(ctx.signal.aborted ? 'closed' : 'answered')
   }
 }
 
+interface Wanted {
+  deviceId: string
+  max: number
+  acksFirst: boolean | undefined
+}
+
 async function resynced(
   deps: CommandDeps,
-  deviceId: string,
+  { deviceId, max, acksFirst }: Wanted,
   have: readonly string[],
-  max: number,
 ): Promise<Pick<Resynced, 'again' | 'taken'>> {
   const elsewhere = deps.receivers.elsewhere(deviceId)
   const room = ({ again }: Pick<Resynced, 'again'>) => max - again.length
-  const { again, taken } = await resync(deps, { deviceId, have, elsewhere, room })
+  const { again, taken } = await resync(deps, { deviceId, have, elsewhere, acksFirst, room })
   return { again: again.slice(0, max), taken }
 }
 
@@ -66,9 +73,11 @@ export function assertSpeaksFor({ principal }: Pick<Ctx, 'principal'>, deviceId:
 async function waitedFor(
   { work, store }: CommandDeps,
   { signal }: Ctx,
-  { deviceId, max, wait_seconds }: { deviceId: string; max: number; wait_seconds: number },
+  { deviceId, max, acksFirst }: Wanted,
+  waitSeconds: number,
 ): Promise<WorkItem[]> {
-  const wanted = { queues: [{ kind: 'command', queue: deviceId } as const], worker: deviceId, max }
-  if (wait_seconds === 0) return store.write((tx) => work.claim(tx, wanted))
-  return work.lease(wanted, AbortSignal.any([signal, AbortSignal.timeout(wait_seconds * 1000)]))
+  const queues = [{ kind: 'command', queue: deviceId } as const]
+  const wanted = { queues, worker: deviceId, max, mark: leaseMarkOf(acksFirst) }
+  if (waitSeconds === 0) return store.write((tx) => work.claim(tx, wanted))
+  return work.lease(wanted, AbortSignal.any([signal, AbortSignal.timeout(waitSeconds * 1000)]))
 }

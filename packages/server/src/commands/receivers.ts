@@ -3,6 +3,7 @@ import type { ExecutionOrder } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
 import type { Reported, Work, WorkItem } from '../work/index.ts'
+import { leaseMarkOf } from './acks-first.ts'
 import type { ExecutionRecord } from './record.ts'
 import type { Resynced, Return } from './resync.ts'
 
@@ -30,6 +31,8 @@ export interface ReceiverOptions {
   /** How many executions the device takes at once. */
   max: number
   have: readonly string[]
+  /** See `AcksFirst` in the contract. */
+  acksFirst?: boolean | undefined
 }
 
 const renewMs = 10_000
@@ -48,6 +51,7 @@ interface Receiver {
   deviceId: string
   sink: Sink
   max: number
+  acksFirst: boolean | undefined
   /** By execution. */
   inHand: Map<string, InHand>
   ended: AbortController
@@ -91,7 +95,7 @@ export class Receivers implements Loop {
   }
 
   /** Begins to give a device its work; returns what ends that. */
-  open(deviceId: string, sink: Sink, { max, have }: ReceiverOptions): () => void {
+  open(deviceId: string, sink: Sink, { max, have, acksFirst }: ReceiverOptions): () => void {
     const before = this.#byDevice.get(deviceId)
     if (before) {
       end(before)
@@ -102,6 +106,7 @@ export class Receivers implements Loop {
       deviceId,
       sink,
       max,
+      acksFirst,
       inHand: new Map(),
       ended: new AbortController(),
       onRoom: undefined,
@@ -156,10 +161,11 @@ export class Receivers implements Loop {
   }
 
   async #resync(receiver: Receiver, have: readonly string[]): Promise<void> {
-    const { deviceId, max, inHand } = receiver
+    const { deviceId, max, acksFirst, inHand } = receiver
     const { held, again, taken } = await this.#deps.resync({
       deviceId,
       have,
+      acksFirst,
       elsewhere: this.#elsewhere.get(deviceId) ?? new Map(),
       room: ({ held, again }) => max - held.length - again.length,
     })
@@ -181,7 +187,7 @@ export class Receivers implements Loop {
   }
 
   async #giveNext(receiver: Receiver): Promise<void> {
-    const { deviceId, max, inHand, ended } = receiver
+    const { deviceId, max, acksFirst, inHand, ended } = receiver
     if (inHand.size >= max) {
       const room = Promise.withResolvers<void>()
       receiver.onRoom = room.resolve
@@ -189,7 +195,8 @@ export class Receivers implements Loop {
       receiver.onRoom = undefined
       return
     }
-    const wanted = { queues: [{ kind: 'command', queue: deviceId } as const], worker: deviceId, max: max - inHand.size }
+    const queues = [{ kind: 'command', queue: deviceId } as const]
+    const wanted = { queues, worker: deviceId, max: max - inHand.size, mark: leaseMarkOf(acksFirst) }
     const taken = await this.#deps.work.lease(wanted, ended.signal)
     for (const item of taken) inHand.set(item.id, inHandOf(item, 'taken'))
     await this.#send(receiver, taken)

@@ -44,6 +44,42 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     deepEqual(await stands(command_id), ['completed'])
   })
 
+  test(`${name}: what a device that acks first did not confirm is no attempt, however long it is away`, {
+    skip: skip ?? false,
+  }, async (t) => {
+    const { submit, lease, call, finish, stands, pass } = await openCommandsRoom(t, await fresh(t))
+    const { command_id } = await submit({ delivery: { max_attempts: 1 } })
+    const isBack = () => lease('d', { have: [], acks_first: true })
+    const [first] = await lease('d', { acks_first: true })
+    const [second] = await isBack()
+    notEqual(second!.lease_token, first!.lease_token)
+    const ack = ({ execution_id, lease_token }: ExecutionOrder) =>
+      call('executions.ack', { execution_id, lease_token, status: 'accepted' })
+    await rejects(ack(first!), ({ details }: Failure) => details?.reason === 'lease_lost')
+    await pass(31_000)
+    deepEqual(await stands(command_id), ['pending/queued'])
+    const [third] = await isBack()
+    deepEqual([third!.execution_id, third!.attempt], [first!.execution_id, 1])
+    await ack(third!)
+    await finish(third!)
+    deepEqual(await stands(command_id), ['completed'])
+  })
+
+  test(`${name}: what a device that acks first has confirmed and lost is an attempt`, {
+    skip: skip ?? false,
+  }, async (t) => {
+    const { submit, lease, call, stands, pass } = await openCommandsRoom(t, await fresh(t))
+    for (const isBack of [true, false]) {
+      const { command_id } = await submit({ delivery: { max_attempts: 1 } })
+      const [order] = await lease('d', { acks_first: true })
+      const { execution_id, lease_token } = order!
+      await call('executions.ack', { execution_id, lease_token, status: 'accepted' })
+      if (isBack) deepEqual(await lease('d', { have: [], acks_first: true }), [])
+      else await pass(31_000)
+      deepEqual(await stands(command_id), ['failed/outcome_unknown'])
+    }
+  })
+
   test(`${name}: of all who are given an execution at the same time one alone can confirm an attempt`, {
     skip: skip ?? false,
   }, async (t) => {

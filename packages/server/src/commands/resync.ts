@@ -1,5 +1,6 @@
 import type { Tx } from '../core/context.ts'
 import type { Report, Reported, Work, WorkItem } from '../work/index.ts'
+import { isUnbegun, leaseMarkOf } from './acks-first.ts'
 import type { CommandStore } from './ports.ts'
 import type { ExecutionRecord } from './record.ts'
 
@@ -18,6 +19,8 @@ export interface Return {
    * of that leaves it as it is.
    */
   elsewhere: ReadonlyMap<string, string>
+  /** See `AcksFirst` in the contract. */
+  acksFirst: boolean | undefined
   /** How many more the device takes beside these. */
   room(beside: Pick<Resynced, 'held' | 'again'>): number
 }
@@ -35,11 +38,11 @@ export interface Resynced {
  * A device is back, and tells what it has of what it was given. What it has and never confirmed under its present lease is sent
  * again. What it does not have any more was lost with it, or on the way: an attempt of which nobody knows whether it was begun.
  * Where another one is left, that follows at once, under a lease of its own, so that the connection that was given the one
- * before can't confirm it any more. A last attempt that was not confirmed is left alone: the device may be about to confirm it
+ * before can't confirm it any more. Of a device that acks first, what it did not confirm was no attempt. A last attempt that was not confirmed is left alone: the device may be about to confirm it
  * over the connection over which it came, and else its lease ends it.
  */
 export async function resync({ store, work }: ResyncDeps, back: Return): Promise<Resynced> {
-  const { deviceId, room } = back
+  const { deviceId, room, acksFirst } = back
   return store.write(async (tx) => {
     const given = await store.givenTo(deviceId, tx)
     const running = await runningOf(work, given, tx)
@@ -51,20 +54,23 @@ export async function resync({ store, work }: ResyncDeps, back: Return): Promise
     const held = kept.filter(({ id }) => confirmed.has(id))
     const again = kept.filter(({ id }) => !confirmed.has(id))
     const max = Math.min(reported.filter(isRepeated).length, room({ held, again }))
-    const wanted = { queues: [{ kind: 'command', queue: deviceId } as const], worker: deviceId, max }
+    const queues = [{ kind: 'command', queue: deviceId } as const]
+    const wanted = { queues, worker: deviceId, max, mark: leaseMarkOf(acksFirst) }
     return { held, again, taken: max > 0 ? await work.claim(tx, wanted) : [] }
   })
 }
 
 function reportOn(
-  { executionId: id, deliveredAt }: ExecutionRecord,
+  execution: ExecutionRecord,
   item: WorkItem | undefined,
   { elsewhere }: Return,
   known: ReadonlySet<string>,
 ): Report[] {
   if (!item?.leaseToken) return []
+  const { executionId: id, deliveredAt } = execution
   const { leaseToken } = item
   if (known.has(id)) return [{ id, leaseToken, kind: 'alive' }]
+  if (isUnbegun(execution, item)) return [{ id, leaseToken, kind: 'unheard' }]
   const isLost = deliveredAt === null ? item.attempt < item.retry.attemptsMax : elsewhere.get(id) !== leaseToken
   return isLost ? [{ id, leaseToken, kind: 'lost' }] : []
 }
@@ -85,7 +91,7 @@ function isHeld(reported: Reported): reported is WorkItem {
   return 'state' in reported && reported.state === 'running'
 }
 
-/** Lost, and to be given once more. */
+/** To be given once more. */
 function isRepeated(reported: Reported): reported is WorkItem {
   return 'state' in reported && reported.state === 'pending'
 }

@@ -58,7 +58,7 @@ test('a connection that breaks again and again runs no command twice, and as lon
   await device.start()
   const ids: string[] = []
   for (let n = 0; n < 60; n++) {
-    ids.push((await submit(nexus, 'x', { delivery: { max_attempts: 100 } })).command_id)
+    ids.push((await submit(nexus, 'x')).command_id)
     if (n % 10 === 5) relay.cut()
     if (n % 10 === 8) relay.mend()
   }
@@ -237,8 +237,7 @@ test('processes that take the place of one another before they have confirmed ru
   const submitted: string[] = []
   const processes: Awaited<ReturnType<typeof start>>[] = []
   for (let n = 0; n < 4; n++) {
-    for (let i = 0; i < 3; i++)
-      submitted.push((await submit(nexus, 'x', { delivery: { max_attempts: 100 } })).command_id)
+    for (let i = 0; i < 3; i++) submitted.push((await submit(nexus, 'x')).command_id)
     processes.push(await start())
     await until('it would confirm', async () => processes[n]!.count() >= 3)
     // Whoever was there before says only now that he has what the next one was given too.

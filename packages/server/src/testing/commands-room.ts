@@ -25,6 +25,7 @@ export async function openCommandsRoom(t: TestContext, room: CommandsRoomOptions
     store: createWorkStore(state, now),
     now,
     random: () => 0.5,
+    unbegun: { command: (tx, items) => commands.unbegun(tx, items) },
     lockRecords: { command: (tx, ids) => commands.lockRecords(tx, ids) },
     onChange: { command: (tx, changes, at) => commands.onWork(tx, changes, at) },
     onError,

@@ -18,6 +18,12 @@ export type OnChange = (tx: Tx, changes: readonly Change[], now: number) => Prom
  */
 export type LockRecords = (tx: Tx, ids: readonly string[]) => Promise<void>
 
+/**
+ * Of items whose leases are over, the ids of those that certainly were not begun, as their room knows: these go back, and were
+ * no attempt.
+ */
+export type Unbegun = (tx: Tx, items: readonly WorkItem[]) => Promise<ReadonlySet<string>>
+
 export interface EngineDeps {
   store: WorkStore
   now(): number
@@ -30,6 +36,7 @@ export interface EngineDeps {
   held: HeldItems
   searches: Searches
   lockRecords: Readonly<Partial<Record<WorkKind, LockRecords>>>
+  unbegun: Readonly<Partial<Record<WorkKind, Unbegun>>>
   onChange: Readonly<Partial<Record<WorkKind, OnChange>>>
   /** Something is due at this instant, maybe earlier than anything before. */
   onDue(at: number): void

@@ -3,7 +3,7 @@ import type { Loop } from '../core/loop.ts'
 import { cancel } from './cancel.ts'
 import { type Claim, claim } from './claim.ts'
 import { createElsewhere } from './elsewhere.ts'
-import type { EngineDeps, LockRecords, OnChange } from './engine.ts'
+import type { EngineDeps, LockRecords, OnChange, Unbegun } from './engine.ts'
 import { enqueue, type NewWork } from './enqueue.ts'
 import { HeldItems } from './held-items.ts'
 import { hold } from './hold.ts'
@@ -16,7 +16,7 @@ import { createSweeper } from './sweeper.ts'
 import { Waiters } from './waiters.ts'
 
 export type { Claim } from './claim.ts'
-export type { Change, LockRecords, OnChange } from './engine.ts'
+export type { Change, LockRecords, OnChange, Unbegun } from './engine.ts'
 export type { NewWork } from './enqueue.ts'
 export type {
   AttemptFault,
@@ -40,6 +40,8 @@ export interface WorkOptions {
   random?(): number
   /** Of each kind whose room has records of its own that several workers change. */
   lockRecords?: Readonly<Partial<Record<WorkKind, LockRecords>>>
+  /** Of each kind whose workers may confirm what they were given before they begin. */
+  unbegun?: Readonly<Partial<Record<WorkKind, Unbegun>>>
   /** Of each kind that there is work of. */
   onChange: Readonly<Partial<Record<WorkKind, OnChange>>>
   onError(cause: unknown): void
@@ -71,12 +73,13 @@ export interface Work extends Loop {
 }
 
 export function createWork(options: WorkOptions): Work {
-  const { store, now, random = Math.random, lockRecords = {}, onChange, onError } = options
+  const { store, now, random = Math.random, lockRecords = {}, unbegun = {}, onChange, onError } = options
   const shared = {
     store,
     now,
     random,
     lockRecords,
+    unbegun,
     onChange,
     waiters: new Waiters((queue) => store.announce(queue)),
     ready: new WeakMap(),

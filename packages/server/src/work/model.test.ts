@@ -9,15 +9,7 @@ import { type Change, hasEnded, type NewWork, type Priority, type Report, type W
 import { engineOver, newWork } from './testing/engine-room.ts'
 import { Reference } from './testing/reference.ts'
 
-const kinds = [
-  'alive',
-  'again',
-  'completed',
-  'failed',
-  'cancelled',
-  'lost',
-  'unheard',
-] as const satisfies Report['kind'][]
+const kinds = ['alive', 'completed', 'failed', 'cancelled', 'lost', 'unheard'] as const satisfies Report['kind'][]
 
 const start = Date.parse('2026-05-01T12:00:00Z')
 
@@ -183,7 +175,6 @@ async function play(state: StateEngine, ops: readonly Op[]): Promise<void> {
           (tx) => work.report(tx, [said as Report]),
           ([answer]) => {
             equal(!('lost' in answer!), model.report(lease.id, lease.given, kind, retryable))
-            if (kind === 'again' && !('lost' in answer!)) hold(answer!)
           },
         )
         break

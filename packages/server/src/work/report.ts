@@ -3,8 +3,7 @@ import { fail } from '../core/failure.ts'
 import { commitChanges } from './commit.ts'
 import type { EngineDeps } from './engine.ts'
 import type { WorkItem } from './item.ts'
-import { newLeaseToken } from './take.ts'
-import { type AttemptError, attemptFailed, ended, givenAgain, renewed, returned, workerLost } from './transitions.ts'
+import { type AttemptError, attemptFailed, ended, renewed, unheard, workerLost } from './transitions.ts'
 
 /** What a worker says of an item that it holds. */
 export type Report = { id: string; leaseToken: string } & (
@@ -17,8 +16,6 @@ export type Report = { id: string; leaseToken: string } & (
   | { kind: 'lost' }
   /** It never heard of it: the attempt does not count. */
   | { kind: 'unheard' }
-  /** It is given again, in the same attempt: whoever has heard of it under this lease holds it no more. */
-  | { kind: 'again' }
 )
 
 export type Reported = WorkItem | { id: string; lost: true }
@@ -85,9 +82,7 @@ function afterReport(item: WorkItem, said: Report, now: number, random: number):
     case 'lost':
       return workerLost(item, now, random)
     case 'unheard':
-      return returned(item, item.attempt === 1 ? null : item.startedAt, now)
-    case 'again':
-      return givenAgain(item, now, newLeaseToken())
+      return unheard(item, now)
     default:
       return said satisfies never
   }

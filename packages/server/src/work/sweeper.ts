@@ -1,4 +1,5 @@
 import { type Alarm, createAlarm, failedRestMs } from '../core/alarm.ts'
+import type { Tx } from '../core/context.ts'
 import { Failure } from '../core/failure.ts'
 import { commitChanges } from './commit.ts'
 import type { EngineDeps } from './engine.ts'
@@ -25,13 +26,14 @@ export function createSweeper(deps: Omit<EngineDeps, 'onDue'>, onError: (cause: 
   let isStopped = false
 
   const commit = (due: readonly WorkItem[], now: number) =>
-    deps.store.write((tx) =>
-      commitChanges(
-        engine,
-        tx,
-        due.map((before) => ({ before, after: swept(before, now, deps.random()) })),
-      ),
-    )
+    deps.store.write(async (tx) => {
+      const unbegun = await unbegunOf(engine, tx, due)
+      const changes = due.map((before) => ({
+        before,
+        after: swept(before, now, deps.random(), unbegun.has(before.id)),
+      }))
+      await commitChanges(engine, tx, changes)
+    })
   /** Together, or else each by itself, so that one that cannot be swept holds up no other. Returns the ids of such. */
   const sweepSome = async (due: readonly WorkItem[], now: number): Promise<string[]> => {
     try {
@@ -74,6 +76,15 @@ export function createSweeper(deps: Omit<EngineDeps, 'onDue'>, onError: (cause: 
       await alarm.stop()
     },
   }
+}
+
+/** See `Unbegun`. */
+async function unbegunOf(deps: EngineDeps, tx: Tx, due: readonly WorkItem[]): Promise<ReadonlySet<string>> {
+  const running = due.filter(({ state }) => state === 'running')
+  const unbegun = new Set<string>()
+  for (const [kind, of] of Map.groupBy(running, ({ kind }) => kind))
+    for (const id of (await deps.unbegun[kind]?.(tx, of)) ?? []) unbegun.add(id)
+  return unbegun
 }
 
 /** The state itself failed: no other item would fare better. */

@@ -32,7 +32,7 @@ export async function takeNext(deps: EngineDeps, tx: Tx, claims: readonly Claim[
 }
 
 /** See `Claim.mark`. */
-export function newLeaseToken(mark = 'lease'): string {
+function newLeaseToken(mark = 'lease'): string {
   return `${mark}-${randomUUID()}`
 }
 

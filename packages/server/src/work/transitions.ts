@@ -27,14 +27,14 @@ export function returned(item: WorkItem, startedAt: number | null, now: number):
   return { ...released(unbegun), state: 'pending' }
 }
 
+/** The same where that is not known any more: of an attempt that is not the first, the time of this one stays. */
+export function unheard(item: WorkItem, now: number): WorkItem {
+  return returned(item, item.attempt === 1 ? null : item.startedAt, now)
+}
+
 /** Its worker was heard of. */
 export function renewed(item: WorkItem, now: number): WorkItem {
   return { ...item, leaseExpiresAt: now + item.leaseMs }
-}
-
-/** Its worker may not have heard of it: the same attempt under another lease. */
-export function givenAgain(item: WorkItem, now: number, leaseToken: string): WorkItem {
-  return { ...renewed(item, now), leaseToken }
 }
 
 export function ended(item: WorkItem, now: number, state: EndState, statusReason: string | null): WorkItem {
@@ -76,8 +76,8 @@ export function cancelling(item: WorkItem, now: number): WorkItem {
   return { ...item, cancelRequestedAt: now, cancelBy: now + cancelConfirmMs }
 }
 
-/** What time alone does to an item that is due; the same item: nothing. */
-export function swept(item: WorkItem, now: number, random: number): WorkItem {
+/** What time alone does to an item that is due; the same item: nothing. `isUnbegun`: see `Unbegun`. */
+export function swept(item: WorkItem, now: number, random: number, isUnbegun = false): WorkItem {
   const due = dueAt(item)
   if (hasEnded(item) || due === null || due > now) return item
   if (item.state === 'pending') {
@@ -87,7 +87,7 @@ export function swept(item: WorkItem, now: number, random: number): WorkItem {
   if (item.cancelBy !== null && item.cancelBy <= now) return ended(item, now, 'cancelled', 'unconfirmed')
   if (item.deadline !== null && item.deadline <= now)
     return attemptFailed(item, now, 'timeout', { reason: 'attempt_timeout', retryable: true }, random)
-  return workerLost(item, now, random)
+  return isUnbegun ? unheard(item, now) : workerLost(item, now, random)
 }
 
 /** Its worker is gone: of work that may be done but once nobody knows what became of it. */

@@ -35,9 +35,9 @@ export class DeviceLink {
       cancel: (of) => this.#outbox.notify({ type: 'command.cancel', payload: of }),
       replaced: () => this.#outbox.notify({ type: 'device.replaced', payload: { device_id } }),
     }
-    const max = capabilities?.max_concurrency ?? maxDefault
+    const { max_concurrency: max = maxDefault, acks_first: acksFirst } = capabilities ?? {}
     this.close()
-    const close = this.#deps.commands.receive(ctx, device_id, sink, { max, have })
+    const close = this.#deps.commands.receive(ctx, device_id, sink, { max, have, acksFirst })
     const detach = this.#deps.devices.attach(device_id, ctx.givenTraceId)
     this.#close = () => {
       close()

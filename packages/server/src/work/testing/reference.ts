@@ -64,8 +64,7 @@ export class Reference {
   report(id: string, given: number, kind: Report['kind'], retryable = true): boolean {
     const item = this.items.find((one) => one.id === id)!
     if (item.state !== 'running' || item.given !== given || item.silentAt! <= this.now) return false
-    if (kind === 'again') item.given++
-    if (kind === 'alive' || kind === 'again') item.silentAt = this.now + item.leaseMs
+    if (kind === 'alive') item.silentAt = this.now + item.leaseMs
     else if (kind === 'failed') this.#fail(item, 'error', 'boom', retryable)
     else if (kind === 'lost') this.#lose(item)
     else if (kind === 'unheard') this.#return(item)
