@@ -177,7 +177,9 @@ export const Command = Type.Object({
   command_id: Id,
   status: Type.Enum(commandStatuses),
   sub_status: nullable(Type.Enum(commandSubStatuses)),
-  status_reason: nullable(Type.String({ description: 'How it ended; stable, snake_case' })),
+  status_reason: nullable(
+    Type.String({ description: 'How it ended, or why the last attempt failed; stable, snake_case' }),
+  ),
   waiting_for: nullable(WaitingFor),
   command: Type.String(),
   category: Type.Enum(commandCategories),

@@ -68,7 +68,9 @@ export const Execution = Type.Object({
   device_id: Id,
   status: Type.Enum(commandStatuses),
   sub_status: nullable(Type.Enum(commandSubStatuses)),
-  status_reason: nullable(Type.String({ description: 'How it ended; stable, snake_case' })),
+  status_reason: nullable(
+    Type.String({ description: 'How it ended, or why the last attempt failed; stable, snake_case' }),
+  ),
   waiting_for: nullable(WaitingFor),
   attempt: Type.Integer({
     description: 'How often it was given to the device; what the device has and is told once more does not count',

@@ -22,22 +22,29 @@ export function afterWork(execution: ExecutionRecord, before: WorkItem | undefin
   if (state === 'pending') {
     if (before?.state !== 'running') return execution
     const reset = { attempt, progress: null, sentAt: null, deliveredAt: null, startedAt: null }
-    return { ...execution, ...reset, status: 'pending', subStatus: null, statusReason: item.statusReason }
+    return { ...execution, ...reset, status: 'pending', subStatus: null, statusReason: reasonOf(item) }
   }
   return {
     ...execution,
     status: state,
     subStatus: subStatusOf(item),
-    statusReason: item.statusReason,
+    statusReason: reasonOf(item),
     completedAt: item.endedAt,
   }
 }
 
-function subStatusOf({ state, statusReason }: WorkItem): CommandSubStatus | null {
+/** In words of commands: nobody knows what the device did in the attempt that was lost, whether another one follows or not. */
+function reasonOf({ statusReason }: WorkItem): string | null {
+  return statusReason === 'worker_lost' ? 'outcome_unknown' : statusReason
+}
+
+function subStatusOf(item: WorkItem): CommandSubStatus | null {
+  const statusReason = reasonOf(item)
+  const { state } = item
   switch (state) {
     case 'failed':
       if (statusReason === 'rejected') return 'rejected'
-      return statusReason === 'outcome_unknown' || statusReason === 'worker_lost' ? 'outcome_unknown' : 'error'
+      return statusReason === 'outcome_unknown' ? 'outcome_unknown' : 'error'
     case 'timeout':
       return statusReason === 'not_started_in_time' ? 'delivery' : 'execution'
     case 'cancelled':

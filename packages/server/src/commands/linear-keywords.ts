@@ -1,8 +1,8 @@
 import type { Ajv, FuncKeywordDefinition } from 'ajv'
 
 /**
- * `uniqueItems` and `enum` in time that grows with the value alone. Ajv compares each item with each other, and each value with each
- * of the list: with what a request may bring that takes seconds, in which nobody else is served.
+ * `uniqueItems` and `enum` in time that grows with the value alone. Ajv compares each item with each other, and each
+ * value with each of the list: with what a request may bring that takes seconds, in which nobody else is served.
  */
 export function useLinearKeywords(ajv: Ajv): void {
   for (const definition of [uniqueItems, oneOfList]) {

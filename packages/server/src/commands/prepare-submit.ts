@@ -86,7 +86,7 @@ function assertOnline({ receivers }: CommandDeps, targets: Targets): void {
   throw fail('CONFLICT', {
     reason: 'target_offline',
     field: 'target',
-    issue: `${offline.length} of ${targets.size} devices are offline: send it with "async": true to let it wait for them`,
+    issue: `${offline.length} of ${targets.size} devices are offline: "delivery": { "mode": "queue" } lets it wait for them`,
     device_ids: offline.slice(0, offlineListed),
   })
 }

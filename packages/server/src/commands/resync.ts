@@ -35,10 +35,11 @@ export interface Resynced {
 }
 
 /**
- * A device is back, and tells what it has of what it was given. What it has and never confirmed under its present lease is sent
- * again. What it does not have any more was lost with it, or on the way: an attempt of which nobody knows whether it was begun.
- * Where another one is left, that follows at once, under a lease of its own, so that the connection that was given the one
- * before can't confirm it any more. Of a device that acks first, what it did not confirm was no attempt. A last attempt that was not confirmed is left alone: the device may be about to confirm it
+ * A device is back, and tells what it has of what it was given. What it has and never confirmed under its present lease
+ * is sent again. What it does not have any more was lost with it, or on the way: an attempt of which nobody knows
+ * whether it was begun. Where another one is left, that follows at once, under a lease of its own, so that the
+ * connection that was given the one before can't confirm it any more. Of a device that acks first, what it did not
+ * confirm was no attempt. A last attempt that was not confirmed is left alone: the device may be about to confirm it
  * over the connection over which it came, and else its lease ends it.
  */
 export async function resync({ store, work }: ResyncDeps, back: Return): Promise<Resynced> {

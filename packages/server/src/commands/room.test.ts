@@ -255,7 +255,7 @@ test('a synchronous call answers when the command has ended, and is refused wher
   const room = await openCommandsRoom(t)
   const { submit, lease, finish } = room
   await rejects(submit({ async: false }), (failure: Failure) => {
-    match(failure.details.issue!, /"async": true/)
+    match(failure.details.issue!, /"mode": "queue"/)
     return failure.details.reason === 'target_offline'
   })
   room.frame('d')
