@@ -228,6 +228,7 @@ export const commandsLease = operation({
   effect: 'lease',
   scope: 'telemetry:write',
   rate: 'work',
+  yields: true,
   http: 'POST /v1/devices/{device_id}/commands/lease',
   otherSuccess: { status: 204, has: null },
   input: Type.Object(
@@ -271,6 +272,7 @@ export const executionsProgress = operation({
 
 export const executionsLogs = operation({
   ...reporting,
+  yields: true,
   id: 'executions.logs',
   summary: 'Report what an execution logged; extends its lease',
   description: onlyTheDevice,

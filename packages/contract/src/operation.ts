@@ -28,6 +28,8 @@ export interface Operation<Input extends TSchema = TSchema, Output extends TSche
   narrowable?: boolean
   /** The rate-limit bucket that a call spends from. */
   rate: RateBucket
+  /** True: the last quarter of the bucket is not for it, but for calls that keep or end the work in hand. */
+  yields?: boolean
   /** The first route is the canonical one. Path parameters are fields of the input. */
   http: readonly [HttpRoute, ...HttpRoute[]]
   /** The HTTP status of success. */

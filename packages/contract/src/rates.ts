@@ -8,6 +8,11 @@ export const rateDefaults = {
   other: 600,
 } as const
 
+/** What calls that take new work, or only tell of it, leave of a bucket to those that keep or end what is in hand. */
+export function reservedOf(limit: number): number {
+  return Math.floor(limit / 4)
+}
+
 export type RateBucket = keyof typeof rateDefaults
 
 export const rateBuckets = Object.keys(rateDefaults) as RateBucket[]

@@ -252,6 +252,7 @@ export const runsFail = operation({
 
 export const runsLogs = operation({
   ...working,
+  yields: true,
   id: 'runs.logs.add',
   summary: 'Report what a run logged; renews its lease',
   http: 'POST /v1/runs/{run_id}/logs',

@@ -54,6 +54,7 @@ const wanted = {
 
 export const workersLease = operation({
   ...working,
+  yields: true,
   id: 'workers.lease',
   summary: 'Take runs for a worker, or wait for one',
   description:

@@ -31,7 +31,7 @@ export const retryDefaults: RetryPolicy = {
  */
 export function retryDelayMs(policy: RetryPolicy, error: NexusError, retry: number): number | undefined {
   if (retry >= policy.retries || !isTransient(error)) return undefined
-  const backoff = policy.initialDelayMs * policy.multiplier ** retry
+  const backoff = Math.min(policy.initialDelayMs * policy.multiplier ** retry, policy.maxDelayMs)
   const jitter = (backoff / 4) * policy.random()
   if (error.retryAfterSeconds === undefined) return Math.min(backoff + jitter, policy.maxDelayMs)
   const asked = error.retryAfterSeconds * 1000

@@ -177,6 +177,7 @@ async function compose(
       invoke: async (id, ctx, input, options) => (await gate.invoke(id, ctx, input, options)).output as never,
       commandEnd: (commandId, signal) => commands.end(commandId, signal),
     },
+    mayTake: (principal) => rates.hasRoom(principal, 'work'),
     now,
     keepMs: config.runsKeepDays * 86_400_000,
     observe: (what, cause, ms) => metrics?.observeRun(what, cause, ms),

@@ -5,7 +5,7 @@ import { NexusError } from '../nexus-error.ts'
 import { HeldRun } from './held-run.ts'
 import type { RunHandler, WorkerRun } from './run.ts'
 import { RunFailure } from './run-failure.ts'
-import type { RunReport } from './run-report.ts'
+import { LinesRefused, type RunReport } from './run-report.ts'
 
 const order = (more: Partial<RunOrder> = {}): RunOrder => ({
   run_id: 'run-1',
@@ -254,4 +254,24 @@ test('a failure says how long to wait within the bounds of the contract', () => 
   deepEqual([failure.code, failure.retryable, failure.retryAfterSeconds, failure.cause], ['busy', true, 604_800, 1])
   for (const retryAfterSeconds of [-1, Number.NaN, 604_801])
     throws(() => new RunFailure('busy', 'later', { retryAfterSeconds }), RangeError)
+})
+
+test('lines that the rate limit refuses for long wait until it permits them, and hold up neither checkpoint nor end', async (t) => {
+  const { handler, given, go } = held()
+  const { run, state, errors, ids } = begin(t, handler)
+  const { log, saveCheckpoint } = await given
+  state.answer = ({ id }) => {
+    if (id === 'runs.logs.add') throw new LinesRefused('run-1', 57, undefined)
+    return standing
+  }
+  log('one')
+  await settled()
+  t.mock.timers.tick(1000)
+  await saveCheckpoint(1)
+  deepEqual([ids(), errors], [['logs.add', 'heartbeat'], []])
+  go(1)
+  await run.done
+  await settled()
+  await settled()
+  deepEqual([ids().slice(2), errors.map(({ name }) => name)], [['logs.add', 'complete'], ['LinesRefused']])
 })

@@ -6,7 +6,7 @@ import { Talk } from '../talk.ts'
 import { Checkpoints } from './checkpoints.ts'
 import type { RunHandler, WorkerRun } from './run.ts'
 import { RunFailure } from './run-failure.ts'
-import { failureOf, outcomeWith, type RunCourier, type RunOutcome, type RunReport } from './run-report.ts'
+import { failureOf, LinesRefused, outcomeWith, type RunCourier, type RunOutcome, type RunReport } from './run-report.ts'
 
 export interface HeldRunDeps {
   courier: Pick<RunCourier, 'send'>
@@ -51,6 +51,7 @@ export class HeldRun {
   readonly #checkpoints = new Checkpoints()
   #progress: RunProgress | undefined
   #isResting = false
+  #restsUntil = 0
   readonly #talk: Talk<RunReport, RunStanding>
   #lease: ReturnType<typeof setTimeout> | undefined
   readonly #watching: ReturnType<typeof setTimeout>
@@ -113,6 +114,19 @@ export class HeldRun {
   lost(): void {
     this.#isGone = true
     if (this.#state === 'held') this.#lose('its lease is over')
+  }
+
+  /** Says nothing on the way for so long, but for checkpoints. */
+  rest(ms: number): void {
+    const until = performance.now() + ms
+    if (this.#state !== 'held' || (this.#isResting && until < this.#restsUntil)) return
+    this.#isResting = true
+    this.#restsUntil = until
+    clearTimeout(this.#chatter)
+    this.#chatter = setTimeout(() => {
+      this.#isResting = false
+      void this.#talk.go()
+    }, ms)
   }
 
   abort(code: string, message: string): void {
@@ -185,7 +199,7 @@ export class HeldRun {
       if (input.progress === this.#progress) this.#progress = undefined
       if (input.checkpoint !== undefined) this.#checkpoints.kept()
     }
-    if (this.#state === 'held') this.#rest()
+    if (this.#state === 'held') this.rest(chatterMs)
     this.heard(standing)
   }
 
@@ -194,6 +208,10 @@ export class HeldRun {
     const isLost = error instanceof NexusError && (error.code === 'CONFLICT' || error.code === 'NOT_FOUND')
     if (isLost) {
       this.#lose('its lease is over')
+      return
+    }
+    if (error instanceof LinesRefused && this.#state === 'held') {
+      this.rest(error.waitMs)
       return
     }
     this.#deps.onError(error)
@@ -215,15 +233,6 @@ export class HeldRun {
     this.#controller.abort(failure)
     this.#over(signal.reason)
     if (!isExpected) this.#deps.onError(failure)
-  }
-
-  #rest(): void {
-    this.#isResting = true
-    clearTimeout(this.#chatter)
-    this.#chatter = setTimeout(() => {
-      this.#isResting = false
-      void this.#talk.go()
-    }, chatterMs)
   }
 
   #exceed(): void {

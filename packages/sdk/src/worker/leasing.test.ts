@@ -5,7 +5,7 @@ import { Change } from '../change.ts'
 import type { CallOptions, Invoke } from '../namespaces.ts'
 import { NexusError } from '../nexus-error.ts'
 import { Pace } from '../pace.ts'
-import { retryDefaults } from '../retry.ts'
+import { type RetryPolicy, retryDefaults } from '../retry.ts'
 import { Leasing } from './leasing.ts'
 
 interface Call {
@@ -21,10 +21,11 @@ const orders = (...ids: string[]) => ids.map((run_id) => ({ run_id })) as RunOrd
 const away = () => new NexusError('SERVICE_UNAVAILABLE', 'away', { status: 0 })
 
 /** A worker with room for so many, of which the test answers the calls. */
-function begin(t: TestContext, concurrency: number) {
+function begin(t: TestContext, concurrency: number, sleep: RetryPolicy['sleep'] = async () => {}) {
   const calls: Call[] = []
   const held = new Set<string>()
   const errors: Error[] = []
+  const limited: number[] = []
   const change = new Change()
   let isOver = false
   const invoke = (id: string, input: Record<string, unknown>, { signal }: CallOptions = {}) =>
@@ -35,7 +36,7 @@ function begin(t: TestContext, concurrency: number) {
     })
   const leasing = new Leasing({
     invoke: invoke as Invoke,
-    policy: { ...retryDefaults, sleep: async () => {} },
+    policy: { ...retryDefaults, maxDelayMs: 5000, random: () => 0, sleep },
     pace: new Pace({ atOnce: 32, perSecond: 1e6 }),
     timeoutMs: 1000,
     workerId: 'w',
@@ -45,6 +46,7 @@ function begin(t: TestContext, concurrency: number) {
     moved: () => change.next,
     move: () => change.tell(),
     take: ({ run_id }) => void held.add(run_id),
+    limited: (ms) => limited.push(ms),
     onError: (error) => errors.push(error),
   })
   const ended = leasing.run()
@@ -62,7 +64,17 @@ function begin(t: TestContext, concurrency: number) {
     change.tell()
   }
   const last = () => calls.at(-1)!
-  return { leasing, calls, held, errors, end, stop, last, ids: () => calls.map(({ id }) => id.replace('workers.', '')) }
+  return {
+    leasing,
+    calls,
+    held,
+    errors,
+    limited,
+    end,
+    stop,
+    last,
+    ids: () => calls.map(({ id }) => id.replace('workers.', '')),
+  }
 }
 
 /** The same, with all places taken. */
@@ -141,4 +153,55 @@ test('a poll that breaks off is given back before the next, however often that t
   last().answer({ runs: [] })
   await settled()
   deepEqual([ids().at(-1), errors.length, leasing.ask(1)], ['lease', 2, undefined])
+})
+
+/** Sleeps as long as the test likes, or until the signal ends it. */
+function sleeper() {
+  const slept: { ms: number; end(): void }[] = []
+  const sleep: RetryPolicy['sleep'] = (ms, signal) =>
+    new Promise((resolve, reject) => {
+      slept.push({ ms, end: resolve })
+      signal?.addEventListener('abort', () => reject(signal.reason))
+    })
+  return { slept, sleep }
+}
+
+test('a poll that the rate limit refuses is made again when the server says, whatever else it answers', async (t) => {
+  const { slept, sleep } = sleeper()
+  const { leasing, limited, last, ids } = begin(t, 1, sleep)
+  await settled()
+  last().fail(new NexusError('RATE_LIMIT_EXCEEDED', 'later', { status: 429, retryAfterSeconds: 57 }))
+  await settled()
+  leasing.heard()
+  await settled()
+  deepEqual([slept.map(({ ms }) => ms), limited, ids()], [[57_000], [57_000], ['lease']])
+  slept[0]!.end()
+  await settled()
+  deepEqual(ids(), ['lease', 'lease'])
+})
+
+test('while the server is away polls rest five seconds at most, and the next is made once it answers anything', async (t) => {
+  const { slept, sleep } = sleeper()
+  const { leasing, last, ids } = begin(t, 1, sleep)
+  await settled()
+  const failed = async (count: number) => {
+    for (let n = 0; n < count; n++) {
+      last().fail(away())
+      await settled()
+      if (n < count - 1) slept.at(-1)!.end()
+      await settled()
+    }
+  }
+  await failed(7)
+  equal(Math.max(...slept.map(({ ms }) => ms)), 5000)
+  const before = ids().length
+  leasing.heard()
+  await settled()
+  equal(ids().length, before + 1)
+  // Once: what refuses polls alone is not asked again and again.
+  last().fail(away())
+  await settled()
+  leasing.heard()
+  await settled()
+  equal(ids().length, before + 1)
 })

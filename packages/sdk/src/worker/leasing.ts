@@ -24,6 +24,8 @@ export interface LeasingDeps {
   /** It may have changed. */
   move(): void
   take(order: RunOrder): void
+  /** The rate limit gives no runs for so long; what is left of it is for those in hand. */
+  limited(ms: number): void
   onError(error: Error): void
 }
 
@@ -32,6 +34,8 @@ export type Asked = NonNullable<Input<'workers.report'>['lease']>
 
 const waitSeconds = 30
 const lastReleaseMs = 2000
+/** How long a server may ask to be left alone by a poll. */
+const askedMsMax = 3_600_000
 
 /**
  * Takes runs for a worker: with one long poll at a time, and while none is open with reports of what has ended. What was given
@@ -43,6 +47,10 @@ export class Leasing {
   /** Polls whose answers never came. */
   readonly #unheard: string[] = []
   #isPolling = false
+  /** Ends a rest that was not asked for. */
+  #rest: AbortController | undefined
+  /** Whether that was done since a poll was last answered. */
+  #isWoken = false
   /** Asked for with the report that is under way. */
   #asked: Asked | undefined
 
@@ -79,9 +87,16 @@ export class Leasing {
     this.#deps.move()
   }
 
+  /** The server has answered another call: if it was away, the next poll is made at once. */
+  heard(): void {
+    if (!this.#rest || this.#isWoken) return
+    this.#isWoken = true
+    this.#rest.abort()
+  }
+
   /** Polls until it is stopped. */
   async run(): Promise<void> {
-    const { policy, onError, moved } = this.#deps
+    const { onError, moved } = this.#deps
     const { signal } = this.#stop
     for (let failures = 0; !signal.aborted; ) {
       while (this.#room() <= 0 && this.#unheard.length === 0 && !signal.aborted) await moved()
@@ -89,17 +104,29 @@ export class Leasing {
       try {
         await this.#poll(signal)
         failures = 0
+        this.#isWoken = false
       } catch (error) {
         if (signal.aborted) break
         onError(asError(error))
-        // Rejects when the worker stops.
-        const ms = error instanceof NexusError ? patience(policy, error, failures++) : policy.maxDelayMs
-        await policy.sleep(ms, signal).catch(() => {})
+        await this.#restAfter(error, failures++, signal)
       }
     }
     if (this.#asked) this.#unheard.push(this.#asked.poll_id!)
     // Where the server is away leases run out by themselves.
     await this.#release(AbortSignal.timeout(lastReleaseMs)).catch(() => {})
+  }
+
+  async #restAfter(error: unknown, failures: number, signal: AbortSignal): Promise<void> {
+    const { policy, limited } = this.#deps
+    const isLimited = error instanceof NexusError && error.status === 429
+    const patient = isLimited ? { ...policy, maxDelayMs: askedMsMax } : policy
+    const ms = error instanceof NexusError ? patience(patient, error, failures) : policy.maxDelayMs
+    const rest = new AbortController()
+    if (isLimited) limited(ms)
+    else this.#rest = rest
+    // Rejects when the worker stops, or the server is heard of.
+    await policy.sleep(ms, AbortSignal.any([signal, rest.signal])).catch(() => {})
+    this.#rest = undefined
   }
 
   #room(): number {

@@ -1,6 +1,7 @@
 import type { Input, RunStanding } from '@nexus/contract'
 import type { Courier, ReportLink } from '../courier.ts'
 import type { Invoke } from '../namespaces.ts'
+import { NexusError } from '../nexus-error.ts'
 import { resultOf, saidErrorOf } from '../said.ts'
 import { RunFailure } from './run-failure.ts'
 
@@ -17,8 +18,35 @@ export type RunCourier = Courier<RunReport, RunStanding>
 /** How an attempt ended. */
 export type RunOutcome = { result?: unknown } | { error: Input<'runs.fail'>['error'] }
 
-export function runLink(invoke: Invoke): ReportLink<RunReport, RunStanding> {
-  return { keepsLeases: false, isOver: false, report: (report) => sayOf(invoke, report) }
+export type RunLink = ReportLink<RunReport, RunStanding>
+
+/** How long other reports may be made to wait for lines that the rate limit refuses. */
+const linesWaitSeconds = 5
+
+/** Lines that the rate limit refuses for longer: they can wait, and nothing else is to wait for them. */
+export class LinesRefused extends Error {
+  override readonly name = 'LinesRefused'
+  readonly waitMs: number
+
+  constructor(runId: string, waitSeconds: number, cause: unknown) {
+    super(`run ${runId}: its lines are refused for ${waitSeconds} s by the rate limit`, { cause })
+    this.waitMs = waitSeconds * 1000
+  }
+}
+
+/** Errors: `NexusError`, `LinesRefused`. */
+export function runLink(invoke: Invoke): RunLink {
+  const report = async (report: RunReport) => {
+    try {
+      return await sayOf(invoke, report)
+    } catch (error) {
+      const seconds = error instanceof NexusError && error.status === 429 ? (error.retryAfterSeconds ?? 0) : 0
+      if (report.id === 'runs.logs.add' && seconds > linesWaitSeconds)
+        throw new LinesRefused(report.input.run_id, seconds, error)
+      throw error
+    }
+  }
+  return { keepsLeases: false, isOver: false, report }
 }
 
 /** Says one thing of one run. Errors: `NexusError`. */

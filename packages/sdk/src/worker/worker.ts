@@ -13,7 +13,7 @@ import { HeldRun } from './held-run.ts'
 import { Leasing } from './leasing.ts'
 import type { RunHandler, WorkerOptions } from './run.ts'
 import { RunFailure } from './run-failure.ts'
-import { isEnd, type RunCourier, type RunReport, runLink } from './run-report.ts'
+import { isEnd, type RunCourier, type RunLink, type RunReport, runLink } from './run-report.ts'
 
 export interface WorkerDeps {
   invoke: Invoke
@@ -25,8 +25,8 @@ export interface WorkerDeps {
 const reportsAtOnce = 32
 /** What has to be said within a lease is said again sooner than other calls are. */
 const patienceMs = 5000
-/** Of what a key may call by default, so that heartbeats have their part. */
-const callsPerSecondDefault = (workerLimits.callsPerMinute / 60) * 0.8
+/** Of what a key may call by default: the last quarter is not for taking runs, and heartbeats have their part. */
+const callsPerSecondDefault = (workerLimits.callsPerMinute / 60) * 0.6
 
 /**
  * A worker that does the runs of tasks: it leases them, keeps their leases while their handlers are at work, and reports how
@@ -36,7 +36,6 @@ const callsPerSecondDefault = (workerLimits.callsPerMinute / 60) * 0.8
  */
 export class Worker {
   readonly id: string
-  readonly #deps: WorkerDeps
   readonly #options: Omit<WorkerOptions, 'id'>
   readonly #concurrency: number
   readonly #handlers = new Map<string, RunHandler>()
@@ -44,6 +43,7 @@ export class Worker {
   readonly #moved = new Change()
   readonly #pace: Pace
   readonly #courier: RunCourier
+  readonly #link: RunLink
   readonly #ends: Ends
   readonly #heartbeats: Heartbeats
   readonly #leasing: Leasing
@@ -61,17 +61,21 @@ export class Worker {
     if (!(callsPerSecond >= 1 && callsPerSecond <= 1e6))
       throw new RangeError(`callsPerSecond must be a number from 1 to 1000000, not ${callsPerSecond}`)
     this.id = id
-    this.#deps = deps
     this.#options = options
     this.#concurrency = concurrency
-    const { invoke, policy } = deps
+    const { policy } = deps
+    const invoke = (async (...call: Parameters<Invoke>) => {
+      const answer = await deps.invoke(...call)
+      this.#leasing.heard()
+      return answer
+    }) as Invoke
     const onError = (error: Error) => this.#tell(error)
     const hasty = { ...policy, maxDelayMs: Math.min(policy.maxDelayMs, patienceMs) }
     this.#pace = new Pace({ atOnce: reportsAtOnce, perSecond: callsPerSecond })
     const reporting = { pace: this.#pace, policy: hasty, onError }
     this.#courier = new Courier(reporting)
     this.#leasing = new Leasing({
-      ...deps,
+      ...{ invoke: deps.invoke, policy: hasty, timeoutMs: deps.timeoutMs },
       pace: this.#pace,
       workerId: id,
       queues: options.queues,
@@ -80,9 +84,13 @@ export class Worker {
       moved: () => this.#moved.next,
       move: () => this.#move(),
       take: (order) => this.#take(order),
+      limited: (ms) => {
+        for (const run of this.#runs) run.rest(ms)
+      },
       onError,
     })
-    this.#ends = new Ends({ ...deps, ...reporting, workerId: id, leasing: this.#leasing })
+    this.#link = runLink(invoke)
+    this.#ends = new Ends({ ...reporting, invoke, timeoutMs: deps.timeoutMs, workerId: id, leasing: this.#leasing })
     this.#heartbeats = new Heartbeats({
       ...{ invoke, policy: hasty, workerId: id, onError },
       held: () => [...this.#runs].filter(({ needsHeartbeat }) => needsHeartbeat),
@@ -107,7 +115,7 @@ export class Worker {
     if (this.#state !== 'new') throw new Error(`the worker is ${this.#state}: it starts once`)
     if (this.#handlers.size === 0) throw new Error('the worker has no handler: give it one with handle()')
     this.#state = 'started'
-    this.#courier.use(runLink(this.#deps.invoke))
+    this.#courier.use(this.#link)
     this.#ends.open()
     this.#beaten = this.#heartbeats.run(this.#beating.signal)
     this.#leased = this.#leasing.run()

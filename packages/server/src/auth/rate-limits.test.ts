@@ -13,26 +13,51 @@ const principal: Principal = {
   rateLimits: {},
   secretTag: '',
 }
+const task = { bucket: 'task', reserved: 0 }
 
 test('the limit is reached exactly, and a new window opens 60 s after the first hit', () => {
   const clock = fakeClock()
   const limits = createRateLimits({ limits: { task: 2 }, clock })
-  deepEqual(limits.spend(principal, 'task'), { limit: 2, remaining: 1, reset: 1_800_000_061, exceeded: false })
+  deepEqual(limits.spend(principal, { rate: 'task' }), {
+    ...task,
+    limit: 2,
+    remaining: 1,
+    reset: 1_800_000_061,
+    exceeded: false,
+  })
   clock.turn(30_000)
-  deepEqual(limits.spend(principal, 'task'), { limit: 2, remaining: 0, reset: 1_800_000_061, exceeded: false })
-  deepEqual(limits.spend(principal, 'task'), { limit: 2, remaining: 0, reset: 1_800_000_061, exceeded: true })
+  deepEqual(limits.spend(principal, { rate: 'task' }), {
+    ...task,
+    limit: 2,
+    remaining: 0,
+    reset: 1_800_000_061,
+    exceeded: false,
+  })
+  deepEqual(limits.spend(principal, { rate: 'task' }), {
+    ...task,
+    limit: 2,
+    remaining: 0,
+    reset: 1_800_000_061,
+    exceeded: true,
+  })
   clock.turn(29_999)
-  equal(limits.spend(principal, 'task').exceeded, true)
+  equal(limits.spend(principal, { rate: 'task' }).exceeded, true)
   clock.turn(1)
-  deepEqual(limits.spend(principal, 'task'), { limit: 2, remaining: 1, reset: 1_800_000_121, exceeded: false })
+  deepEqual(limits.spend(principal, { rate: 'task' }), {
+    ...task,
+    limit: 2,
+    remaining: 1,
+    reset: 1_800_000_121,
+    exceeded: false,
+  })
 })
 
 test('a clock that is set back begins a new window', () => {
   const clock = fakeClock()
   const limits = createRateLimits({ limits: { task: 1 }, clock })
-  limits.spend(principal, 'task')
+  limits.spend(principal, { rate: 'task' })
   clock.turn(-3_600_000)
-  equal(limits.spend(principal, 'task').exceeded, false)
+  equal(limits.spend(principal, { rate: 'task' }).exceeded, false)
 })
 
 test('the table of windows is bounded: the expired give way first, then the oldest', () => {

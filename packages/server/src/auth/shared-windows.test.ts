@@ -33,7 +33,7 @@ function startNode(options: { others?: number; limit?: number } = {}) {
   }
   const shared = createSharedWindows({ counts, clock, log: { info: () => {}, warn: () => {} } })
   const limits = createRateLimits({ limits: { task: options.limit ?? 10 }, clock, shared })
-  const spend = (key = 0) => limits.spend(principal(key), 'task')
+  const spend = (key = 0) => limits.spend(principal(key), { rate: 'task' })
   return { clock, asked, engine, shared, spend }
 }
 

@@ -85,7 +85,7 @@ export function createSharedWindows({ counts, clock, log }: SharedWindowsDeps): 
         list({ name: `${table}:${key}`, window, share })
         if (!alone) loop.wake()
       }
-      return share.told + (alone ? Math.ceil(left / nodes) : left)
+      return alone && left > 0 ? share.told + Math.ceil(left / nodes) : Math.max(0, limit - share.others)
     },
     exchange,
     start: loop.start,

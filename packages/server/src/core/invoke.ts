@@ -34,9 +34,17 @@ export interface CheckingVerb<Id extends OperationId> {
 
 export type Handlers = { [Id in OperationId]: Handler<Id> }
 
+/** What a call spends from, and whether a part of that is not for it. */
+export type Rated = Pick<Operation, 'rate' | 'yields'>
+
 /** How a caller stands with a rate limit after a call spent from it. */
 export interface RateStatus {
+  bucket: RateBucket
+  /** Of the bucket. */
   limit: number
+  /** The part of it that is not for calls of this kind. */
+  reserved: number
+  /** How many more of this kind are let through. */
   remaining: number
   /** Epoch seconds, rounded up. */
   reset: number
@@ -44,8 +52,8 @@ export interface RateStatus {
 }
 
 export interface Gate {
-  /** Spends one request of the key's bucket; never throws. */
-  spend(principal: Principal, bucket: RateBucket): RateStatus
+  /** Spends one request of the bucket of the caller's key; never throws. */
+  spend(principal: Principal, rated: Rated): RateStatus
   invoke(id: OperationId, ctx: Ctx, input: unknown, options?: InvokeOptions): Promise<Answer>
 }
 
@@ -82,7 +90,7 @@ export interface IdempotentCall {
 export interface GateDeps {
   handlers: Handlers
   write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>
-  spend(principal: Principal, bucket: RateBucket): RateStatus
+  spend(principal: Principal, rated: Rated): RateStatus
   idempotency: Idempotency
   hashBody(input: unknown): string
 }

@@ -1,5 +1,5 @@
 import type { EventType, RunCause, RunStatus } from '@nexus/contract'
-import type { Tx } from '../core/context.ts'
+import type { Principal, Tx } from '../core/context.ts'
 import { type Failure, fail } from '../core/failure.ts'
 import type { Told } from '../core/told.ts'
 import type { Events } from '../events/index.ts'
@@ -21,6 +21,8 @@ export interface TaskDeps {
   events: Pick<Events, 'publish' | 'publishAll' | 'chain'>
   http: Pick<HttpSender, 'check'>
   acting: Pick<Acting, 'principal'>
+  /** Whether the rate limit lets a worker take runs beside what it reports. */
+  mayTake(principal: Principal): boolean
   told: Told<Said>
   triggers: Triggers
   depths: EventDepths

@@ -44,6 +44,7 @@ export interface TasksOptions {
   events: Pick<Events, 'publish' | 'publishAll' | 'chain' | 'attend'>
   http: HttpSender
   acting: Acting
+  mayTake: TaskDeps['mayTake']
   now(): number
   /** Unless told, as many as the contract says. */
   eventTasksMax?: number
@@ -75,7 +76,7 @@ const trimRestMs = 60_000
 
 /** Tasks: what is to be done and when; their runs are leased work, done by workers or by Nexus itself. */
 export function createTasks(options: TasksOptions): Tasks {
-  const { store, work, events, http, acting, now, keepMs, observe, onError } = options
+  const { store, work, events, http, acting, mayTake, now, keepMs, observe, onError } = options
   const watch = new RunWatch()
   const scheduler = new Scheduler({
     store,
@@ -98,6 +99,7 @@ export function createTasks(options: TasksOptions): Tasks {
     events,
     http,
     acting,
+    mayTake,
     told: new Told(),
     triggers,
     depths: new EventDepths(events),

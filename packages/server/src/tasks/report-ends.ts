@@ -19,10 +19,13 @@ export async function prepareReport({ worker_id, ends, lease }: Input<'workers.r
   return { faults: ends.map(endFault), claim: lease && claimOf({ worker_id, ...lease }) }
 }
 
-/** Takes how several attempts of a worker ended, each answered by itself, and gives it runs that are ready then. */
+/**
+ * Takes how several attempts of a worker ended, each answered by itself, and gives it runs that are ready then; none where the rate
+ * limit would refuse a lease.
+ */
 export async function reportEnds(
   deps: TaskDeps,
-  { tx }: Pick<WriteCtx, 'tx'>,
+  { tx, principal }: Pick<WriteCtx, 'tx' | 'principal'>,
   { worker_id, ends, lease }: Input<'workers.report'>,
   { faults, claim }: PreparedReport,
 ): Promise<Reported> {
@@ -31,7 +34,7 @@ export async function reportEnds(
   const sound = ends.filter((_, i) => faults[i] === undefined)
   const taken = (await takeEnds(deps, tx, sound))[Symbol.iterator]()
   const answers = ends.map((_, i) => faults[i] ?? taken.next().value!)
-  const items = claim ? await deps.work.claim(tx, claim) : []
+  const items = claim && deps.mayTake(principal) ? await deps.work.claim(tx, claim) : []
   return {
     ends: answers.map((answer, i) => (answer instanceof Failure ? refused(ends[i]!.run_id, answer) : answer)),
     runs: await runOrders(deps, items, tx),

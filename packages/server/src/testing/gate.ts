@@ -10,7 +10,7 @@ export function callerOver(
   const gate = createGate({
     handlers: handlers as Handlers,
     write,
-    spend: () => ({ limit: 1, remaining: 1, reset: 0, exceeded: false }),
+    spend: () => ({ bucket: 'other', limit: 1, reserved: 0, remaining: 1, reset: 0, exceeded: false }),
     idempotency: { begin: async () => undefined, complete: async () => {}, abandon: () => {} },
     hashBody: () => '',
   })

@@ -23,7 +23,7 @@ export async function workerOf(
   const errors: Error[] = []
   const worker = client.worker({ onError: (error) => errors.push(error), ...options })
   t.after(() => worker.stop({ graceMs: 0, lastWordsMs: 200 }))
-  return { worker, errors }
+  return { worker, errors, apiKey }
 }
 
 /** Makes a task that runs once, and begins it. */

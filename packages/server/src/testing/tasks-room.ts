@@ -60,6 +60,7 @@ export async function openTasksRoom(t: TestContext, room: TasksRoomOptions = {})
       },
       commandEnd: async () => undefined,
     },
+    mayTake: () => true,
     now,
     keepMs: 30 * 86_400_000,
     observe: () => {},

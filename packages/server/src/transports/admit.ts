@@ -1,14 +1,10 @@
-import type { Operation } from '@nexus/contract'
 import type { Principal } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
-import type { RateStatus } from '../core/invoke.ts'
+import type { Rated, RateStatus } from '../core/invoke.ts'
 import { bearerOf, type Call, type HeaderSink } from './call.ts'
 import { type Credential, keyCredential, ticketCredential } from './credential.ts'
 import { rateHeaders } from './headers.ts'
 import type { TransportDeps } from './ports.ts'
-
-/** What a call spends from. */
-type Rated = Pick<Operation, 'rate'>
 
 /**
  * Who calls, and may they call now: authenticates and spends from the rate limit, before anything of the request is
@@ -28,13 +24,13 @@ export function admitKnown(
   const token = bearerOf(call)
   const principal = token && deps.authenticateCached(token, call.ip, call.socket)
   if (!principal) return undefined
-  spendOrRefuse(deps.gate.spend(principal, operation.rate), reply, deps.now())
+  spendOrRefuse(deps.gate.spend(principal, operation), reply, deps.now())
   return principal
 }
 
 async function admitUnknown(deps: TransportDeps, operation: Rated, call: Call, reply: HeaderSink): Promise<Principal> {
   const principal = await authenticated(deps, call, reply, identify(deps, call))
-  spendOrRefuse(deps.gate.spend(principal, operation.rate), reply, deps.now())
+  spendOrRefuse(deps.gate.spend(principal, operation), reply, deps.now())
   return principal
 }
 
@@ -66,7 +62,7 @@ export async function admitConnection(
     return { principal: await credential.identify(), credential }
   }
   const admitted = await authenticated(deps, call, reply, present())
-  spendOrRefuse(deps.gate.spend(admitted.principal, rated.rate), reply, deps.now())
+  spendOrRefuse(deps.gate.spend(admitted.principal, rated), reply, deps.now())
   return admitted
 }
 
@@ -85,9 +81,11 @@ export function spendOrRefuse(status: RateStatus, reply: HeaderSink, now: number
   reply.headers(rateHeaders(status))
   if (!status.exceeded) return
   const retryAfterSeconds = Math.max(1, status.reset - Math.floor(now / 1000))
-  throw fail(
-    'RATE_LIMIT_EXCEEDED',
-    { limit: status.limit, issue: `at most ${status.limit} requests a minute` },
-    { retryAfterSeconds },
-  )
+  const { bucket, limit, reserved } = status
+  const issue = `at most ${limit} requests a minute`
+  const details =
+    reserved === 0
+      ? { bucket, limit, issue }
+      : { bucket, limit, reserved, issue: `${issue}, the last ${reserved} of them for what keeps or ends work in hand` }
+  throw fail('RATE_LIMIT_EXCEEDED', details, { retryAfterSeconds })
 }

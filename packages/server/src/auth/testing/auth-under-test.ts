@@ -59,7 +59,7 @@ export async function startAuth(
   const gate = createGate({
     handlers: auth.handlers as Handlers,
     write: (fn) => engine.write(fn),
-    spend: () => ({ limit: 1, remaining: 1, reset: 0, exceeded: false }),
+    spend: () => ({ bucket: 'other', limit: 1, reserved: 0, remaining: 1, reset: 0, exceeded: false }),
     idempotency,
     hashBody: (input) => JSON.stringify(input),
   })

@@ -48,7 +48,7 @@ async function twoNodes(t: TestContext) {
 /** How many of so many requests are let through. */
 function letThrough({ limits }: { limits: RateLimits }, requests: number): number {
   let count = 0
-  for (let i = 0; i < requests; i++) if (!limits.spend(principal, 'task').exceeded) count++
+  for (let i = 0; i < requests; i++) if (!limits.spend(principal, { rate: 'task' }).exceeded) count++
   return count
 }
 

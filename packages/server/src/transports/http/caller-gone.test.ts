@@ -15,7 +15,7 @@ import { createServer } from '../server.ts'
 
 /** The HTTP of the server alone, in front of a verb of the test's. */
 async function serve(t: TestContext, verb: (ctx: Ctx) => Promise<unknown>) {
-  const rate = { limit: 1, remaining: 1, reset: 1, exceeded: false }
+  const rate = { bucket: 'other' as const, limit: 1, reserved: 0, remaining: 1, reset: 1, exceeded: false }
   const observed: [operation: string, status: number][] = []
   const bugs: unknown[] = []
   const deps: TransportDeps = {

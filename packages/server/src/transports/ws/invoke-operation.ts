@@ -25,7 +25,7 @@ export async function invokeOperation(
   const begun = performance.now()
   let status: number = operation.status
   try {
-    spendOrRefuse(deps.gate.spend(principal, operation.rate), noHeaders, deps.now())
+    spendOrRefuse(deps.gate.spend(principal, operation), noHeaders, deps.now())
     const ctx = callCtx(principal, requestId, traceparent, { now: deps.now, signal })
     const options = idempotency_key === undefined ? {} : { idempotencyKey: idempotency_key }
     const { output, replayed } = await deps.gate.invoke(id, ctx, input, options)

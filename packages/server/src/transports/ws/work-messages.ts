@@ -17,6 +17,9 @@ import { DeviceLink } from './device-link.ts'
 import { type Invoked, noHeaders } from './invoke-operation.ts'
 import type { Outbox } from './outbox.ts'
 
+/** It keeps what the device has in hand, too. */
+const helloRate = { rate: operations['commands.lease'].rate } as const
+
 /** A message under way. */
 export interface Call {
   id: string | undefined
@@ -67,7 +70,7 @@ export class WorkMessages {
   async hello(call: Call, hello: DeviceHello): Promise<void> {
     const { outbox, deps, signal } = this.#owner
     const principal = await this.#owner.identify()
-    spendOrRefuse(deps.gate.spend(principal, operations['commands.lease'].rate), noHeaders, deps.now())
+    spendOrRefuse(deps.gate.spend(principal, helloRate), noHeaders, deps.now())
     if (!this.#owner.isOpen) return
     const ctx = callCtx(principal, call.requestId, undefined, { now: deps.now, signal })
     this.#device ??= new DeviceLink(deps, outbox)
