@@ -68,7 +68,7 @@ function deviceLimits() {
 
 function workerLimits() {
   const { leaseMax, leaseSeconds, heldMax, pollsMax, checkpointBytesMax, delaySecondsMax } = taskLimits
-  const { endsMax, reportBytesMax } = taskLimits
+  const { endsMax, reportBytesMax, errorMessageLengthMax } = taskLimits
   const bounds = {
     leaseMax,
     leaseSeconds,
@@ -78,6 +78,7 @@ function workerLimits() {
     delaySecondsMax,
     endsMax,
     reportBytesMax,
+    errorMessageLengthMax,
   }
   return { ...bounds, callsPerMinute: rateDefaults.work }
 }

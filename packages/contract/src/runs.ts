@@ -43,7 +43,7 @@ export type RunCause = (typeof runCauses)[number]
 
 export const RunError = Type.Object({
   code: Type.String({ minLength: 1, maxLength: 128, description: "Stable; the worker's own word or Nexus's" }),
-  message: Type.String({ maxLength: taskLimits.messageLengthMax }),
+  message: Type.String({ maxLength: taskLimits.errorMessageLengthMax }),
 })
 export type RunError = Static<typeof RunError>
 
@@ -138,6 +138,10 @@ export const RunResult = Type.Unknown({ description: 'Any JSON up to 192 KiB' })
 export const AttemptFailure = Type.Object(
   {
     ...RunError.properties,
+    message: Type.String({
+      maxLength: taskLimits.errorMessageSaidMax,
+      description: 'Of a longer one the first 8,192 characters are kept, the last of which says so: `…`',
+    }),
     retryable: Type.Optional(Type.Boolean({ default: true })),
     retry_after_seconds: Type.Optional(Type.Number({ minimum: 0, maximum: taskLimits.delaySecondsMax })),
   },
@@ -245,8 +249,9 @@ export const runsFail = operation({
   id: 'runs.fail',
   summary: 'Report that an attempt failed',
   description:
-    'Another attempt follows, unless that was the last, or `retryable` is false. The same report again is answered as the first.',
+    'Another attempt follows, unless that was the last, or `retryable` is false. The same report again is answered as the first, until the next attempt has begun.',
   http: 'POST /v1/runs/{run_id}/fail',
+  bodyBytesMax: 256 * 1024,
   input: Type.Object({ ...held, error: AttemptFailure }, closed),
 })
 

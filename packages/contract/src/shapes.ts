@@ -6,14 +6,17 @@ export const Timestamp = Type.String({ format: 'date-time', maxLength: 40 })
 const visible = '[^\\s\\x00-\\x1f\\x7f-\\x9f]'
 const noDot = '[^\\s\\x00-\\x1f\\x7f-\\x9f.]'
 
+export const idPattern = `^(${noDot}${visible}*|\\.${noDot}${visible}*|\\.\\.${visible}+)$`
+export const idLengthMax = 128
+
 /**
  * An identifier chosen by a client (a device, an agent) or made by Nexus: no blanks, no control characters, and neither `.`
  * nor `..`, which an address can't name (https://url.spec.whatwg.org/#double-dot-path-segment).
  */
 export const Id = Type.String({
   minLength: 1,
-  maxLength: 128,
-  pattern: `^(${noDot}${visible}*|\\.${noDot}${visible}*|\\.\\.${visible}+)$`,
+  maxLength: idLengthMax,
+  pattern: idPattern,
   description: 'Without blanks and control characters; neither `.` nor `..`',
 })
 

@@ -41,4 +41,7 @@ export const taskLimits = {
   /** Of one run; what comes beyond is dropped, and counted. */
   logBytesMax: 1024 * 1024,
   messageLengthMax: 1024,
+  /** Of the message of an error as much is kept; more may be said. */
+  errorMessageLengthMax: 8192,
+  errorMessageSaidMax: 64 * 1024,
 } as const

@@ -125,7 +125,7 @@ export type RunEnd = Static<typeof RunEnd>
 
 /** Why the report of one end was not taken, as it would be told of it alone. */
 export const RefusedEnd = Type.Object({
-  run_id: Id,
+  run_id: nullable(Id, 'Null: the end names none'),
   error: Type.Object({ code: Type.Enum(errorCodes), message: Type.String(), details: ErrorDetails }),
 })
 export type RefusedEnd = Static<typeof RefusedEnd>
@@ -135,7 +135,7 @@ export const workersReport = operation({
   id: 'workers.report',
   summary: 'Report how several runs ended, and take the next',
   description:
-    'Each is what `runs.complete` or, with an `error`, `runs.fail` would make of it, and is answered by itself in the order of the question: one that is refused refuses no other. What is reported is kept together; where nothing could be kept the call fails, and is to be made again. The same report again is answered as the first. With `lease` runs that are ready are given as by `workers.lease`, in the same transaction; it waits for none.',
+    'Each is what `runs.complete` or, with an `error`, `runs.fail` would make of it, and is answered by itself in the order of the question: one that is refused, also for its form, refuses no other. What is reported is kept together; where nothing could be kept the call fails, and is to be made again. The same ends again are answered as the first time. With `lease` runs that are ready are given as by `workers.lease`, in the same transaction; it waits for none.',
   effect: 'write',
   http: 'POST /v1/workers/{worker_id}/report',
   bodyBytesMax: taskLimits.reportBytesMax,

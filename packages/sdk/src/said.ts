@@ -51,10 +51,10 @@ export function codeAmong(thrown: unknown): string | undefined {
 }
 
 /** How what a handler threw is reported. */
-export function saidErrorOf(thrown: unknown): SaidError {
+export function saidErrorOf(thrown: unknown, lengthMax = messageLengthMax): SaidError {
   const code = codeAmong(thrown) ?? 'failed'
   const message = thrown instanceof Error ? thrown.message : String(thrown)
-  return { code: cut(code, codeLengthMax), message: cut(message, messageLengthMax) }
+  return { code: cut(code, codeLengthMax), message: cut(message, lengthMax) }
 }
 
 /** As the contract allows it. */

@@ -1,4 +1,5 @@
 import type { Input, RunStanding } from '@nexus/contract'
+import { workerLimits } from '../contract-data.ts'
 import type { Courier, ReportLink } from '../courier.ts'
 import type { Invoke } from '../namespaces.ts'
 import { NexusError } from '../nexus-error.ts'
@@ -67,7 +68,7 @@ export function outcomeWith(value: unknown): RunOutcome {
 
 /** How what a handler threw is reported. */
 export function failureOf(thrown: unknown): RunOutcome {
-  const error = saidErrorOf(thrown)
+  const error = saidErrorOf(thrown, workerLimits.errorMessageLengthMax)
   if (!(thrown instanceof RunFailure)) return { error }
   const { retryable, retryAfterSeconds: seconds } = thrown
   return { error: { ...error, retryable, ...(seconds !== undefined && { retry_after_seconds: seconds }) } }

@@ -15,6 +15,8 @@ export type Verb<Id extends OperationId> = (ctx: CtxOf<Id>, input: Input<Id>) =>
  * and before the transaction opens, because other writes wait for an open one.
  */
 export interface PreparedVerb<Id extends OperationId, Prepared = unknown> {
+  /** As that of a `CheckingVerb`. */
+  check?(input: unknown): Input<Id>
   prepare(ctx: Ctx, input: Input<Id>): Promise<Prepared>
   run(ctx: CtxOf<Id>, input: Input<Id>, prepared: Prepared): Promise<Output<Id>>
   /** What is answered once that is durable, in place of what `run` returned; it may wait. Runs for a repeat too. */
@@ -135,7 +137,8 @@ export function createGate(deps: GateDeps): Gate {
     const operation: Operation = operations[id]
     authorise(operation, ctx.principal)
     const handler = deps.handlers[id] as Handler<OperationId>
-    const valid = 'check' in handler ? handler.check(input) : validators.get(id)!(input)
+    const check = ('check' in handler ? handler.check : undefined) ?? validators.get(id)!
+    const valid = check(input)
     const { output, replayed } = await perform(operation, ctx, valid, options)
     const answer = 'answer' in handler ? handler.answer : undefined
     const told = answer ? await answer(ctx, valid as never, output as never) : output
@@ -166,7 +169,7 @@ export function createGate(deps: GateDeps): Gate {
 /** The verb with its input, prepared if it asks for that. */
 async function bound(handler: Handler<OperationId>, ctx: Ctx, input: unknown) {
   if (!('prepare' in handler)) {
-    const verb = ('check' in handler ? handler.run : handler) as (ctx: Ctx, input: unknown) => Promise<unknown>
+    const verb = ('run' in handler ? handler.run : handler) as (ctx: Ctx, input: unknown) => Promise<unknown>
     return (of: Ctx | WriteCtx) => verb(of, input)
   }
   const verb = handler as unknown as PreparedVerb<'auth.keys.create'>

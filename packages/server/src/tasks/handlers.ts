@@ -13,7 +13,7 @@ import { listWorkers } from './list-workers.ts'
 import { logRun } from './log.ts'
 import { releaseRuns } from './release.ts'
 import { checkCheckpoint, checkEnd, endRun, heartbeatRun } from './report.ts'
-import { answerReport, prepareReport, reportEnds } from './report-ends.ts'
+import { answerReport, checkReport, prepareReport, reportEnds } from './report-ends.ts'
 import { cancelRun, getRun, listAllRuns, listRunLog, listRuns, retryRun } from './runs.ts'
 import { prepareUpdate, updateTask } from './update.ts'
 
@@ -52,6 +52,7 @@ export function taskHandlers(deps: TaskDeps): TaskHandlers {
     'workers.release': (ctx, input) => releaseRuns(deps, ctx, input),
     'workers.heartbeat': (ctx, input) => heartbeatWorker(deps, ctx, input),
     'workers.report': prepared({
+      check: checkReport,
       prepare: (_ctx, input) => prepareReport(input),
       run: (ctx, input, ready) => reportEnds(deps, ctx, input, ready),
       answer: (ctx, input, reported) => answerReport(deps, ctx, input, reported),

@@ -85,6 +85,52 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
   })
 
   guarantee(
+    'an end that is none by its form is refused by itself, and names what is wrong with it',
+    async (room, task_id) => {
+      const [good, ...bad] = await leased(room, task_id, 6)
+      const ends = [
+        null,
+        { ...heldIn(bad[0]!), run_id: 'a b' },
+        { ...heldIn(bad[0]!), error: { code: '', message: 'm' } },
+        { ...heldIn(bad[1]!), error: null },
+        { ...heldIn(bad[2]!), outcome: 'unknown' },
+        { run_id: bad[3]!.run_id },
+        { ...heldIn(good!), result: 1 },
+      ]
+      const answer = await report(room, ends as RunEnd[])
+      const shown = answer.ends.map((end) =>
+        'error' in end ? [end.run_id, end.error.code, end.error.details.field] : [end.run_id, end.status],
+      )
+      const invalid = (order: RunOrder, field: string) => [order.run_id, 'INVALID_REQUEST', field]
+      deepEqual(shown, [
+        [null, 'INVALID_REQUEST', 'body'],
+        [null, 'INVALID_REQUEST', 'run_id'],
+        invalid(bad[0]!, 'error.code'),
+        invalid(bad[1]!, 'error'),
+        invalid(bad[2]!, 'outcome'),
+        invalid(bad[3]!, 'lease_token'),
+        [good!.run_id, 'completed'],
+      ])
+      for (const order of bad) equal((await room.run(order.run_id)).status, 'running')
+    },
+  )
+
+  guarantee(
+    'of the long message of an error the beginning is kept, with a mark; the same again is a repeat',
+    async (room, task_id) => {
+      const [order] = await leased(room, task_id, 1)
+      const end = { ...heldIn(order!), error: { code: 'c', message: 'x'.repeat(20_000), retryable: false } }
+      const { ends } = await report(room, [end, end])
+      deepEqual(
+        ends.map((one) => 'status' in one && one.status),
+        ['failed', 'failed'],
+      )
+      const message = (await room.run(order!.run_id)).error!.message
+      deepEqual([message.length, message.slice(-2)], [taskLimits.errorMessageLengthMax, 'x…'])
+    },
+  )
+
+  guarantee(
     'with a report runs are taken that are ready then, up to so many, those that it makes ready too',
     async (room, task_id) => {
       const [first, second] = await leased(room, task_id, 2)
@@ -183,7 +229,7 @@ test('a report is bounded, and refused as a whole where it is no report', async 
     )
   await refused({ ends: [] }, /^ends$/)
   await refused({ ends: Array.from({ length: taskLimits.endsMax + 1 }, () => end) }, /^ends$/)
-  await refused({ ends: [end, { ...end, error: { code: '', message: '' } }] }, /^ends\.1\.error\.code$/)
+  await refused({ ends: end }, /^ends$/)
   await refused({ lease: { names: [] } }, /^lease\.names$/)
   await refused({ lease: { names: ['x'], wait_seconds: 1 } }, /^lease\.wait_seconds$/)
   const places = { names: Array.from({ length: 100 }, (_, n) => `n${n}`), queues: ['a', 'b', 'c'] }

@@ -1,10 +1,21 @@
-import type { Input, Output, RefusedEnd } from '@nexus/contract'
+import {
+  type Input,
+  idLengthMax,
+  idPattern,
+  type Output,
+  type RefusedEnd,
+  taskLimits,
+  workersReport,
+} from '@nexus/contract'
+import Type from 'typebox'
 import type { Ctx, WriteCtx } from '../core/context.ts'
 import { Failure } from '../core/failure.ts'
+import { isRecord } from '../core/labels.ts'
+import { validator } from '../core/validate.ts'
 import type { Claim } from '../work/index.ts'
 import type { TaskDeps } from './deps.ts'
 import { claimOf, isUnheard, noteLook, runOrders } from './lease.ts'
-import { endFault, takeEnds } from './take-ends.ts'
+import { faultOfEnd, takeEnds } from './take-ends.ts'
 
 type Reported = Output<'workers.report'>
 
@@ -14,9 +25,25 @@ export interface PreparedReport {
   claim: Claim | undefined
 }
 
+const checkAllBut = validator(
+  Type.Object(
+    {
+      ...workersReport.input.properties,
+      ends: Type.Array(Type.Unknown(), { minItems: 1, maxItems: taskLimits.endsMax }),
+    },
+    { additionalProperties: false },
+  ),
+  `input of ${workersReport.id}`,
+)
+
+/** All of a report but its ends, of which each is checked and refused by itself. Errors: INVALID_REQUEST. */
+export function checkReport(input: unknown): Input<'workers.report'> {
+  return checkAllBut(input) as Input<'workers.report'>
+}
+
 /** Errors: INVALID_REQUEST (more queues times names than are looked at). */
 export async function prepareReport({ worker_id, ends, lease }: Input<'workers.report'>): Promise<PreparedReport> {
-  return { faults: ends.map(endFault), claim: lease && claimOf({ worker_id, ...lease }) }
+  return { faults: ends.map(faultOfEnd), claim: lease && claimOf({ worker_id, ...lease }) }
 }
 
 /**
@@ -36,7 +63,7 @@ export async function reportEnds(
   const answers = ends.map((_, i) => faults[i] ?? taken.next().value!)
   const items = claim && deps.mayTake(principal) ? await deps.work.claim(tx, claim) : []
   return {
-    ends: answers.map((answer, i) => (answer instanceof Failure ? refused(ends[i]!.run_id, answer) : answer)),
+    ends: answers.map((answer, i) => (answer instanceof Failure ? refused(ends[i], answer) : answer)),
     runs: await runOrders(deps, items, tx),
   }
 }
@@ -52,6 +79,13 @@ export async function answerReport(
   return (await isUnheard(deps, { worker_id, ...lease })) ? { ...reported, runs: [] } : reported
 }
 
-function refused(run_id: string, { code, message, details }: Failure): RefusedEnd {
+const idShape = new RegExp(idPattern)
+
+function isId(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= idLengthMax && idShape.test(value)
+}
+
+function refused(end: unknown, { code, message, details }: Failure): RefusedEnd {
+  const run_id = isRecord(end) && isId(end.run_id) ? end.run_id : null
   return { run_id, error: { code, message, details } }
 }

@@ -83,8 +83,8 @@ test('a worker that is silent loses its run to the next one at once, which is gi
   equal(again!.attempt, 2)
   deepEqual(again!.checkpoint, { row: 7 })
   const isLost = (standing: object) => (error: Failure) => {
-    const { reason, id, status, attempt } = error.details
-    deepEqual({ reason, id, status, attempt }, { reason: 'lease_lost', id: run_id, ...standing })
+    const { reason, id, run_id: named, status, attempt } = error.details
+    deepEqual({ reason, id, run_id: named, status, attempt }, { reason: 'lease_lost', id: run_id, run_id, ...standing })
     return error.code === 'CONFLICT'
   }
   await rejects(room.complete(lost!), isLost({ status: 'running', attempt: 2 }))

@@ -20,6 +20,6 @@ export function runStanding(
 
 /** The refusal for a worker that has a run no more (409): it is told how that stands without it. */
 export function runLeaseLost({ runId, status, attempt }: RunRecord): Failure {
-  const issue = `the lease is over: stop working on it; the run is ${status}, at attempt ${attempt}`
-  return fail('CONFLICT', { reason: 'lease_lost', id: runId, status, attempt, issue })
+  const issue = `the lease token does not hold it, or no more: stop working on it; the run is ${status}, at attempt ${attempt}`
+  return fail('CONFLICT', { reason: 'lease_lost', run_id: runId, id: runId, status, attempt, issue })
 }

@@ -1,12 +1,26 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type RunEnd, type RunStanding, taskLimits } from '@nexus/contract'
+import { RunEnd, type RunStanding, taskLimits } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
-import { type Failure, invalid } from '../core/failure.ts'
+import { Failure, invalid } from '../core/failure.ts'
 import { reasonWord } from '../core/reason-word.ts'
+import { validator } from '../core/validate.ts'
 import type { Report } from '../work/index.ts'
 import { noSuchRun, type Said, type TaskDeps } from './deps.ts'
 import type { RunRecord } from './record.ts'
 import { runLeaseLost, runStanding } from './run-standing.ts'
+
+const checkForm = validator(RunEnd, 'end of a run')
+
+/** The same of one that nothing has checked yet. */
+export function faultOfEnd(end: unknown): Failure | undefined {
+  try {
+    checkForm(end)
+  } catch (fault) {
+    if (fault instanceof Failure) return fault
+    throw fault
+  }
+  return endFault(end as RunEnd)
+}
 
 /** What keeps an end from being taken whatever became of its run: INVALID_REQUEST. */
 export function endFault({ result, error }: RunEnd): Failure | undefined {
@@ -67,7 +81,13 @@ async function runsById({ store }: TaskDeps, tx: Tx, ids: readonly string[]): Pr
 }
 
 function saidIn({ result = null, error }: RunEnd): Said {
-  return error ? { error: { code: error.code, message: error.message } } : { result, error: null }
+  return error ? { error: { code: error.code, message: keptOf(error.message) } } : { result, error: null }
+}
+
+/** As much of a message as is kept, with a mark where that is not all. */
+function keptOf(message: string): string {
+  const { errorMessageLengthMax: max } = taskLimits
+  return message.length <= max ? message : `${message.slice(0, max - 1).toWellFormed()}…`
 }
 
 function reportOf({ run_id: id, lease_token: leaseToken, error: said }: RunEnd): Report {
