@@ -153,6 +153,8 @@ export const runsList = operation({
   ...reading,
   id: 'tasks.runs.list',
   summary: "List a task's runs, newest first",
+  description:
+    'A page may have fewer runs than its limit where they are large: there are more as long as there is a cursor.',
   http: 'GET /v1/tasks/{task_id}/runs',
   input: Type.Object({ task_id: Id, status: Type.Optional(Type.Enum(runStatuses)), ...paging }, closed),
   output: Type.Object({ runs: Type.Array(Run), next_cursor: nullable(Cursor) }),
@@ -163,7 +165,7 @@ export const runsListAll = operation({
   id: 'runs.list',
   summary: 'List runs of all tasks, newest first',
   description:
-    'A page may have fewer runs than its limit, or none, where few of those that were looked at are wanted: there are more as long as there is a cursor.',
+    'A page may have fewer runs than its limit, or none, where few of those that were looked at are wanted, or they are large: there are more as long as there is a cursor.',
   http: 'GET /v1/runs',
   input: Type.Object(
     {

@@ -28,6 +28,10 @@ export const taskLimits = {
   queuesMax: 16,
   namesMax: 100,
   leaseMax: 100,
+  /** Of parameters and checkpoints that one answer gives; always one run. */
+  ordersBytesMax: 4 * 1024 * 1024,
+  /** Of parameters with their templates replaced. */
+  resolvedBytesMax: 1024 * 1024,
   leaseSeconds: 30,
   pollSecondsMax: 60,
   heldMax: 1000,

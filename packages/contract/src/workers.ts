@@ -58,7 +58,7 @@ export const workersLease = operation({
   id: 'workers.lease',
   summary: 'Take runs for a worker, or wait for one',
   description:
-    'A lease lasts for 30 seconds, and each heartbeat renews it; a run whose lease is over goes to another worker. 204: nothing came in time.',
+    'A lease lasts for 30 seconds, and each heartbeat renews it; a run whose lease is over goes to another worker. One answer has at most 4 MiB of parameters and checkpoints, or one run. 204: nothing came in time.',
   effect: 'lease',
   http: 'POST /v1/workers/{worker_id}/lease',
   otherSuccess: { status: 204, has: null },

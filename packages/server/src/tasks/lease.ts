@@ -1,12 +1,11 @@
 import type { Input, Output, RunOrder } from '@nexus/contract'
-import { toIso } from '../core/clock.ts'
-import type { Ctx, Tx } from '../core/context.ts'
+import type { Ctx } from '../core/context.ts'
 import { invalid } from '../core/failure.ts'
-import type { Claim, WorkItem } from '../work/index.ts'
+import type { Claim } from '../work/index.ts'
 import type { TaskDeps } from './deps.ts'
-import type { RunRecord } from './record.ts'
 import { leaseMark, releaseRuns } from './release.ts'
-import { workerQueue, workNameOf } from './run-work.ts'
+import { workerQueue } from './run-work.ts'
+import { giveRunsBack, keepWithin, takenAtOnce, takeRuns } from './take-runs.ts'
 
 /** A look is a search in each of them. */
 const placesMax = 200
@@ -29,13 +28,26 @@ export async function leaseRuns(
   const { wait_seconds = 0 } = input
   const claim = claimOf(input)
   noteLook(deps, input, claim)
-  const items =
-    wait_seconds === 0
-      ? await deps.store.write((tx) => deps.work.claim(tx, claim))
-      : await deps.work.lease(claim, AbortSignal.any([ctx.signal, AbortSignal.timeout(wait_seconds * 1000)]))
+  const runs = await takenOrAwaited(deps, ctx, claim, wait_seconds)
   noteLook(deps, input, claim)
-  if (items.length === 0 || (await isUnheard(deps, input))) return null
-  return { runs: await runOrders(deps, items) }
+  if (runs.length === 0 || (await isUnheard(deps, input))) return null
+  return { runs }
+}
+
+/** What is ready by now is weighed as it is taken; what one transaction makes ready while the poll waits, after that. */
+async function takenOrAwaited(deps: TaskDeps, ctx: Ctx, claim: Claim, seconds: number): Promise<RunOrder[]> {
+  const { store, work } = deps
+  const isTakenFirst = seconds === 0 || (claim.max > takenAtOnce && (await work.mayHaveReady(claim.queues)))
+  const ready = isTakenFirst ? await store.write((tx) => takeRuns(deps, tx, claim)) : []
+  if (seconds === 0) return ready
+  if (ready.length === 0) {
+    const over = AbortSignal.any([ctx.signal, AbortSignal.timeout(seconds * 1000)])
+    return keepWithin(deps, await work.lease(claim, over))
+  }
+  if (!ctx.signal.aborted) return ready
+  // Who waited has gone.
+  await store.write((tx) => giveRunsBack(deps, tx, ready))
+  return []
 }
 
 /** A worker looks there. */
@@ -56,37 +68,4 @@ export async function isUnheard(
   if (poll_id === undefined || !deps.workers.hasReleased(poll_id)) return false
   await deps.store.write((tx) => releaseRuns(deps, { tx }, { worker_id, poll_ids: [poll_id] }))
   return true
-}
-
-/** What workers are told of runs that they were given, in the transaction that gave them or after it. */
-export async function runOrders(
-  { store }: Pick<TaskDeps, 'store'>,
-  items: readonly WorkItem[],
-  tx?: Tx,
-): Promise<RunOrder[]> {
-  const ids = items.map(({ id }) => id)
-  const found = tx ? await store.findRuns(ids, tx) : await store.givenRuns(ids)
-  const runs = new Map(found.map((run) => [run.runId, run]))
-  return items.flatMap((item) => {
-    const run = runs.get(item.id)
-    return run ? [orderOf(item, run)] : []
-  })
-}
-
-function orderOf(item: WorkItem, run: RunRecord): RunOrder {
-  return {
-    run_id: run.runId,
-    task_id: run.taskId,
-    name: workNameOf(run.plan),
-    attempt: item.attempt,
-    lease_token: item.leaseToken!,
-    lease_expires_at: toIso(item.leaseExpiresAt!),
-    deadline: item.deadline === null ? null : toIso(item.deadline),
-    // What is given has just been leased.
-    time_left_ms: item.deadline === null ? null : Math.max(0, item.deadline - item.leaseExpiresAt! + item.leaseMs),
-    scheduled_for: run.scheduledFor === null ? null : toIso(run.scheduledFor),
-    parameters: { ...run.parameters },
-    checkpoint: run.checkpoint,
-    trace_id: run.traceId,
-  }
 }

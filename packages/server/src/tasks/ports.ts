@@ -116,7 +116,9 @@ export interface TaskStore {
   /** How many that go in turn have not ended, up to `max`. */
   countInTurn(tx: Tx, taskId: string, max: number): Promise<number>
   /** Newest first. */
-  runs(filter: RunFilter): Promise<RunRecord[]>
+  places(filter: RunFilter): Promise<RunPlace[]>
+  /** How many of the first are within the bound, by what is large about them; at least one. */
+  fitting(runIds: readonly string[], bytesMax: number): Promise<number>
   /** Runs of a task that have not ended, the oldest first: (after, upTo]. */
   activeRuns(tx: Tx, taskId: string, range: RunRange): Promise<RunRecord[]>
   /** The last of them; undefined: there is none. */

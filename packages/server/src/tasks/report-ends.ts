@@ -14,8 +14,9 @@ import { isRecord } from '../core/labels.ts'
 import { validator } from '../core/validate.ts'
 import type { Claim } from '../work/index.ts'
 import type { TaskDeps } from './deps.ts'
-import { claimOf, isUnheard, noteLook, runOrders } from './lease.ts'
+import { claimOf, isUnheard, noteLook } from './lease.ts'
 import { faultOfEnd, takeEnds } from './take-ends.ts'
+import { takeRuns } from './take-runs.ts'
 
 type Reported = Output<'workers.report'>
 
@@ -61,10 +62,9 @@ export async function reportEnds(
   const sound = ends.filter((_, i) => faults[i] === undefined)
   const taken = (await takeEnds(deps, tx, sound))[Symbol.iterator]()
   const answers = ends.map((_, i) => faults[i] ?? taken.next().value!)
-  const items = claim && deps.mayTake(principal) ? await deps.work.claim(tx, claim) : []
   return {
     ends: answers.map((answer, i) => (answer instanceof Failure ? refused(ends[i], answer) : answer)),
-    runs: await runOrders(deps, items, tx),
+    runs: claim && deps.mayTake(principal) ? await takeRuns(deps, tx, claim) : [],
   }
 }
 

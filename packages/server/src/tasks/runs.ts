@@ -6,7 +6,7 @@ import { foundRun, foundTask, lockedTask, type TaskDeps } from './deps.ts'
 import { endRuns } from './end-run.ts'
 import { assertRoom } from './execute.ts'
 import { newRun, startRun } from './make-run.ts'
-import { hasRunEnded, type RunRecord } from './record.ts'
+import { hasRunEnded, type RunPlace, type RunRecord } from './record.ts'
 import { shownRuns } from './shown.ts'
 
 const limitDefault = 50
@@ -18,10 +18,13 @@ export async function listRuns(
   { task_id, status, cursor, limit = limitDefault }: Input<'tasks.runs.list'>,
 ): Promise<Output<'tasks.runs.list'>> {
   const before = cursor === undefined ? undefined : positionOf(cursor)
-  const found = await deps.store.runs({ taskId: task_id, status, before, limit: limit + 1 })
+  const found = await deps.store.places({ taskId: task_id, status, before, limit: limit + 1 })
   if (found.length === 0 && !(await deps.store.hasRuns(task_id))) await foundTask(deps, task_id)
-  const { rows, next } = page(found, limit, ({ createdAt, runId }) => [createdAt, runId])
-  return { runs: await shownRuns(deps, rows), next_cursor: next }
+  const { runs, isWhole } = await pageOf(
+    deps,
+    found.slice(0, limit).map(({ runId }) => runId),
+  )
+  return { runs: await shownRuns(deps, runs), next_cursor: isWhole && found.length <= limit ? null : cursorAt(runs) }
 }
 
 /** Newest first. A page is as many as are wanted of so many that are looked at. */
@@ -33,11 +36,29 @@ export async function listAllRuns(
   const before = cursor === undefined ? undefined : positionOf(cursor)
   const wanted = { ...filter, taskId: task_id, workerId: worker_id, before, limit: limit + 1 }
   const { runIds, lookedTo } = await deps.store.search(wanted)
-  const byId = new Map((await deps.store.findRuns(runIds)).map((run) => [run.runId, run]))
-  const found = runIds.flatMap((runId) => byId.get(runId) ?? [])
-  const { rows, next } = page(found, limit, ({ createdAt, runId }) => [createdAt, runId])
-  const end = next ?? (lookedTo && encodeCursor([lookedTo.createdAt, lookedTo.runId]))
-  return { runs: await shownRuns(deps, rows), next_cursor: end }
+  const { runs, isWhole } = await pageOf(deps, runIds.slice(0, limit))
+  const hasMore = !isWhole || runIds.length > limit
+  const end = hasMore ? cursorAt(runs) : lookedTo && cursorAt([lookedTo])
+  return { runs: await shownRuns(deps, runs), next_cursor: end }
+}
+
+/** Of what is sealed; so that nobody else waits for the page of another. */
+const pageBytes = 4 * 1024 * 1024
+
+/** As many of the first as one answer may have. */
+async function pageOf(
+  { store }: TaskDeps,
+  runIds: readonly string[],
+): Promise<{ runs: RunRecord[]; isWhole: boolean }> {
+  const count = await store.fitting(runIds, pageBytes)
+  const byId = new Map((await store.findRuns(runIds.slice(0, count))).map((run) => [run.runId, run]))
+  return { runs: runIds.slice(0, count).flatMap((runId) => byId.get(runId) ?? []), isWhole: count === runIds.length }
+}
+
+/** Behind the last of them. */
+function cursorAt(places: readonly RunPlace[]): string | null {
+  const last = places.at(-1)
+  return last ? encodeCursor([last.createdAt, last.runId]) : null
 }
 
 function positionOf(cursor: string): { createdAt: number; runId: string } {

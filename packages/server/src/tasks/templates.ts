@@ -1,3 +1,4 @@
+import { taskLimits } from '@nexus/contract'
 import { invalid } from '../core/failure.ts'
 import { isRecord } from '../core/labels.ts'
 
@@ -18,8 +19,6 @@ const nestingMax = 16
 export class TooLarge extends Error {
   override readonly name = 'TooLarge'
 }
-
-const resolvedBytesMax = 1024 * 1024
 
 /** A template that names nothing that is there. */
 export class Unresolved extends Error {
@@ -63,7 +62,7 @@ export function resolveTemplates(value: unknown, lookup: Lookup): unknown {
   return resolved(value, (path) => {
     const found = lookup(path)
     bytes += JSON.stringify(found)?.length ?? 0
-    if (bytes > resolvedBytesMax) throw new TooLarge()
+    if (bytes > taskLimits.resolvedBytesMax) throw new TooLarge()
     return found
   })
 }

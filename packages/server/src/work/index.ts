@@ -53,6 +53,8 @@ export interface Work extends Loop {
   enqueue(tx: Tx, work: readonly NewWork[]): Promise<WorkItem[]>
   /** See `claim`. */
   claim(tx: Tx, wanted: Claim): Promise<WorkItem[]>
+  /** False: as committed there is nothing to claim there. */
+  mayHaveReady(queues: Claim['queues']): Promise<boolean>
   /** See `lease`. */
   lease(wanted: Claim, signal: AbortSignal): Promise<WorkItem[]>
   /** Without `tx`: as committed. */
@@ -92,6 +94,7 @@ export function createWork(options: WorkOptions): Work {
   return {
     enqueue: (tx, work) => enqueue(deps, tx, work),
     claim: (tx, wanted) => claim(deps, tx, wanted),
+    mayHaveReady: (queues) => deps.store.mayHaveReady(queues),
     lease: (wanted, signal) => lease(deps, wanted, signal),
     find: (ids, tx) => store.find(ids, tx),
     report: (tx, reports) => report(deps, tx, reports),

@@ -1,6 +1,7 @@
 import type { EventType } from '@nexus/contract'
 import type { Insertable, Selectable } from 'kysely'
 import type { EventStore, LoggedEvent } from '../../events/index.ts'
+import { countWithin } from './count-within.ts'
 import type { StateEngine } from './engine.ts'
 import { preparedTable } from './prepared-table.ts'
 import type { Sealer } from './sealer.ts'
@@ -48,7 +49,11 @@ export function createEventStore(engine: StateEngine, sealer: Sealer): EventStor
         .select((select) => ['seq', select.fn<number>('octet_length', ['data_json']).as('bytes')])
         .limit(limit)
         .execute()
-      const last = lastWithin(sizes, pageBytes)
+      const last =
+        countWithin(
+          sizes.map(({ bytes }) => bytes),
+          pageBytes,
+        ) - 1
       const isWhole = last === sizes.length - 1 && sizes.length < limit
       const readUpTo = isWhole ? upTo : sizes[last]!.seq
       // Without a limit: what others have committed in between is there too.
@@ -112,16 +117,6 @@ export function createEventStore(engine: StateEngine, sealer: Sealer): EventStor
       return Number(numDeletedRows) >= trimRows
     },
   }
-}
-
-/** The index of the last that is within the bound, and at least the first. */
-function lastWithin(sizes: readonly { bytes: number }[], bytesMax: number): number {
-  let bytes = 0
-  const beyond = sizes.findIndex((size, i) => {
-    bytes += size.bytes
-    return bytes > bytesMax && i > 0
-  })
-  return beyond === -1 ? sizes.length - 1 : beyond - 1
 }
 
 const sealed = /^(command|task|ai)\./

@@ -2,6 +2,7 @@ import type { ExpressionBuilder, Selectable } from 'kysely'
 import { inParts } from '../../core/in-parts.ts'
 import type { RunPlace, RunRecord, TaskStore } from '../../tasks/index.ts'
 import { atHand, jsonSize } from './at-hand.ts'
+import { countWithin } from './count-within.ts'
 import type { StateEngine } from './engine.ts'
 import { KnownIn } from './known-in.ts'
 import { perParameter, preparedTable } from './prepared-table.ts'
@@ -22,7 +23,8 @@ type RunStore = Pick<
   | 'lockRuns'
   | 'running'
   | 'saveRuns'
-  | 'runs'
+  | 'places'
+  | 'fitting'
   | 'hasRuns'
   | 'countInTurn'
   | 'activeRuns'
@@ -104,15 +106,34 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
       inTransactions.note(tx, changed)
     },
 
-    async runs({ taskId, status, before, limit }) {
-      let query = reads.selectFrom('task_runs').selectAll().where('task_id', '=', taskId)
+    async places({ taskId, status, before, limit }) {
+      let query = reads.selectFrom('task_runs').select(['created_at', 'run_id']).where('task_id', '=', taskId)
       if (status !== undefined) query = query.where('status', '=', status)
       if (before !== undefined)
         query = query.where((where) =>
           where(where.refTuple('created_at', 'run_id'), '<', where.tuple(before.createdAt, before.runId)),
         )
       const found = await query.orderBy('created_at', 'desc').orderBy('run_id', 'desc').limit(limit).execute()
-      return found.map(rows.toRun)
+      return found.map((row) => ({ createdAt: row.created_at, runId: row.run_id }))
+    },
+
+    async fitting(runIds, bytesMax) {
+      if (runIds.length === 0) return 0
+      const found = await reads
+        .selectFrom('task_runs')
+        .select((select) => [
+          'run_id',
+          ...(['plan', 'parameters', 'result', 'error'] as const).map((column) =>
+            select.fn<number | null>('octet_length', [column]).as(column),
+          ),
+        ])
+        .where('run_id', 'in', runIds)
+        .execute()
+      const sizes = new Map(found.map(({ run_id, ...each }) => [run_id, sum(Object.values(each))]))
+      return countWithin(
+        runIds.map((runId) => sizes.get(runId) ?? 0),
+        bytesMax,
+      )
     },
 
     async hasRuns(taskId) {
@@ -277,6 +298,10 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
 
     trim: (before) => trim(engine, before),
   }
+}
+
+function sum(numbers: readonly (number | null)[]): number {
+  return numbers.reduce<number>((total, number) => total + (number ?? 0), 0)
 }
 
 function isBeyond({ createdAt, runId }: RunPlace) {

@@ -1,0 +1,68 @@
+import { type RunOrder, taskLimits } from '@nexus/contract'
+import type { Tx } from '../core/context.ts'
+import type { Claim, WorkItem } from '../work/index.ts'
+import type { TaskDeps } from './deps.ts'
+import { runOrders } from './run-orders.ts'
+
+/** So many are taken whatever they weigh. */
+export const takenAtOnce = 4
+const bytesMax = taskLimits.ordersBytesMax
+
+/**
+ * Takes what is ready, in steps of which each heeds how much those before weighed: all that is given with one answer has
+ * `ordersBytesMax` bytes of parameters and checkpoints, or is one run. The rest stays where it is.
+ */
+export async function takeRuns(deps: TaskDeps, tx: Tx, claim: Claim): Promise<RunOrder[]> {
+  const orders: RunOrder[] = []
+  let [bytes, largest] = [0, 0]
+  for (let step = takenAtOnce; orders.length < claim.max && step > 0; ) {
+    const asked = Math.min(step, claim.max - orders.length)
+    const items = await deps.work.claim(tx, { ...claim, max: asked })
+    const next = await runOrders(deps, items, tx)
+    for (const weight of next.map(weightOf)) {
+      bytes += weight
+      largest = Math.max(largest, weight)
+    }
+    orders.push(...next)
+    if (items.length < asked) break
+    // Those that come may be larger than all before: what is too much is given back.
+    step = Math.min(orders.length * 4, Math.floor((bytesMax - bytes) / Math.max(largest, 1)))
+  }
+  return bytes <= bytesMax ? orders : keepFirst(deps, tx, orders, fitting(orders))
+}
+
+/** Of runs that were given without that, as many as one answer may have; the others go back, and the attempts do not count. */
+export async function keepWithin(deps: TaskDeps, items: readonly WorkItem[]): Promise<RunOrder[]> {
+  const orders = await runOrders(deps, items)
+  const count = items.length <= 1 ? items.length : fitting(orders)
+  if (count >= orders.length) return orders
+  return deps.store.write((tx) => keepFirst(deps, tx, orders, count))
+}
+
+/** Runs that nobody will hear of; the attempts do not count. */
+export async function giveRunsBack({ work }: TaskDeps, tx: Tx, orders: readonly RunOrder[]): Promise<void> {
+  const said = orders.map(({ run_id: id, lease_token: leaseToken }) => ({ id, leaseToken, kind: 'unheard' as const }))
+  await work.report(tx, said)
+}
+
+async function keepFirst(deps: TaskDeps, tx: Tx, orders: RunOrder[], count: number): Promise<RunOrder[]> {
+  await giveRunsBack(deps, tx, orders.slice(count))
+  return orders.slice(0, count)
+}
+
+/** How many of the first are within the bound. */
+function fitting(orders: readonly RunOrder[]): number {
+  let bytes = 0
+  const beyond = orders.findIndex((order, i) => {
+    bytes += weightOf(order)
+    return bytes > bytesMax && i > 0
+  })
+  return beyond === -1 ? orders.length : beyond
+}
+
+function weightOf({ parameters, checkpoint }: RunOrder): number {
+  return (
+    Buffer.byteLength(JSON.stringify(parameters)) +
+    (checkpoint === null ? 0 : Buffer.byteLength(JSON.stringify(checkpoint)))
+  )
+}
