@@ -2,6 +2,8 @@ import { invalid } from '../core/failure.ts'
 
 const depthMax = 32
 const keysMax = 10_000
+/** A list of readings has many, and each costs little. */
+const elementsMax = 100_000
 
 export function parseJson(text: string): unknown {
   try {
@@ -16,9 +18,9 @@ function notJson(text: string): string {
   return 'is not valid JSON'
 }
 
-/** Refuses values that are nested too deep or have too many keys to be worth a look, and text that is no Unicode. */
+/** Refuses values that are nested too deep, or have too many keys or elements to be worth a look, and text that is no Unicode. */
 export function checkShape(value: unknown): void {
-  let keys = 0
+  let [keys, elements] = [0, 0]
   let level: unknown[] = [value]
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > depthMax) throw invalid('body', `is nested deeper than ${depthMax} levels`)
@@ -26,6 +28,12 @@ export function checkShape(value: unknown): void {
     for (const node of level) {
       if (typeof node === 'string') checkText(node)
       if (typeof node !== 'object' || node === null) continue
+      if (Array.isArray(node)) {
+        elements += node.length
+        if (elements > elementsMax) throw invalid('body', `has more than ${elementsMax} elements in lists`)
+        for (const child of node) next.push(child)
+        continue
+      }
       const children = Object.entries(node)
       keys += children.length
       if (keys > keysMax) throw invalid('body', `has more than ${keysMax} keys`)

@@ -235,3 +235,20 @@ test('a device that is connected is online, and its commands say that they wait 
   deepEqual([sub_status, waiting_for], ['offline', { reason: 'device_offline' }])
   ok(await nexus.client.commands.cancel({ command_id }))
 })
+
+test('a command that is to be waited for is refused over the connection, and nothing is sent', async (t) => {
+  const nexus = await startTestNexus(t)
+  const operator = await openWs(t, nexus)
+  const command = { command: 'x', target: { device_id: 'd' } }
+  for (const [field, more] of [
+    ['async', { async: false, wait_seconds: 1 }],
+    ['wait_seconds', { wait_seconds: 1 }],
+  ] as const) {
+    const { payload } = await operator.ask('command', { ...command, ...more })
+    deepEqual([payload.code, (payload.details as Record<string, unknown>).field], ['INVALID_REQUEST', field])
+  }
+  deepEqual((await nexus.client.commands.list()).commands, [])
+  equal((await operator.ask('command', { ...command, async: true })).type, 'command.accepted')
+  const { payload } = await operator.ask('command', { ...command, delivery: { mode: 'immediate' } })
+  equal((payload.details as Record<string, unknown>).reason, 'target_offline')
+})

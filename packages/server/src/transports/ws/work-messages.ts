@@ -9,7 +9,7 @@ import {
   websocketLimits,
 } from '@nexus/contract'
 import type { Principal } from '../../core/context.ts'
-import { type Failure, fail } from '../../core/failure.ts'
+import { type Failure, fail, invalid } from '../../core/failure.ts'
 import { spendOrRefuse } from '../admit.ts'
 import { callCtx } from '../call.ts'
 import type { TransportDeps } from '../ports.ts'
@@ -52,10 +52,12 @@ export class WorkMessages {
   /** Says at once that the command is accepted, and how it ended when it has. */
   async command(call: Call, input: CommandInput): Promise<void> {
     const { outbox, deps, signal } = this.#owner
+    for (const field of ['async', 'wait_seconds'] as const)
+      if (input[field] !== undefined && input[field] !== true) throw answeredAtOnce(field)
     if (this.#awaited >= websocketLimits.commands) throw tooManyCommands()
     this.#awaited++
     try {
-      const invoke: Invoke = { operation: 'commands.execute', input: { ...input, async: true } }
+      const invoke: Invoke = { operation: 'commands.execute', input }
       const accepted = (await this.#owner.perform(call, invoke)).output as CommandSubmitted
       outbox.answer(call.id, { type: 'command.accepted', payload: accepted })
       const ended = await deps.commands.end(accepted.command_id, signal)
@@ -90,6 +92,12 @@ export class WorkMessages {
   end(): void {
     this.#device?.close()
   }
+}
+
+function answeredAtOnce(field: string): Failure {
+  const issue =
+    'has no meaning in this message, which is answered at once and again when the command has ended: leave it out, or invoke commands.execute'
+  return invalid(field, issue)
 }
 
 function tooManyCommands(): Failure {
