@@ -3,7 +3,12 @@ import {
   deviceReports,
   errorTable,
   eventsStream,
+  idLengthMax,
+  idPattern,
+  namePattern,
   operations,
+  queueLengthMax,
+  queuePattern,
   rateDefaults,
   taskLimits,
   websocketBearerPrefix,
@@ -68,7 +73,7 @@ function deviceLimits() {
 
 function workerLimits() {
   const { leaseMax, leaseSeconds, heldMax, pollsMax, checkpointBytesMax, delaySecondsMax } = taskLimits
-  const { endsMax, reportBytesMax, errorMessageLengthMax } = taskLimits
+  const { endsMax, reportBytesMax, errorMessageLengthMax, queuesMax, namesMax, nameLengthMax } = taskLimits
   const bounds = {
     leaseMax,
     leaseSeconds,
@@ -79,6 +84,14 @@ function workerLimits() {
     endsMax,
     reportBytesMax,
     errorMessageLengthMax,
+    queuesMax,
+    namesMax,
+    nameLengthMax,
+    idPattern,
+    idLengthMax,
+    queuePattern,
+    queueLengthMax,
+    namePattern,
   }
   return { ...bounds, callsPerMinute: rateDefaults.work }
 }

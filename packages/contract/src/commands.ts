@@ -9,7 +9,7 @@ import { WebhookUrl } from './webhooks.ts'
 export const CommandName = Type.String({
   pattern: '^[A-Za-z_][\\w.\\-]{0,127}$',
   maxLength: commandLimits.nameLengthMax,
-  description: 'What devices know it by',
+  description: 'A letter or `_`, then letters, digits, `_`, `.` and `-`: what devices know it by',
 })
 
 const TagValue = Type.String({ maxLength: telemetryLimits.stringBytesMax })

@@ -10,22 +10,27 @@ import { WebhookUrl } from './webhooks.ts'
 export const taskTypes = ['scheduled', 'one_time', 'event_driven', 'dependent'] as const
 export type TaskType = (typeof taskTypes)[number]
 
+export const namePattern = '^[^\\x00-\\x1f\\x7f]+$'
+
 const Name = (description: string) =>
   Type.String({
     minLength: 1,
     maxLength: taskLimits.nameLengthMax,
-    pattern: '^[^\\x00-\\x1f\\x7f]+$',
-    description,
+    pattern: namePattern,
+    description: `Without control characters: ${description}`,
   })
+
+export const queuePattern = '^[A-Za-z0-9_][\\w.\\-]*$'
+export const queueLengthMax = 64
 
 export const WorkerQueue = Type.String({
   minLength: 1,
-  maxLength: 64,
-  pattern: '^[A-Za-z0-9_][\\w.\\-]*$',
-  description: 'Where workers look for runs',
+  maxLength: queueLengthMax,
+  pattern: queuePattern,
+  description: 'Letters, digits, `_`, `.` and `-`, neither of the last two in front: where workers look for runs',
 })
 
-export const HandlerName = Name('By which a worker knows what to do')
+export const HandlerName = Name('by which a worker knows what to do')
 
 export const TaskSchedule = Type.Object(
   {

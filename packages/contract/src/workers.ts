@@ -32,7 +32,12 @@ export const workersList = operation({
   output: Type.Object({ workers: Type.Array(WorkerInfo), next_cursor: nullable(Cursor) }),
 })
 
-const PollId = Type.String({ pattern: '^[A-Za-z0-9]{16,64}$', description: 'Random, and another for each poll' })
+const PollId = Type.String({
+  minLength: 16,
+  maxLength: 64,
+  pattern: '^[A-Za-z0-9]{16,64}$',
+  description: 'Letters and digits; random, and another for each poll',
+})
 
 /** Which runs a worker takes. */
 const wanted = {
@@ -47,7 +52,7 @@ const wanted = {
   poll_id: Type.Optional({
     ...PollId,
     description:
-      'By which `workers.release` gives back what this call was answered, should the answer not arrive; random, and another for each call',
+      'Letters and digits, by which `workers.release` gives back what this call was answered, should the answer not arrive; random, and another for each call',
   }),
   max: Type.Optional(Type.Integer({ minimum: 1, maximum: taskLimits.leaseMax, default: 1 })),
 }

@@ -114,4 +114,4 @@ export const deviceReports = {"command.ack":"executions.ack","command.progress":
 
 export const reportLimits = {"messageLengthMax":1024,"resultBytesMax":196608,"logLinesMax":1000,"logLineLengthMax":8192}
 export const deviceLimits = {"leaseMax":100,"reportsAtOnce":32,"messagesPerSecond":50}
-export const workerLimits = {"leaseMax":100,"leaseSeconds":30,"heldMax":1000,"pollsMax":20,"checkpointBytesMax":65536,"delaySecondsMax":604800,"endsMax":100,"reportBytesMax":1048576,"errorMessageLengthMax":8192,"callsPerMinute":6000}
+export const workerLimits = {"leaseMax":100,"leaseSeconds":30,"heldMax":1000,"pollsMax":20,"checkpointBytesMax":65536,"delaySecondsMax":604800,"endsMax":100,"reportBytesMax":1048576,"errorMessageLengthMax":8192,"queuesMax":16,"namesMax":100,"nameLengthMax":128,"idPattern":"^([^\\s\\x00-\\x1f\\x7f-\\x9f.][^\\s\\x00-\\x1f\\x7f-\\x9f]*|\\.[^\\s\\x00-\\x1f\\x7f-\\x9f.][^\\s\\x00-\\x1f\\x7f-\\x9f]*|\\.\\.[^\\s\\x00-\\x1f\\x7f-\\x9f]+)$","idLengthMax":128,"queuePattern":"^[A-Za-z0-9_][\\w.\\-]*$","queueLengthMax":64,"namePattern":"^[^\\x00-\\x1f\\x7f]+$","callsPerMinute":6000}

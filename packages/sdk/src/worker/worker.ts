@@ -11,6 +11,7 @@ import { Ends } from './ends.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { HeldRun } from './held-run.ts'
 import { Leasing } from './leasing.ts'
+import { checkHandler, checkOptions } from './options.ts'
 import type { RunHandler, WorkerOptions } from './run.ts'
 import { RunFailure } from './run-failure.ts'
 import { isEnd, type RunCourier, type RunLink, type RunReport, runLink } from './run-report.ts'
@@ -53,13 +54,10 @@ export class Worker {
   #state: 'new' | 'started' | 'stopping' | 'stopped' = 'new'
   #stopped: Promise<void> | undefined
 
-  /** Errors: `RangeError` (an option out of its bounds). */
+  /** Errors: `TypeError` (an option that there is none of), `RangeError` (one out of its bounds). */
   constructor(deps: WorkerDeps, id: string, options: Omit<WorkerOptions, 'id'> = {}) {
+    checkOptions(id, options)
     const { concurrency = 1, callsPerSecond = callsPerSecondDefault } = options
-    if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > workerLimits.heldMax)
-      throw new RangeError(`concurrency must be a whole number from 1 to ${workerLimits.heldMax}, not ${concurrency}`)
-    if (!(callsPerSecond >= 1 && callsPerSecond <= 1e6))
-      throw new RangeError(`callsPerSecond must be a number from 1 to 1000000, not ${callsPerSecond}`)
     this.id = id
     this.#options = options
     this.#concurrency = concurrency
@@ -97,12 +95,16 @@ export class Worker {
     })
   }
 
-  /** What it does for tasks whose handler has this name, which is that of the task unless it says otherwise. */
+  /**
+   * What it does for tasks whose handler has this name, which is that of the task unless it says otherwise. Errors: `RangeError` (no
+   * name of a handler, or too many), `Error` (there is one of this name, or the worker has started).
+   */
   handle<Parameters = Record<string, unknown>, Result = unknown, Checkpoint = unknown>(
     name: string,
     handler: RunHandler<Parameters, Result, Checkpoint>,
   ): this {
     if (this.#state !== 'new') throw new Error(`the worker is ${this.#state}: it is told what to do before it starts`)
+    checkHandler(name, handler, this.#handlers)
     this.#handlers.set(name, handler as unknown as RunHandler)
     return this
   }

@@ -38,9 +38,10 @@ export function narrowed<Found extends { schemaPath: string }>(
       error.schemaPath === schemaPath || error.schemaPath.startsWith(`${schemaPath}/anyOf`)
     if (arm === -1 && left.some(isWithin))
       faults.push(fault([...path, 'type'].join('.'), `must be ${oneOf(types.map(String))}`))
-    left = left.filter(
-      (error) => !isWithin(error) || (arm !== -1 && error.schemaPath.startsWith(`${schemaPath}/anyOf/${arm}/`)),
-    )
+    const meant = `${schemaPath}/anyOf/${arm}`
+    // What is missing in the arm is told of the arm itself.
+    const isMeant = (error: Found) => error.schemaPath === meant || error.schemaPath.startsWith(`${meant}/`)
+    left = left.filter((error) => !isWithin(error) || isMeant(error))
   }
   return { found: left, faults }
 }

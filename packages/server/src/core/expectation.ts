@@ -27,7 +27,7 @@ const valuesListed = 40
 export function expectationOf(schema: Node): string {
   const values = literalsOf(schema)
   if (values) return oneOf(values)
-  if (schema.anyOf) return schema.anyOf.map(expectationOf).join(', or ')
+  if (schema.anyOf) return oneOfArms(schema.anyOf)
   switch (schema.type) {
     case 'string':
       return textExpected(schema)
@@ -46,6 +46,15 @@ export function expectationOf(schema: Node): string {
     default:
       return 'valid'
   }
+}
+
+/** Objects that a field `type` tells apart are told by that. */
+function oneOfArms(arms: readonly Node[]): string {
+  const typeOf = (arm: Node) => arm.properties?.type?.const
+  const types = arms.map(typeOf).filter((type) => type !== undefined)
+  const others = arms.filter((arm) => typeOf(arm) === undefined).map(expectationOf)
+  const told = types.length > 1 ? [`a JSON object whose type is ${oneOf(types)}`, ...others] : arms.map(expectationOf)
+  return [...new Set(told)].join(', or ')
 }
 
 /** The values of an enum, a constant or a union of them; undefined for any other schema. */

@@ -9,6 +9,8 @@ const range = { start_time: '2025-11-03T00:00:00Z', end_time: '2025-11-03T02:00:
 const aKey = { name: 'a', scopes: ['task:read'] }
 const instant = 'an instant in ISO 8601 with an offset, as in 2025-11-03T01:53:54.518Z'
 
+const aTask = { name: 'x', type: 'one_time' }
+
 const rows: [what: string, id: OperationId, input: unknown, field: string, issue: string][] = [
   [
     'an enum lists its values',
@@ -23,6 +25,34 @@ const rows: [what: string, id: OperationId, input: unknown, field: string, issue
     { ...aKey, scopes: ['admin', 'telemetry:raed'] },
     'scopes.1',
     `must be one of ${scopes.join(', ')}`,
+  ],
+  [
+    'what is missing in the arm of a union that is meant is named',
+    'tasks.create',
+    { ...aTask, handler: { type: 'http' } },
+    'handler.url',
+    'is required',
+  ],
+  [
+    'the same further inside',
+    'tasks.create',
+    { ...aTask, handler: { type: 'telemetry_query' } },
+    'handler.query',
+    'is required',
+  ],
+  [
+    'a union of objects tells their types',
+    'tasks.create',
+    { ...aTask, handler: null },
+    'handler',
+    'must be a JSON object whose type is one of worker, http, command, telemetry_query',
+  ],
+  [
+    'a pattern is told in words',
+    'tasks.create',
+    { ...aTask, handler: { type: 'worker', queue: 'a b' } },
+    'handler.queue',
+    'must be a text of 1 to 64 characters: letters, digits, `_`, `.` and `-`, neither of the last two in front: where workers look for runs',
   ],
   [
     'a number tells its bounds, whichever was broken',

@@ -43,8 +43,8 @@ function faults(schema: TSchema, found: readonly SchemaError[], known: readonly 
       if (!errors.has(fault.field)) errors.set(fault.field, fault)
     }
   }
-  const [first = { field: 'body', issue: 'is not valid' }] = errors.values()
-  return { ...first, errors: [...errors.values()] }
+  const listed = errors.size > 0 ? [...errors.values()] : [{ field: 'body', issue: 'is not valid' }]
+  return { ...listed[0]!, errors: listed }
 }
 
 function* faultsOf(schema: TSchema, error: SchemaError, all: readonly SchemaError[]): Generator<Fault> {
