@@ -1,12 +1,14 @@
 import { commandCategories, type Input, type Output } from '@nexus/contract'
+import { boundedPage } from '../core/bounded-page.ts'
 import type { Ctx } from '../core/context.ts'
-import { decodeCursor, page } from '../core/paging.ts'
+import { decodeCursor } from '../core/paging.ts'
 import { authoriseCategory, type CommandDeps, permittedCategories } from './deps.ts'
+import type { CommandRecord } from './record.ts'
 import { shownCommands } from './shown.ts'
 
 const limitDefault = 50
 
-/** Newest first; of the categories that the key may see. Errors: FORBIDDEN (a category that it may not). */
+/** Newest first, in pages bounded in bytes too; of the categories that the key may see. Errors: FORBIDDEN (a category that it may not). */
 export async function listCommands(
   deps: CommandDeps,
   { principal }: Ctx,
@@ -15,15 +17,20 @@ export async function listCommands(
   if (category !== undefined) authoriseCategory(principal, category)
   const permitted = permittedCategories(principal.scopes)
   const categories = category === undefined ? permitted : [category]
-  const found = await deps.store.list({
+  const filter = {
     status,
     deviceId: device_id,
     categories: categories.length === commandCategories.length ? undefined : categories,
-    before: cursor === undefined ? undefined : positionOf(cursor),
-    limit: limit + 1,
+  }
+  const first = cursor === undefined ? undefined : positionOf(cursor)
+  const { shown, next } = await boundedPage({
+    limit,
+    read: (after: CommandRecord | undefined, count) =>
+      deps.store.list({ ...filter, before: after ?? first, limit: count }),
+    show: (rows) => shownCommands(deps, principal, rows),
+    position: ({ submittedAt, commandId }) => [submittedAt, commandId],
   })
-  const { rows, next } = page(found, limit, ({ submittedAt, commandId }) => [submittedAt, commandId])
-  return { commands: await shownCommands(deps, principal, rows), next_cursor: next }
+  return { commands: shown, next_cursor: next }
 }
 
 function positionOf(cursor: string): { submittedAt: number; commandId: string } {
