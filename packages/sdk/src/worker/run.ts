@@ -51,9 +51,9 @@ export interface WorkerOptions {
   /** How many runs it has at once, up to 1,000; 1 unless told. */
   concurrency?: number
   /**
-   * How many calls it makes in a second at most, beside heartbeats: 60 unless told. By default a key may make 6,000 a minute, and takes
-   * runs with the first 4,500 of them. Raise it where the key may make more; share it out among workers with the same key, for the
-   * limit is the key's.
+   * How many calls it makes in a second at most, beside heartbeats: 60 unless told. By default a key may make 6,000 a
+   * minute, and takes runs with the first 4,500 of them. Raise it where the key may make more; share it out among
+   * workers with the same key, for the limit is the key's.
    */
   callsPerSecond?: number
   /**

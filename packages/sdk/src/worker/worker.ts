@@ -96,8 +96,8 @@ export class Worker {
   }
 
   /**
-   * What it does for tasks whose handler has this name, which is that of the task unless it says otherwise. Errors: `RangeError` (no
-   * name of a handler, or too many), `Error` (there is one of this name, or the worker has started).
+   * What it does for tasks whose handler has this name, which is that of the task unless it says otherwise. Errors:
+   * `RangeError` (no name of a handler, or too many), `Error` (there is one of this name, or the worker has started).
    */
   handle<Parameters = Record<string, unknown>, Result = unknown, Checkpoint = unknown>(
     name: string,

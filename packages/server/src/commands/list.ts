@@ -8,7 +8,10 @@ import { shownCommands } from './shown.ts'
 
 const limitDefault = 50
 
-/** Newest first, in pages bounded in bytes too; of the categories that the key may see. Errors: FORBIDDEN (a category that it may not). */
+/**
+ * Newest first, in pages bounded in bytes too; of the categories that the key may see. Errors: FORBIDDEN (a category
+ * that it may not).
+ */
 export async function listCommands(
   deps: CommandDeps,
   { principal }: Ctx,

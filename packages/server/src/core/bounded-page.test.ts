@@ -3,7 +3,10 @@ import { test } from 'node:test'
 import { boundedPage } from './bounded-page.ts'
 import { decodeCursor } from './paging.ts'
 
-/** Pages through numbers below `count`, each shown as so many bytes; tells the sizes of the pages and how many rows were read. */
+/**
+ * Pages through numbers below `count`, each shown as so many bytes; tells the sizes of the pages and how many rows were
+ * read.
+ */
 async function walk(count: number, limit: number, bytesOf: (n: number) => number) {
   const seen: number[] = []
   const pages: number[] = []

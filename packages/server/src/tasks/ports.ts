@@ -139,7 +139,10 @@ export interface TaskStore {
   stalled(now: number, limit: number): Promise<RunRecord[]>
   nextStall(): Promise<number | undefined>
 
-  /** The runs of a search that are wanted, newest first; it looks at a bounded number, to the last one; null: there are no more. */
+  /**
+   * The runs of a search that are wanted, newest first; it looks at a bounded number, to the last one; null: there are
+   * no more.
+   */
   search(search: RunSearch): Promise<{ runIds: string[]; lookedTo: RunPlace | null }>
   /** Workers that have runs in hand, by their ids. */
   holders(after: string, limit: number): Promise<string[]>

@@ -48,8 +48,8 @@ export async function prepareReport({ worker_id, ends, lease }: Input<'workers.r
 }
 
 /**
- * Takes how several attempts of a worker ended, each answered by itself, and gives it runs that are ready then; none where the rate
- * limit would refuse a lease.
+ * Takes how several attempts of a worker ended, each answered by itself, and gives it runs that are ready then; none
+ * where the rate limit would refuse a lease.
  */
 export async function reportEnds(
   deps: TaskDeps,

@@ -34,9 +34,9 @@ export function endFault({ result, error }: RunEnd): Failure | undefined {
 }
 
 /**
- * Takes how attempts ended, in this order: done; or failed, and another one follows, unless that was the last. One that was asked to
- * stop has. Each is answered by itself, and the same again as the first time; one that is refused changes nothing. The failures:
- * NOT_FOUND, CONFLICT (`lease_lost`).
+ * Takes how attempts ended, in this order: done; or failed, and another one follows, unless that was the last. One that
+ * was asked to stop has. Each is answered by itself, and the same again as the first time; one that is refused changes
+ * nothing. The failures: NOT_FOUND, CONFLICT (`lease_lost`).
  */
 export async function takeEnds(deps: TaskDeps, tx: Tx, ends: readonly RunEnd[]): Promise<(RunStanding | Failure)[]> {
   const answers = new Map<RunEnd, RunStanding | Failure>()

@@ -5,7 +5,7 @@ import type { TaskDeps } from './deps.ts'
 import { runOrders } from './run-orders.ts'
 
 /** So many are taken whatever they weigh. */
-export const takenAtOnce = 4
+export const takenAtOnce = 16
 const bytesMax = taskLimits.ordersBytesMax
 
 /**

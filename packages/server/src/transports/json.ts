@@ -18,7 +18,10 @@ function notJson(text: string): string {
   return 'is not valid JSON'
 }
 
-/** Refuses values that are nested too deep, or have too many keys or elements to be worth a look, and text that is no Unicode. */
+/**
+ * Refuses values that are nested too deep, or have too many keys or elements to be worth a look, and text that is no
+ * Unicode.
+ */
 export function checkShape(value: unknown): void {
   let [keys, elements] = [0, 0]
   let level: unknown[] = [value]
