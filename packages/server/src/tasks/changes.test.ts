@@ -64,6 +64,63 @@ test('a patch is checked field by field, removes what may be missing, and turns 
   deepEqual([changed.handler, changed.tags], [{ type: 'worker', queue: 'large' }, { c: 'd' }])
 })
 
+test('headers of a request are not sent to another origin unless they are given for it', async (t) => {
+  const room = await openTasksRoom(t)
+  const headers = { Authorization: 'Bearer s3cr3t', 'X-Job': 'nightly' }
+  const handler = { type: 'http', url: 'https://example.com/a', headers } as const
+  const { task_id } = await room.create({ handler, schedule: { run_at: '2999-01-01T00:00:00Z' } })
+  const update = (handler: object) => room.call('tasks.update', { task_id, handler })
+  const refused = (error: Failure) =>
+    error.code === 'VALIDATION_ERROR' && error.details.field === 'handler.headers' && /anew/.test(error.details.issue!)
+  for (const url of ['http://example.com/a', 'https://example.org/a', 'https://example.com:8443/a'])
+    for (const given of [undefined, {}, { 'X-Job': 'x' }, { Authorization: null }, { authorization: 'x' }])
+      await rejects(update({ url, ...(given && { headers: given }) }), refused)
+  await rejects(update({ url: 'https://example.org/', headers: { Authorization: '[hidden]', 'X-Job': null } }))
+  await update({ url: 'https://EXAMPLE.com:443/b', method: 'PUT' })
+  await room.execute(task_id)
+  await update({ url: 'https://example.org/', headers: { Authorization: 'Bearer other', 'X-Job': null } })
+  await update({ url: 'https://example.net/', headers: null })
+  const sent = async () => {
+    const found = await room.state.write((tx) => room.store.lock(tx, task_id))
+    return found!.definition.handler
+  }
+  deepEqual(await sent(), { type: 'http', url: 'https://example.net/', method: 'PUT' })
+})
+
+test('a task that runs once runs again when it is given another time, whatever became of the first run', async (t) => {
+  const room = await openTasksRoom(t)
+  const at = (ms: number) => new Date(room.clock.at + ms).toISOString()
+  const ends = {
+    completed: async () => void (await room.complete((await room.lease())[0]!)),
+    failed: async () => void (await room.fail((await room.lease())[0]!, { retryable: false })),
+    'in hand': async () => {},
+  }
+  for (const [how, end] of Object.entries(ends)) {
+    const { task_id } = await room.create()
+    await end()
+    const orders = await room.lease()
+    const run_at = at(5000)
+    const changed = await room.call('tasks.update', { task_id, schedule: { run_at } })
+    equal(changed.next_run, run_at, how)
+    for (const order of orders) await room.complete(order)
+    const before = await room.get(task_id)
+    deepEqual([before.status, before.next_run], ['scheduled', run_at], how)
+    await room.pass(5000)
+    const runs = await room.runs(task_id)
+    deepEqual(runs.map(({ scheduled_for, status }) => [scheduled_for, status]).at(-1), [run_at, 'queued'], how)
+    await room.complete((await room.lease())[0]!)
+    const after = await room.get(task_id)
+    deepEqual([after.status, after.next_run, runs.length], ['completed', null, 2], how)
+    // The same instant again is no other time.
+    const same = await room.call('tasks.update', { task_id, schedule: { run_at, timezone: 'Europe/Berlin' } })
+    deepEqual([same.status, same.next_run], ['completed', null], how)
+    room.clock.at += 1
+    await room.call('tasks.update', { task_id, schedule: null })
+    deepEqual((await room.stands(task_id)).length, 3, how)
+    await room.complete((await room.lease())[0]!)
+  }
+})
+
 test('a task with runs or dependents is deleted only as told, and its runs can still be read', async (t) => {
   const room = await openTasksRoom(t)
   const a = await room.create({ type: 'scheduled', schedule: { cron: '0 0 1 1 *' } })

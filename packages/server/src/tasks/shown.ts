@@ -49,7 +49,7 @@ function shownTask(task: TaskRecord, known: ReadonlySet<string>, isRunning: bool
   }
 }
 
-const secretHeader = /authorization|cookie|token|secret|key|password|signature/i
+const secretHeader = /auth|cookie|token|secret|key|pass|signature|session|credential/i
 
 /** What opens doors elsewhere is shown to nobody. */
 function withoutSecrets(definition: TaskDefinition): TaskDefinition {

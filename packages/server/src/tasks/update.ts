@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Input, type Task, TaskDefinition } from '@nexus/contract'
-import type { Ctx, WriteCtx } from '../core/context.ts'
+import type { Ctx, Tx, WriteCtx } from '../core/context.ts'
 import { invalid } from '../core/failure.ts'
 import { mergePatch } from '../core/merge-patch.ts'
 import { validator } from '../core/validate.ts'
@@ -51,13 +51,8 @@ export async function updateTask(deps: TaskDeps, ctx: WriteCtx, input: Patch): P
     task = await lockedTask(deps, tx, task.taskId)
   }
   Object.assign(task, { definition, runsAs: ctx.principal.keyId, updatedAt: now, version: task.version + 1 })
-  if (isRescheduled) reschedule(task, now)
-  if (
-    task.endedAt !== null &&
-    definition.type !== 'one_time' &&
-    !isDeepStrictEqual(before.max_runs, definition.max_runs)
-  )
-    reschedule(task, now)
+  const isProlonged = task.endedAt !== null && before.max_runs !== definition.max_runs
+  if (isRescheduled || isProlonged) await reschedule(deps, tx, task, now)
   await deps.store.saveDefinition(tx, task)
   await advanceTask(deps, tx, task.taskId, now)
   await publishTask(deps, { tx, traceId: ctx.traceId }, 'task.updated', task, task.eventId)
@@ -67,13 +62,44 @@ export async function updateTask(deps: TaskDeps, ctx: WriteCtx, input: Patch): P
 function patched({ definition }: TaskRecord, { task_id: _, if_match: __, ...patch }: Patch): TaskDefinition {
   if (patch.type !== undefined && patch.type !== definition.type)
     throw invalid('type', `cannot be changed: it is ${definition.type}`, 'VALIDATION_ERROR')
-  return checked(mergePatch(definition, patch)) as TaskDefinition
+  const changed = checked(mergePatch(definition, patch)) as TaskDefinition
+  assertHeadersStay(definition.handler, changed.handler, patch.handler?.headers)
+  return changed
 }
 
-/** A schedule that was changed begins anew, also that of a task that had ended. */
-function reschedule(task: TaskRecord, now: number): void {
+/**
+ * Who changes an address need not know what is sent along: headers that were given for one origin are not sent to another.
+ * Errors: VALIDATION_ERROR, naming one that the change neither gives nor removes.
+ */
+function assertHeadersStay(
+  before: TaskDefinition['handler'],
+  after: TaskDefinition['handler'],
+  given: object | null | undefined,
+): void {
+  if (before?.type !== 'http' || after?.type !== 'http') return
+  const [from, to] = [before.url, after.url].map((url) => URL.parse(url)?.origin)
+  if (from !== undefined && from === to) return
+  const kept = Object.keys(before.headers ?? {}).find((name) => after.headers && !Object.hasOwn(given ?? {}, name))
+  if (kept === undefined) return
+  const issue =
+    `${kept} was given for ${from}: with another scheme, host or port in handler.url give each header anew, ` +
+    'or null for one that is to go; "headers": null removes all'
+  throw invalid('handler.headers', issue, 'VALIDATION_ERROR')
+}
+
+/** A schedule that was changed begins anew, also that of a task that had ended; but a tick that has run does not run again. */
+async function reschedule({ store }: TaskDeps, tx: Tx, task: TaskRecord, now: number): Promise<void> {
+  const next = nextTickOf(task.definition, task.createdAt, now)
+  if (task.definition.type === 'one_time') {
+    if (await store.hasTick(tx, task.taskId, next!)) {
+      task.nextTick = null
+      task.firedAt ??= now
+      return
+    }
+    task.firedAt = null
+  }
   if (task.endedAt !== null) task.deaf = { from: task.endedAt, to: now }
   task.endedAt = null
   if (task.pausedAt === null) task.statusReason = null
-  task.nextTick = task.pausedAt === null ? nextTickOf(task.definition, task.createdAt, now) : null
+  task.nextTick = task.pausedAt === null ? next : null
 }
