@@ -13,7 +13,7 @@ import {
 import { createCommands } from './commands/index.ts'
 import type { Config } from './config.ts'
 import { systemClock } from './core/clock.ts'
-import { createGate, type Handlers } from './core/invoke.ts'
+import { createGate, type Handlers, type InvokeOptions } from './core/invoke.ts'
 import { startThread, type Thread } from './core/thread.ts'
 import { createDevices } from './devices/index.ts'
 import { createEvents } from './events/index.ts'
@@ -174,7 +174,8 @@ async function compose(
     http: webhooks,
     acting: {
       principal: (keyId) => auth.principal(keyId),
-      invoke: async (id, ctx, input, options) => (await gate.invoke(id, ctx, input, options)).output as never,
+      invoke: async (id, ctx, input, options) =>
+        (await gate.invoke(id, ctx, input, options as InvokeOptions)).output as never,
       commandEnd: (commandId, signal) => commands.end(commandId, signal),
     },
     mayTake: (principal) => rates.hasRoom(principal, 'work'),

@@ -62,6 +62,8 @@ export interface Gate {
 export interface InvokeOptions {
   /** The client's `Idempotency-Key`, for operations that honour it. */
   idempotencyKey?: string
+  /** For a write of Nexus itself: done in its transaction, after it; of both there is neither without the other. */
+  within?(tx: Tx, output: unknown): Promise<void>
 }
 
 export interface Answer {
@@ -108,9 +110,14 @@ const validators = new Map(
  * because malformed floods cost too.
  */
 export function createGate(deps: GateDeps): Gate {
-  const run = async (id: OperationId, ctx: Ctx, input: unknown): Promise<unknown> => {
+  const run = async (id: OperationId, ctx: Ctx, input: unknown, within?: InvokeOptions['within']): Promise<unknown> => {
     const handler = await bound(deps.handlers[id], ctx, input)
-    return operations[id].effect === 'write' ? deps.write((tx) => handler(inTransaction(ctx, tx))) : handler(ctx)
+    if (operations[id].effect !== 'write') return handler(ctx)
+    return deps.write(async (tx) => {
+      const output = await handler(inTransaction(ctx, tx))
+      await within?.(tx, output)
+      return output
+    })
   }
 
   /** A write that is repeated is answered before it is prepared, else in its transaction, where to ask costs least. */
@@ -148,7 +155,7 @@ export function createGate(deps: GateDeps): Gate {
   const perform = async (operation: Operation, ctx: Ctx, valid: unknown, options: InvokeOptions): Promise<Answer> => {
     const id = operation.id as OperationId
     const key = operation.idempotent ? options.idempotencyKey : undefined
-    if (key === undefined) return { output: await run(id, ctx, valid), replayed: false }
+    if (key === undefined) return { output: await run(id, ctx, valid, options.within), replayed: false }
     if (operation.effect === 'append') {
       const idempotent: Idempotent = { key: appendKey(ctx.principal, id, key), bodyHash: deps.hashBody(valid) }
       const output = await run(id, { ...ctx, idempotent }, valid)

@@ -2,9 +2,12 @@ import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
 import type { Input, Run } from '@nexus/contract'
-import { startTestNexus, type TestNexus } from '../testing/nexus.ts'
+import { createClient, type NexusClient } from '@nexus/sdk'
+import { startTestNexus, type TestNexus, testFolder } from '../testing/nexus.ts'
 import { until } from '../testing/until.ts'
 
 /** Makes a task that runs at once; resolves with its run once that has ended. */
@@ -163,6 +166,44 @@ test('a command is cancelled with its run, whether a device has it or not', asyn
   await client.tasks.create(late)
   const slow = await submitted(3)
   equal(await ended(slow.command_id), 'cancelled')
+})
+
+test('a run waits for the command that it has submitted, over a restart and when no answer of that is kept any more', async (t) => {
+  const dataDir = testFolder(t)
+  const first = await startTestNexus(t, { dataDir })
+  const handler = { type: 'command', command: 'x', target: { device_id: 'd' } } as const
+  const { task_id } = await first.client.tasks.create({ name: 'x', type: 'one_time', handler })
+  const commands = async (client: NexusClient) => (await client.commands.list()).commands
+  await until('the command is there', async () => (await commands(first.client)).length > 0)
+  await first.stop()
+  const state = new DatabaseSync(join(dataDir, 'state.db'))
+  state.exec('delete from idempotency')
+  state.close()
+
+  const second = await startTestNexus(t, { dataDir })
+  const client = createClient({ url: second.url, apiKey: first.key, retry: false })
+  const run = () => client.tasks.runs.list({ task_id }).then(({ runs }) => runs[0]!)
+  await until('it is taken over', async () => (await run()).attempt === 2)
+  const [order] = (await client.commands.lease({ device_id: 'd', wait_seconds: 10 }))!.executions
+  const { execution_id, lease_token } = order!
+  await client.executions.result({ execution_id, lease_token, status: 'completed', result: { n: 1 } })
+  const ended = await until('its end', async () => (await run()).completed_at !== null && run())
+  deepEqual([ended.status, (ended.result as { result: { n: number } }).result.n], ['completed', 1])
+  equal((await commands(client)).length, 1)
+})
+
+test('a run whose command failed submits another with its next attempt', async (t) => {
+  const { client } = await startTestNexus(t)
+  const handler = { type: 'command', command: 'x', target: { device_id: 'd' } } as const
+  const retry_policy = { max_retries: 1, initial_delay_seconds: 0 }
+  const { task_id } = await client.tasks.create({ name: 'x', type: 'one_time', handler, retry_policy })
+  for (const status of ['failed', 'completed'] as const) {
+    const [order] = (await client.commands.lease({ device_id: 'd', wait_seconds: 10 }))!.executions
+    const { execution_id, lease_token } = order!
+    await client.executions.result({ execution_id, lease_token, status })
+  }
+  await until('its end', async () => (await client.tasks.runs.list({ task_id })).runs[0]!.status === 'completed')
+  equal((await client.commands.list()).commands.length, 2)
 })
 
 test('who may not do what a task does may not say with what it is done', async (t) => {

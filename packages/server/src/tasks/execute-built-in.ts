@@ -1,6 +1,6 @@
 import type { Input } from '@nexus/contract'
 import { taskLimits } from '@nexus/contract'
-import type { Ctx } from '../core/context.ts'
+import type { Ctx, Tx } from '../core/context.ts'
 import { durationMs } from '../core/duration.ts'
 import { Failure } from '../core/failure.ts'
 import { type Outcome, RunOver } from './executor.ts'
@@ -13,6 +13,8 @@ export const keyRevoked = 'key_revoked'
 export interface BuiltInDeps {
   acting: Acting
   http: HttpSender
+  /** Keeps what the next attempt has to know. Errors: CONFLICT (`lease_lost`). */
+  keepCheckpoint(tx: Tx, run: RunRecord, checkpoint: unknown): Promise<void>
   now(): number
 }
 
@@ -79,30 +81,47 @@ function parsed(text: string | null): unknown {
   }
 }
 
-/** After the same number of failures the same command is submitted: whoever takes the run over waits for the one that is there. */
+/** Submits the command, or waits for the one that an attempt before has submitted. */
 async function command(
-  { acting }: BuiltInDeps,
+  deps: BuiltInDeps,
   ctx: Ctx & { stopping: AbortSignal },
   run: RunRecord,
-  { command: name, target }: Handler<'command'>,
+  handler: Handler<'command'>,
 ): Promise<Outcome> {
-  const input: Input<'commands.execute'> = { command: name, target, parameters: { ...run.parameters } }
-  const { failures = 0 } = (run.checkpoint ?? {}) as { failures?: number }
-  const idempotencyKey = `${run.runId}-${failures}`
-  const { command_id } = await acting.invoke('commands.execute', ctx, input, { idempotencyKey })
+  const { acting } = deps
+  const { command_id = await submitted(deps, ctx, run, handler) } = (run.checkpoint ?? {}) as Partial<Submitted>
   const ended = await acting.commandEnd(command_id, ctx.signal)
   if (!ended) {
+    if (!ctx.signal.aborted) return failed('command_gone', `the command ${command_id} is not kept any more`, false)
     if (ctx.signal.reason instanceof RunOver) await cancelCommand(acting, ctx, command_id)
     throw ctx.signal.reason
   }
   const { status, result, error, summary } = ended
   if (status === 'completed')
     return { result: { command_id, status, ...(result && { result }), ...(summary && { summary }) } }
-  const checkpoint = { failures: failures + 1 }
+  // The next attempt submits one anew.
   return {
     ...failed(`command_${status}`, error?.message ?? `the command ${command_id} ended as ${status}`, true),
-    checkpoint,
+    checkpoint: null,
   }
+}
+
+interface Submitted {
+  command_id: string
+}
+
+/** That it was is kept in its own transaction, under the lease: whoever takes the run over finds it, however much later. */
+async function submitted(
+  { acting, keepCheckpoint }: BuiltInDeps,
+  ctx: Ctx,
+  run: RunRecord,
+  { command, target }: Handler<'command'>,
+): Promise<string> {
+  const input: Input<'commands.execute'> = { command, target, parameters: { ...run.parameters } }
+  const { command_id } = await acting.invoke('commands.execute', ctx, input, {
+    within: (tx, { command_id }) => keepCheckpoint(tx, run, { command_id } satisfies Submitted),
+  })
+  return command_id
 }
 
 /** It ends with its run: its devices are told, and have their time to confirm. */
@@ -111,7 +130,7 @@ async function cancelCommand(
   { stopping, ...ctx }: Ctx & { stopping: AbortSignal },
   command_id: string,
 ): Promise<void> {
-  const signal = AbortSignal.any([stopping, AbortSignal.timeout(cancelConfirmMs)])
+  const signal = AbortSignal.any([stopping, AbortSignal.timeout(cancelWaitMs)])
   try {
     await acting.invoke('commands.cancel', { ...ctx, signal }, { command_id })
     await acting.commandEnd(command_id, signal)
@@ -121,8 +140,8 @@ async function cancelCommand(
   }
 }
 
-/** Less than a worker has to confirm a cancel. */
-const cancelConfirmMs = 8000
+/** Two seconds less than this run itself has, from when it was told, to confirm that it ends (`work/transitions.ts`). */
+const cancelWaitMs = 8000
 
 async function query({ acting, now }: BuiltInDeps, ctx: Ctx, { query }: Handler<'telemetry_query'>): Promise<Outcome> {
   const { last, ...asked } = query

@@ -1,5 +1,5 @@
 import { taskLimits } from '@nexus/contract'
-import type { Principal } from '../core/context.ts'
+import type { Principal, Tx } from '../core/context.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
 import { Told } from '../core/told.ts'
 import type { Trail } from '../core/trail.ts'
@@ -8,7 +8,7 @@ import type { LockRecords, OnChange, Work } from '../work/index.ts'
 import { advanceTask } from './advance.ts'
 import type { RunObserver, TaskDeps } from './deps.ts'
 import { EventDepths } from './event-depths.ts'
-import { executeBuiltIn } from './execute-built-in.ts'
+import { type BuiltInDeps, executeBuiltIn } from './execute-built-in.ts'
 import { Executor, type Outcome } from './executor.ts'
 import { guardHolds } from './guard-holds.ts'
 import { Guards } from './guards.ts'
@@ -16,7 +16,7 @@ import { type TaskHandlers, taskHandlers } from './handlers.ts'
 import { lockTasksOf } from './lock-records.ts'
 import { onRunWork } from './on-run-work.ts'
 import type { Acting, HttpSender, TaskStore } from './ports.ts'
-import { endRun, renewRun } from './report.ts'
+import { endRun, type Held, renewRun } from './report.ts'
 import { runTrail } from './run-trail.ts'
 import { RunWatch } from './run-watch.ts'
 import { Scheduler } from './scheduler.ts'
@@ -111,11 +111,18 @@ export function createTasks(options: TasksOptions): Tasks {
     now,
     observe,
   }
+  const builtIn: BuiltInDeps = {
+    acting,
+    http,
+    keepCheckpoint: (tx, { runId: run_id, leaseToken }, checkpoint) =>
+      keepCheckpoint(deps, tx, { run_id, lease_token: leaseToken! }, checkpoint),
+    now,
+  }
   const executor = new Executor({
     store,
     work,
     watch,
-    execute: (run, signal, stopping) => executeBuiltIn({ acting, http, now }, run, signal, stopping),
+    execute: (run, signal, stopping) => executeBuiltIn(builtIn, run, signal, stopping),
     settle: (tx, held, outcome) => settle(deps, tx, held, outcome),
     onError,
   })
@@ -149,17 +156,15 @@ export function createTasks(options: TasksOptions): Tasks {
 }
 
 /** One of Nexus's own handlers says how an attempt ended. */
-async function settle(
-  deps: TaskDeps,
-  tx: Parameters<OnChange>[0],
-  held: { run_id: string; lease_token: string },
-  outcome: Outcome,
-): Promise<unknown> {
+async function settle(deps: TaskDeps, tx: Tx, held: Held, outcome: Outcome): Promise<unknown> {
   if ('result' in outcome) return endRun(deps, { tx }, { ...held, result: outcome.result })
   const { error, retryable, retryAfterMs = 0, checkpoint } = outcome
-  if (checkpoint !== undefined) {
-    const { run } = await renewRun(deps, { tx }, held)
-    await deps.store.saveRuns(tx, [{ ...run, checkpoint }])
-  }
+  if (checkpoint !== undefined) await keepCheckpoint(deps, tx, held, checkpoint)
   return endRun(deps, { tx }, { ...held, error: { ...error, retryable, retry_after_seconds: retryAfterMs / 1000 } })
+}
+
+/** Errors: NOT_FOUND, CONFLICT (`lease_lost`). */
+async function keepCheckpoint(deps: TaskDeps, tx: Tx, held: Held, checkpoint: unknown): Promise<void> {
+  const { run } = await renewRun(deps, { tx }, held)
+  await deps.store.saveRuns(tx, [{ ...run, checkpoint }])
 }

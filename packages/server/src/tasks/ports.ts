@@ -194,7 +194,8 @@ export interface Acting {
     id: Id,
     ctx: Ctx,
     input: Input<Id>,
-    options?: { idempotencyKey?: string },
+    /** `within`: done in the transaction of a write, after it. */
+    options?: { within?(tx: Tx, output: Output<Id>): Promise<void> },
   ): Promise<Output<Id>>
   /** Undefined: the signal was aborted before. */
   commandEnd(commandId: string, signal: AbortSignal): Promise<Output<'commands.execute'> | undefined>

@@ -8,7 +8,7 @@ import type { RunRecord } from './record.ts'
 import { runLeaseLost, runStanding } from './run-standing.ts'
 import { endFault, takeEnds } from './take-ends.ts'
 
-interface Held {
+export interface Held {
   run_id: string
   lease_token: string
 }
