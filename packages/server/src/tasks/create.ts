@@ -24,7 +24,9 @@ export async function createTask(deps: TaskDeps, ctx: WriteCtx, definition: Inpu
   const now = ctx.now()
   if (definition.type === 'event_driven') await assertListenersMax(deps, tx)
   const draft = newTask(ctx, definition)
-  await assertNoCycle(draft.taskId, definition.dependencies ?? [], (ids) => deps.store.dependenciesOf(ids, tx))
+  const { dependencies = [] } = definition
+  await deps.store.lockUpstream(tx, dependencies)
+  await assertNoCycle(draft.taskId, dependencies, (ids) => deps.store.dependenciesOf(ids, tx))
   const eventId = await publishTask(deps, { tx, traceId: ctx.traceId }, 'task.created', draft, null)
   await deps.store.insert(tx, { ...draft, eventId })
   await advanceTask(deps, tx, draft.taskId, now)

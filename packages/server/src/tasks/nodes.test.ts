@@ -2,9 +2,13 @@ import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Event } from '@nexus/contract'
 import fc from 'fast-check'
+import { sql } from 'kysely'
 import { Failure } from '../core/failure.ts'
 import { enginesUnderTest } from '../storage/state/testing/engines-under-test.ts'
+import { callerOver } from '../testing/gate.ts'
 import { openTasksRoom, type TasksRoom } from '../testing/tasks-room.ts'
+import { until } from '../testing/until.ts'
+import { Triggers } from './triggers.ts'
 
 const minuteMs = 60_000
 
@@ -81,6 +85,83 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     deepEqual([first.errors, second.errors], [[], []])
   })
 }
+
+const { skip = false, fresh } = (await enginesUnderTest()).find(({ name }) => name === 'PostgreSQL')!
+
+test('a task that comes to depend on one that ends at another node, in that moment, runs', { skip }, async (t) => {
+  const options = await fresh(t)
+  const first = await openTasksRoom(t, options)
+  const second = await openTasksRoom(t, { ...options, clock: first.clock })
+  const up = await first.create({ type: 'scheduled', schedule: { every: '1h' } })
+  const dependencies = [up.task_id]
+  for (const depend of [
+    (call: typeof first.call) => call('tasks.create', { name: 'y', type: 'dependent', dependencies }),
+    (call: typeof first.call, task_id: string) => call('tasks.update', { task_id, dependencies }),
+  ]) {
+    const idle = await first.create({ type: 'dependent', name: 'y', dependencies: ['task-none'] })
+    await first.execute(up.task_id)
+    const [order] = await first.lease()
+    first.clock.at += 1000
+    const written = Promise.withResolvers<void>()
+    const commit = Promise.withResolvers<void>()
+    const slow = callerOver(first.tasks.handlers, {
+      ctx: first.ctx,
+      write: (fn) =>
+        first.state.write(async (tx) => {
+          const output = await fn(tx)
+          written.resolve()
+          await commit.promise
+          return output
+        }),
+    })
+    const making = depend(slow, idle.task_id)
+    await written.promise
+    first.clock.at += 1000
+    let isOver = false
+    const ending = second.complete(order!).finally(() => {
+      isOver = true
+    })
+    await until('the end is noted, or waits', async () => isOver || (await isWaiting(second)))
+    commit.resolve()
+    const { task_id } = await making
+    await ending
+    await first.tasks.sweep()
+    deepEqual(await second.stands(task_id), ['queued/no_worker'])
+  }
+})
+
+/** Whether a transaction waits for another one. */
+async function isWaiting({ state }: TasksRoom): Promise<boolean> {
+  const waiting = sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+  return (await waiting.execute(state.reads)).rows.length > 0
+}
+
+test('events at one node trigger a task that was made at another, and no more once it was deleted', {
+  skip,
+}, async (t) => {
+  const options = await fresh(t)
+  const first = await openTasksRoom(t, options)
+  const second = await openTasksRoom(t, { ...options, clock: first.clock })
+  // No look finds anything, so that it is known by what is told of it alone.
+  const store = { ...second.store, listening: async () => [] }
+  const { now } = second.ctx
+  const triggers = new Triggers({ store, now, fanOutsMax: 10, wake: () => {}, onError: () => {} })
+  triggers.start()
+  t.after(() => triggers.stop())
+  const { task_id } = await first.create({ type: 'event_driven', trigger: { event_types: ['device.online'] } })
+  const data = { device_id: 'd' }
+  const event = { seq: 1, type: 'device.online', subject: 'd', data, at: now(), traceId: '', causeId: null } as const
+  const noted = () =>
+    second.state.write(async (tx) => {
+      await triggers.published(tx, event as never)
+      const noted = await second.store.triggers(tx, task_id, 10)
+      await second.store.forgetTriggers(tx, task_id)
+      return noted.length
+    })
+  await until('it is triggered', async () => (await noted()) === 1)
+  await first.call('tasks.delete', { task_id })
+  await until('it is triggered no more', async () => (await noted()) === 0)
+})
 
 type Deed = 'execute' | 'tick' | 'work' | 'break' | 'abandon' | 'cancel' | 'cancel run' | 'pause' | 'resume' | 'change'
 

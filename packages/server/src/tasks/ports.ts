@@ -55,7 +55,10 @@ export interface TaskStore {
   insert(tx: Tx, task: TaskRecord): Promise<void>
   /** Those that were not deleted. Without `tx`: as committed. */
   find(taskIds: readonly string[], tx?: Tx): Promise<TaskRecord[]>
-  /** A task, deleted or not; nobody else changes it until the transaction ends. Undefined: there is none. */
+  /**
+   * A task, deleted or not; nobody else changes it until the transaction ends. Within a transaction each call gives the same object,
+   * which whoever has it may change: so all of them see what one made of it, also before it is saved. Undefined: there is none.
+   */
   lock(tx: Tx, taskId: string): Promise<TaskRecord | undefined>
   /** Writes what may change of a task. */
   save(tx: Tx, task: TaskRecord): Promise<void>
@@ -75,6 +78,11 @@ export interface TaskStore {
   dependents(taskId: string, tx?: Tx): Promise<string[]>
   /** Takes a task that is deleted out of what it is found by. */
   unlink(tx: Tx, taskId: string): Promise<void>
+  /**
+   * Of these none notes the end of a run until the transaction ends, where others write too: who has it afterwards sees who depends on
+   * it, and who came before is seen. Taken before other locks, or in the order of the ids of tasks.
+   */
+  lockUpstream(tx: Tx, taskIds: readonly string[]): Promise<void>
   /** Lets one transaction at a time change what depends on what. */
   lockDependencies(tx: Tx): Promise<void>
   hasDependents(tx: Tx, taskId: string): Promise<boolean>
@@ -82,6 +90,10 @@ export interface TaskStore {
   dependenciesOf(taskIds: readonly string[], tx?: Tx): Promise<Map<string, string[]>>
   /** Every task that events trigger and that has not ended, paused or not. */
   listening(): Promise<{ taskId: string; version: number; pausedAt: number | null; deafTo: number | null }[]>
+  /** Tells other processes that events may trigger a task otherwise from now on. It may be lost. */
+  announceTrigger(taskId: string): void
+  /** `fn` is told what others announce. */
+  onTriggersAnnounced(fn: (taskIds: readonly string[]) => void): void
   /** How many tasks are for events, that were not deleted. */
   countListening(tx: Tx): Promise<number>
   addFanOut(tx: Tx, fanOut: Omit<FanOutRecord, 'fanOutId' | 'afterTask'>): Promise<void>

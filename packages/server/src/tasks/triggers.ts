@@ -17,7 +17,7 @@ export interface TriggersDeps {
   onError(cause: unknown): void
 }
 
-/** Other nodes tell nothing of the tasks that they are given. */
+/** How often it is looked for tasks of which other nodes told in vain. */
 const restMs = 5000
 const readAtOnce = 500
 /** In the transaction of an event so many tasks are asked whether it is for them, and it is noted for so few; else it is fanned out. */
@@ -47,6 +47,7 @@ export class Triggers implements Loop {
   }
 
   start(): void {
+    this.#deps.store.onTriggersAnnounced((taskIds) => void this.#hear(taskIds))
     this.#loop.start()
     this.#loop.wake()
     this.#fanOuts.start()
@@ -61,22 +62,37 @@ export class Triggers implements Loop {
     return this.#fanOuts.sweep()
   }
 
-  /** A task was made or changed here: it counts from this moment on. */
+  /** A task was made or changed here: it counts from this moment on, and elsewhere some milliseconds later. */
   put(task: TaskRecord): void {
     this.#late?.add(task.taskId)
     this.#index.put(task)
+    if (task.definition.trigger) this.#deps.store.announceTrigger(task.taskId)
   }
 
   /** Reads which tasks there are, as committed by then; of those that are known nothing but their versions. */
   load(): Promise<void> {
-    const loaded = this.#loading.then(() => this.#read())
-    this.#loading = loaded.catch(() => {})
-    return loaded
+    return this.#afterOthers((late) => this.#readAll(late))
   }
 
-  async #read(): Promise<void> {
-    const late = new Set<string>()
-    this.#late = late
+  /** Tasks were made or changed elsewhere. */
+  #hear(taskIds: readonly string[]): Promise<void> {
+    return this.#afterOthers((late) => this.#read(taskIds, late)).catch(this.#deps.onError)
+  }
+
+  /** One reads at a time; `late` is what is put here meanwhile, and goes over what was read. */
+  #afterOthers(read: (late: ReadonlySet<string>) => Promise<void>): Promise<void> {
+    const done = this.#loading.then(async () => {
+      const late = new Set<string>()
+      this.#late = late
+      await read(late).finally(() => {
+        this.#late = undefined
+      })
+    })
+    this.#loading = done.catch(() => {})
+    return done
+  }
+
+  async #readAll(late: ReadonlySet<string>): Promise<void> {
     const listed = await this.#deps.store.listening()
     const changed = listed.filter(({ taskId, version, pausedAt, deafTo }) => {
       const known = this.#index.get(taskId)
@@ -85,11 +101,23 @@ export class Triggers implements Loop {
     const isListed = new Set(listed.map(({ taskId }) => taskId))
     for (const taskId of this.#index.taskIds())
       if (!isListed.has(taskId) && !late.has(taskId)) this.#index.remove(taskId)
-    for (let i = 0; i < changed.length; i += readAtOnce) {
-      const part = changed.slice(i, i + readAtOnce).map(({ taskId }) => taskId)
-      for (const task of await this.#deps.store.find(part)) if (!late.has(task.taskId)) this.#index.put(task)
+    await this.#read(
+      changed.map(({ taskId }) => taskId),
+      late,
+    )
+  }
+
+  /** Those that are not there any more are for no events. */
+  async #read(taskIds: readonly string[], late: ReadonlySet<string>): Promise<void> {
+    for (let i = 0; i < taskIds.length; i += readAtOnce) {
+      const part = taskIds.slice(i, i + readAtOnce)
+      const found = new Map((await this.#deps.store.find(part)).map((task) => [task.taskId, task]))
+      for (const taskId of part.filter((id) => !late.has(id))) {
+        const task = found.get(taskId)
+        if (task) this.#index.put(task)
+        else this.#index.remove(taskId)
+      }
     }
-    this.#late = undefined
   }
 
   /** Called in the transaction of each event that is published. */

@@ -31,7 +31,7 @@ export async function prepareUpdate(deps: TaskDeps, ctx: Ctx, input: Patch): Pro
  */
 export async function updateTask(deps: TaskDeps, ctx: WriteCtx, input: Patch): Promise<Task> {
   const { tx } = ctx
-  let task = await lockedTask(deps, tx, input.task_id)
+  let task = await lockedBeside(deps, tx, input.task_id, input.dependencies ?? [])
   assertVersion(task, input.if_match)
   const before = task.definition
   const definition = patched(task, input)
@@ -57,6 +57,25 @@ export async function updateTask(deps: TaskDeps, ctx: WriteCtx, input: Patch): P
   await advanceTask(deps, tx, task.taskId, now)
   await publishTask(deps, { tx, traceId: ctx.traceId }, 'task.updated', task, task.eventId)
   return changedTask(deps, tx, task.taskId)
+}
+
+/** Locks a task, and what it will depend on, in the order in which others lock several tasks. */
+async function lockedBeside(
+  deps: TaskDeps,
+  tx: Tx,
+  taskId: string,
+  dependencies: readonly string[],
+): Promise<TaskRecord> {
+  await deps.store.lockUpstream(
+    tx,
+    dependencies.filter((id) => id < taskId),
+  )
+  const task = await lockedTask(deps, tx, taskId)
+  await deps.store.lockUpstream(
+    tx,
+    dependencies.filter((id) => id > taskId),
+  )
+  return task
 }
 
 function patched({ definition }: TaskRecord, { task_id: _, if_match: __, ...patch }: Patch): TaskDefinition {

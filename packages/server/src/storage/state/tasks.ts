@@ -33,6 +33,8 @@ export function createTaskStore(engine: StateEngine, sealer: Sealer): TaskStore 
     write: (fn) => engine.write(fn),
     afterCommit,
     isShared: engine.kind === 'postgres',
+    announceTrigger: (taskId) => engine.signals.tell(triggerTopic, taskId),
+    onTriggersAnnounced: (fn) => engine.signals.listen(triggerTopic, fn),
     ...runStore(engine, rows),
     ...searchStore(engine),
     ...signalStore(engine),
@@ -90,6 +92,10 @@ export function createTaskStore(engine: StateEngine, sealer: Sealer): TaskStore 
         await within(tx).deleteFrom(table).where('task_id', '=', taskId).execute()
     },
 
+    async lockUpstream(tx, taskIds) {
+      if (engine.kind === 'postgres' && taskIds.length > 0) await engine.send(tx, shareText, [JSON.stringify(taskIds)])
+    },
+
     lockDependencies: (tx) => engine.exclusive(tx, 'task dependencies'),
 
     hasDependents: async (tx, taskId) => (await engine.run(tx, dependent, [taskId])).length > 0,
@@ -104,6 +110,12 @@ export function createTaskStore(engine: StateEngine, sealer: Sealer): TaskStore 
 }
 
 const lockText = 'select * from tasks where task_id = ?'
+
+const shareText = `select task_id from tasks where task_id in (select json_array_elements_text($1))
+  order by task_id for share`
+
+/** What other processes are told: that a task which waits for events has changed. */
+const triggerTopic = 'task.trigger'
 
 async function writeLinks(tx: Tx, { taskId: task_id, definition }: TaskRecord): Promise<void> {
   const tags = Object.entries(definition.tags ?? {}).map(([key, value]) => ({ task_id, key, value }))
