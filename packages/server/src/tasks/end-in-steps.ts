@@ -6,7 +6,10 @@ import { placeOf, type RunPlace, type TaskRecord } from './record.ts'
 /** So many in a transaction. */
 const endedAtOnce = 100
 
-/** Writes down that the runs which a task has now are to end, or those of them that go in turn; `endSome` does it. */
+/**
+ * Writes down that the runs which a task has now are to end, or those of them that go in turn; `endSome` does it. What is more than
+ * ends at once is given to nobody from now on.
+ */
 export async function askToEnd(
   { store }: TaskDeps,
   tx: Tx,
@@ -15,6 +18,8 @@ export async function askToEnd(
 ): Promise<void> {
   const upTo = await store.newestActive(tx, task.taskId)
   if (!upTo) return
+  // Of those that go in turn one is past its gates, and no other passes them before they have ended.
+  if (!inTurn && task.activeRuns > endedAtOnce) await store.holdBack(tx, task.taskId, { reason: 'cancelling' })
   const others = task.endings.filter((one) => inTurn && !one.inTurn)
   task.endings = [...others, { reason, inTurn, after: null, upTo }]
 }

@@ -49,6 +49,13 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     const { active_runs } = await room.call('tasks.cancel', { task_id })
     ok(active_runs > 100 && active_runs < many, String(active_runs))
     const after = await room.execute(task_id)
+    const waiting = await room.run((await room.runs(task_id)).at(-2)!.run_id)
+    deepEqual([waiting.status, waiting.sub_status, waiting.waiting_for?.reason], ['queued', 'cancelling', 'cancelling'])
+    const given = await room.lease()
+    deepEqual(
+      given.map(({ run_id }) => run_id),
+      [after],
+    )
 
     const next = name === 'PostgreSQL' ? await openTasksRoom(t, { ...options, clock: room.clock }) : room
     for (let left = Number.POSITIVE_INFINITY; ; ) {
@@ -60,10 +67,10 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     deepEqual(await tally(next, task_id), {
       'cancelled/cancelled': many - 1,
       'running/cancelling': 1,
-      queued: 1,
+      'running/executing': 1,
     })
     equal((await next.run(order!.run_id)).sub_status, 'cancelling')
-    equal((await next.run(after)).status, 'queued')
+    equal((await next.run(after)).sub_status, 'executing')
     deepEqual([room.errors, next.errors], [[], []])
   })
 

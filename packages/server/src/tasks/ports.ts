@@ -1,5 +1,6 @@
 import type { Input, OperationId, Output, RunCause, RunStatus, TaskStatus, TaskType } from '@nexus/contract'
 import type { Ctx, Principal, Tx } from '../core/context.ts'
+import type { WaitingFor } from '../work/index.ts'
 import type { FanOutRecord, HeldFor, RunLogRecord, RunPlace, RunRecord, TaskRecord, TriggerRecord } from './record.ts'
 
 export interface TaskFilter {
@@ -137,6 +138,8 @@ export interface TaskStore {
   newestActive(tx: Tx, taskId: string): Promise<RunPlace | undefined>
   /** Those of them that a gate holds back, the oldest first; unless told, whichever it is. */
   heldRuns(tx: Tx, taskId: string, held: Omit<RunRange, 'upTo'> & { heldFor?: HeldFor }): Promise<RunRecord[]>
+  /** Of the runs of a task those that wait for nothing but a worker wait for this; by one statement, however many they are. */
+  holdBack(tx: Tx, taskId: string, waitingFor: WaitingFor): Promise<void>
   /** Those that none does and that no worker has, but for some causes; the oldest first. */
   readyRuns(tx: Tx, taskId: string, which: { causesBut: readonly RunCause[]; limit: number }): Promise<RunRecord[]>
   /** Whether there is one of those. */

@@ -32,6 +32,7 @@ type RunStore = Pick<
   | 'readyRuns'
   | 'heldRuns'
   | 'hasHeld'
+  | 'holdBack'
   | 'isBusy'
   | 'hasQueued'
   | 'ticksWithRuns'
@@ -52,6 +53,7 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
   const heldForOne = perParameter(engine, heldForText)
   const anyHeld = perParameter(engine, anyHeldText)
   const busy = perParameter(engine, busyText)
+  const holdBack = perParameter(engine, holdBackText(engine.kind))
   const inTransactions = new KnownIn<RunRecord>(
     ({ runId }) => runId,
     atHand(engine, {
@@ -207,6 +209,10 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
       return found.map(rows.toRun)
     },
 
+    async holdBack(tx, taskId, waitingFor) {
+      await engine.change(tx, holdBack, [JSON.stringify(waitingFor), taskId])
+    },
+
     hasHeld: async (tx, taskId) => (await engine.run(tx, anyHeld, [taskId])).length > 0,
 
     isBusy: async (tx, taskId) => (await engine.run(tx, busy, [taskId])).length > 0,
@@ -319,6 +325,14 @@ const anyHeldText = 'select 1 from task_runs where task_id = ? and held > 0 and 
 
 const busyText = `select 1 from task_runs where task_id = ? and in_turn = 1 and held = 0 and completed_at is null
   limit 1`
+
+/** Of ids in the order of bytes PostgreSQL would compare each with each: no index of `work` is in that order. */
+function holdBackText(kind: StateEngine['kind']): string {
+  const id = kind === 'postgres' ? 'run_id collate "default"' : 'run_id'
+  return `update work set ready = 0, waiting_for_json = ?, version = version + 1
+    where state = 'pending' and waiting_for_json is null
+    and id in (select ${id} from task_runs where task_id = ? and completed_at is null)`
+}
 
 const lockText = `select * from task_runs where run_id in (select json_array_elements_text($1))
   order by run_id for update`
