@@ -54,6 +54,23 @@ test('a run is a request, is made again after a status that may pass, and has it
   ok(String(heard[0]!.headers.traceparent).includes(run.trace_id))
 })
 
+test('what a request is answered is the result, as large as one may be; of more it is said that it was cut', async (t) => {
+  const nexus = await startTestNexus(t, { webhookAllowCidrs: ['127.0.0.0/8'] })
+  const rows = Array.from({ length: 4000 }, (_, id) => ({ id, name: `row ${id}` }))
+  const server = createServer((request, response) => {
+    response.end(request.url === '/rows' ? JSON.stringify(rows) : 'x'.repeat(1_000_000))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const fits = await runOf(nexus, { handler: { type: 'http', url: `${url}/rows` } })
+  deepEqual(fits.result, { status: 200, body: rows })
+  const large = await runOf(nexus, { handler: { type: 'http', url } })
+  const { body, ...more } = large.result as { body: string }
+  deepEqual([large.status, more, /^x{190000,}$/.test(body)], ['completed', { status: 200, truncated: true }, true])
+})
+
 test('an address inside of the network is refused when the task is made', async (t) => {
   const nexus = await startTestNexus(t)
   const handler = { type: 'http', url: 'https://127.0.0.1/x' } as const

@@ -4,6 +4,7 @@ import type { Ctx, Tx } from '../core/context.ts'
 import { durationMs } from '../core/duration.ts'
 import { Failure } from '../core/failure.ts'
 import { type Outcome, RunOver } from './executor.ts'
+import { httpResult } from './http-result.ts'
 import type { Acting, HttpSender } from './ports.ts'
 import type { RunPlan, RunRecord } from './record.ts'
 
@@ -64,21 +65,14 @@ async function request(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const body = method === 'GET' || method === 'DELETE' ? undefined : JSON.stringify(run.parameters ?? {})
-  const sent = { id: run.runId, method, url, headers, body, traceId: run.traceId }
-  const { error, statusCode, response, retryAfterMs } = await http.send(run.keyId, sent, signal)
+  const answerBytesMax = taskLimits.resultBytesMax
+  const sent = { id: run.runId, method, url, headers, body, traceId: run.traceId, answerBytesMax }
+  const { error, statusCode, response, isWhole, retryAfterMs } = await http.send(run.keyId, sent, signal)
   if (statusCode === null) return failed(error ?? 'connection_lost', `${method} ${error}`, true)
   const isExpected = expect.endsWith('xx') ? String(statusCode)[0] === expect[0] : String(statusCode) === expect
-  if (isExpected) return { result: { status: statusCode, body: parsed(response) } }
+  if (isExpected) return { result: httpResult(statusCode, response, isWhole) }
   const isLasting = statusCode >= 400 && statusCode < 500 && ![408, 425, 429].includes(statusCode)
   return { ...failed('unexpected_status', `answered ${statusCode}, expected ${expect}`, !isLasting), retryAfterMs }
-}
-
-function parsed(text: string | null): unknown {
-  try {
-    return JSON.parse(text ?? 'null')
-  } catch {
-    return text
-  }
 }
 
 /** Submits the command, or waits for the one that an attempt before has submitted. */

@@ -220,7 +220,7 @@ test('what Nexus does itself: a request, with its answer for a result and its st
     [['POST', '{"a":1}']],
   )
   deepEqual((await room.runs(good.task_id))[0]!.result, { status: 200, body: { ok: true } })
-  room.answers.push({ error: 'http_error', statusCode: 404, response: null, retryAfterMs: 0 })
+  room.answers.push({ error: 'http_error', statusCode: 404, response: null, isWhole: true, retryAfterMs: 0 })
   const bad = await room.create({ handler })
   await ended(room, bad.task_id)
   deepEqual(await room.stands(bad.task_id), ['failed/unexpected_status'])

@@ -190,14 +190,17 @@ export interface HttpRequest {
   headers: Readonly<Record<string, string>>
   body: string | undefined
   traceId: string
+  /** How much of the answer is wanted. */
+  answerBytesMax: number
 }
 
 export interface HttpOutcome {
   /** What went wrong before there was a status; null: nothing. */
   error: string | null
   statusCode: number | null
-  /** The beginning of the answer. */
+  /** The answer, or its beginning. */
   response: string | null
+  isWhole: boolean
   retryAfterMs: number
 }
 

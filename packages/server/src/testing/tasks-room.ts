@@ -43,7 +43,9 @@ export async function openTasksRoom(t: TestContext, room: TasksRoomOptions = {})
       check: async () => {},
       async send(_keyId, request) {
         requests.push(request)
-        return answers.shift() ?? { error: null, statusCode: 200, response: '{"ok":true}', retryAfterMs: 0 }
+        return (
+          answers.shift() ?? { error: null, statusCode: 200, response: '{"ok":true}', isWhole: true, retryAfterMs: 0 }
+        )
       },
     },
     acting: {

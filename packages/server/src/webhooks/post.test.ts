@@ -47,6 +47,7 @@ test('a message arrives as JSON, with its headers and its trace', async (t) => {
     error: null,
     statusCode: 202,
     response: 'thanks',
+    isWhole: true,
     retryAfterMs: 0,
   })
   const { path, headers, body } = receiver.received[0]!
@@ -121,6 +122,22 @@ test('of an answer 64 KiB are read, and its beginning is told', async (t) => {
   ok(sent < 100_000_000)
 })
 
+test('who wants more of an answer is given all of it, or told that it is not all', async (t) => {
+  const receiver = await startReceiver(t)
+  const text = 'ü'.repeat(5000)
+  receiver.answer((_received, response) => response.end(text))
+  const guard = createGuard({ resolve: async () => [], allowCidrs: ['127.0.0.1'] })
+  const sent = async (answerBytesMax: number) => {
+    const deps = { guard, now: Date.now, timeoutMs: 15_000 }
+    const { response, isWhole } = await post(deps, { ...message(receiver.url), answerBytesMax }, never)
+    return [response, isWhole]
+  }
+  deepEqual(await sent(10_000), [text, true])
+  deepEqual(await sent(9999), [text.slice(1), false])
+  const { response, isWhole } = await send(receiver.url)
+  deepEqual([response, isWhole], [text.slice(0, 1024), false])
+})
+
 test('a 2xx whose body never ends, or breaks off, is a success all the same', async (t) => {
   const endless = await startRaw(t, (socket) =>
     socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nso')),
@@ -129,6 +146,7 @@ test('a 2xx whose body never ends, or breaks off, is a success all the same', as
     error: null,
     statusCode: 200,
     response: 'so',
+    isWhole: false,
     retryAfterMs: 0,
   })
   const broken = await startRaw(t, (socket) =>

@@ -22,9 +22,13 @@ export interface Post {
   body: string | undefined
   headers: Readonly<Record<string, string>>
   traceId: string
+  /** How much of the answer is wanted; unless told, its beginning, as it is shown. */
+  answerBytesMax?: number
 }
 
 export interface PostResult extends AttemptResult {
+  /** `response` is all of the answer. */
+  isWhole: boolean
   retryAfterMs: number
 }
 
@@ -39,13 +43,15 @@ export async function post(deps: PostDeps, message: Post, signal: AbortSignal): 
   const deadline = AbortSignal.timeout(deps.timeoutMs)
   try {
     const target = await inTime(deps.guard.admit(message.url), deadline)
-    const { statusCode, text, retryAfter } = await exchange(target, message, AbortSignal.any([deadline, signal]))
+    const answer = await exchange(target, message, AbortSignal.any([deadline, signal]))
+    const { statusCode, text, isWhole } = answer
     const error = errorOfStatus(statusCode)
-    return { error, statusCode, response: text || null, retryAfterMs: retryAfterMs(retryAfter, deps.now()) }
+    const retryAfter = retryAfterMs(answer.retryAfter, deps.now())
+    return { error, statusCode, response: text || null, isWhole, retryAfterMs: retryAfter }
   } catch (cause) {
     if (signal.aborted) throw signal.reason
     const error = deadline.aborted ? 'timeout' : errorOf(cause)
-    return { error, statusCode: null, response: null, retryAfterMs: 0 }
+    return { error, statusCode: null, response: null, isWhole: false, retryAfterMs: 0 }
   }
 }
 
@@ -53,12 +59,14 @@ type Admitted = Awaited<ReturnType<Guard['admit']>>
 interface Exchange {
   statusCode: number
   text: string
+  isWhole: boolean
   retryAfter: string | undefined
 }
 
 /** Ends when the answer does, or all of it that is read, or the signal aborts; with a status, if one came. */
 function exchange(target: Admitted, message: Post, signal: AbortSignal): Promise<Exchange> {
   const { promise, resolve, reject } = Promise.withResolvers<Exchange>()
+  const bytesMax = message.answerBytesMax ?? answerBytesMax
   const request = (target.isPlain ? requestPlain : requestSecure)(target.url, optionsOf(target, message))
   const pieces: Buffer[] = []
   let bytes = 0
@@ -66,7 +74,7 @@ function exchange(target: Admitted, message: Post, signal: AbortSignal): Promise
   const end = (cause: Error) => {
     signal.removeEventListener('abort', onAbort)
     // Once the status has been told, nothing that follows makes a failure of it.
-    if (answer) resolve(exchanged(answer, pieces))
+    if (answer) resolve(exchanged(answer, pieces, answer.complete && bytes <= bytesMax, message))
     else reject(cause)
     request.destroy()
   }
@@ -77,9 +85,9 @@ function exchange(target: Admitted, message: Post, signal: AbortSignal): Promise
   request.on('response', (response) => {
     answer = response
     response.on('data', (piece: Buffer) => {
-      if (bytes < answerBytesMax) pieces.push(piece.subarray(0, answerBytesMax - bytes))
+      if (bytes < bytesMax) pieces.push(piece.subarray(0, bytesMax - bytes))
       bytes += piece.length
-      if (bytes >= answerBytesMax) end(new Error('enough'))
+      if (bytes > bytesMax) end(new Error('enough'))
     })
     response.on('error', end)
     response.on('end', () => end(new Error('over')))
@@ -89,8 +97,21 @@ function exchange(target: Admitted, message: Post, signal: AbortSignal): Promise
   return promise
 }
 
-function exchanged({ statusCode = 0, headers }: IncomingMessage, pieces: readonly Buffer[]): Exchange {
-  return { statusCode, text: shown(Buffer.concat(pieces)), retryAfter: headers['retry-after'] }
+function exchanged(
+  { statusCode = 0, headers }: IncomingMessage,
+  pieces: readonly Buffer[],
+  isRead: boolean,
+  { answerBytesMax: wanted }: Post,
+): Exchange {
+  // What is half of a character at the end is left out.
+  const text = new TextDecoder().decode(Buffer.concat(pieces), { stream: !isRead }).replaceAll('\0', '\ufffd')
+  const charactersMax = wanted === undefined ? shownCharactersMax : text.length
+  return {
+    statusCode,
+    text: text.slice(0, charactersMax).toWellFormed(),
+    isWhole: isRead && text.length <= charactersMax,
+    retryAfter: headers['retry-after'],
+  }
 }
 
 function optionsOf({ host, addresses }: Admitted, { method = 'POST', body, headers, traceId }: Post): RequestOptions {
@@ -116,11 +137,6 @@ function pinned(addresses: readonly string[]): LookupFunction {
     if (all) done(null, found)
     else done(null, found[0]!.address, found[0]!.family)
   }
-}
-
-function shown(answer: Buffer): string {
-  const text = new TextDecoder().decode(answer.subarray(0, shownCharactersMax * 4))
-  return text.replaceAll('\0', '\ufffd').slice(0, shownCharactersMax).toWellFormed()
 }
 
 function errorOfStatus(status: number): WebhookError | null {

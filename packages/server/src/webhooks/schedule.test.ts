@@ -44,6 +44,7 @@ const came = (error: PostResult['error'], statusCode: number | null, more: Parti
   error,
   statusCode,
   response: null,
+  isWhole: true,
   retryAfterMs: 0,
   ...more,
 })

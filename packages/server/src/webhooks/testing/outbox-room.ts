@@ -53,7 +53,7 @@ export async function openOutbox(t: TestContext, { fresh }: EngineUnderTest) {
       sent.push(post)
       const cut = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
       const told = await Promise.race([answer(post), cut])
-      return { error: null, statusCode: 204, response: null, retryAfterMs: 0, ...told }
+      return { error: null, statusCode: 204, response: null, isWhole: true, retryAfterMs: 0, ...told }
     }
     const limits = { concurrency: 8, concurrencyPerHost: 2, perFreeOfKey: 1000, leaseMs: 60_000 }
     const sender = createSender({ store, send, now, random: () => 0.5, onError, ...limits, ...more })
