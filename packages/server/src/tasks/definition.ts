@@ -12,7 +12,7 @@ import { uselessParameter } from '../telemetry/index.ts'
 import type { RetryPolicy } from '../work/index.ts'
 import { parseGuard } from './guard.ts'
 import { type CompiledSchedule, parseSchedule } from './schedule.ts'
-import { checkTemplates, hasTemplate } from './templates.ts'
+import { checkTemplates, hasTemplate, rootsWithoutEvent } from './templates.ts'
 
 /** What no frame of telemetry can be: those are not kept, so that one could be lost. */
 const transientTypes: readonly string[] = ['telemetry.frame']
@@ -36,7 +36,9 @@ export function checkDefinition(definition: TaskDefinition, anchor: number): voi
   const bytes = Buffer.byteLength(JSON.stringify(parameters))
   if (bytes > taskLimits.parametersBytesMax)
     throw wrong('parameters', `have ${bytes} bytes as JSON: at most ${taskLimits.parametersBytesMax}`)
-  checkTemplates(parameters, 'parameters')
+  const roots = type === 'event_driven' ? undefined : rootsWithoutEvent
+  checkTemplates(parameters, 'parameters', roots)
+  if (handler?.type === 'command') checkTemplates(handler.parameters, 'handler.parameters', roots)
   if (handler) checkHandler(handler)
 }
 
@@ -57,7 +59,6 @@ const ownHeaders = [
 const lastMsMax = 3650 * 86_400_000
 
 function checkHandler(handler: TaskHandler): void {
-  checkTemplates(handler.type === 'command' ? handler.parameters : undefined, 'handler.parameters')
   const own =
     handler.type === 'http' &&
     Object.keys(handler.headers ?? {}).find((name) => ownHeaders.includes(name.toLowerCase()))
@@ -99,7 +100,7 @@ function checkTrigger({ event_types, filters, dedupe_key }: NonNullable<TaskDefi
     )
   if (filters) compileFilter(filters, 'trigger.filters')
   if (dedupe_key === undefined) return
-  checkTemplates(dedupe_key, 'trigger.dedupe_key')
+  checkTemplates(dedupe_key, 'trigger.dedupe_key', ['event'])
   if (!hasTemplate(dedupe_key))
     throw wrong(
       'trigger.dedupe_key',

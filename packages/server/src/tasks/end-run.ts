@@ -6,7 +6,7 @@ import type { RunRecord } from './record.ts'
 interface HowEnded {
   status?: 'skipped' | 'failed' | 'cancelled'
   reason: string
-  error?: RunError
+  error?: RunError | null
 }
 
 /**

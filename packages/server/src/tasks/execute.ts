@@ -6,7 +6,7 @@ import { lockedTask, type TaskDeps } from './deps.ts'
 import { makeRun } from './make-run.ts'
 import { assertScopes } from './permission.ts'
 import type { RunRecord, TaskRecord } from './record.ts'
-import { checkTemplates } from './templates.ts'
+import { checkTemplates, rootsWithoutEvent } from './templates.ts'
 
 /** A run now, beside others, whatever the task waits for. Errors: NOT_FOUND, VALIDATION_ERROR, CONFLICT (`too_many_active_runs`). */
 export async function executeTask(
@@ -18,9 +18,14 @@ export async function executeTask(
   const now = ctx.now()
   const task = await lockedTask(deps, tx, task_id)
   assertRoom(task)
-  // Whoever says what is done needs what whoever said that it is done needed.
-  if (parameters) assertScopes(ctx.principal, task.definition)
-  if (parameters) checkParameters({ ...task.definition.parameters, ...parameters })
+  if (parameters) {
+    // No event leads to a run by hand.
+    checkTemplates(parameters, 'parameters', rootsWithoutEvent)
+    const given = { ...task.definition.parameters, ...parameters }
+    checkSize(given)
+    // Whoever says what is done needs what whoever said that it is done needed.
+    assertScopes(ctx.principal, { ...task.definition, parameters: given })
+  }
   const occasion = { cause: 'manual' as const, parameters, traceId: ctx.traceId, causeId: task.eventId }
   const run = (await makeRun(deps, tx, task, occasion, { now })) as RunRecord
   await advanceTask(deps, tx, task_id, now)
@@ -35,7 +40,7 @@ export function assertRoom({ activeRuns }: TaskRecord): void {
   throw fail('CONFLICT', { reason: 'too_many_active_runs', limit, issue })
 }
 
-function checkParameters(parameters: object): void {
+function checkSize(parameters: object): void {
   const bytes = Buffer.byteLength(JSON.stringify(parameters))
   const limit = taskLimits.parametersBytesMax
   if (bytes > limit)
@@ -44,5 +49,4 @@ function checkParameters(parameters: object): void {
       `have ${bytes} bytes as JSON with those of the task: at most ${limit}`,
       'VALIDATION_ERROR',
     )
-  checkTemplates(parameters, 'parameters')
 }

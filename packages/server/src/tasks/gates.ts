@@ -5,8 +5,18 @@ import type { Tx } from '../core/context.ts'
 import type { WaitingFor } from '../work/index.ts'
 import { type DependencyVerdict, judgeDependencies, type Upstream } from './dependencies.ts'
 import type { TaskDeps } from './deps.ts'
+import { endError } from './end-error.ts'
 import { byHand, type RunPlace, type RunRecord, type TaskRecord } from './record.ts'
-import { dependenciesNamed, type Lookup, resolveTemplates, TooLarge, Unresolved, valueAt } from './templates.ts'
+import {
+  dependenciesNamed,
+  type Lookup,
+  resolveTemplates,
+  type TemplateName,
+  type TemplateRoot,
+  TooLarge,
+  Unresolved,
+  valueAt,
+} from './templates.ts'
 
 /** What is known when a task is looked at. */
 export interface Look {
@@ -22,7 +32,7 @@ export interface Look {
 /** `startBy`: until when it may wait. */
 export type Passed =
   | { waitingFor: WaitingFor | null; startBy: number | null; parameters: RunRecord['parameters'] }
-  | { end: 'skipped' | 'failed'; reason: string; error?: RunError }
+  | { end: 'skipped' | 'failed'; reason: string; error: RunError | null }
 
 /**
  * What a queued run waits for, gate after gate: a pause, what it depends on, those before it, its guard. Behind the last one
@@ -40,16 +50,20 @@ export async function passGates(
   if (task.pausedAt !== null && !byHand.includes(cause)) return waits({ reason: 'paused' })
   const depends = await dependencyGate(deps, tx, run, upstream)
   if (depends?.verdict === 'failed' && plan.dependencyPolicy.on_failure !== 'wait')
-    return { end: plan.dependencyPolicy.on_failure === 'fail' ? 'failed' : 'skipped', reason: 'dependency_failed' }
+    return endsAs(plan.dependencyPolicy.on_failure === 'fail' ? 'failed' : 'skipped', 'dependency_failed')
   if (depends) return waits(waitingForTasks(depends), waitsUntil(run))
   if (plan.inTurn && isBusy) return waits({ reason: 'concurrency' })
   const asked = plan.isGuarded ? task.definition.guard : undefined
   if (asked) {
     const isAnswered = guard !== undefined && isDeepStrictEqual(guard.guard, asked)
-    if (isAnswered && !guard.holds && asked.else === 'skip') return { end: 'skipped', reason: 'guard' }
+    if (isAnswered && !guard.holds && asked.else === 'skip') return endsAs('skipped', 'guard')
     if (!isAnswered || !guard.holds) return waits({ reason: 'guard', query: asked.query })
   }
   return resolved(deps, tx, run, now)
+}
+
+function endsAs(end: 'skipped' | 'failed', reason: string): Passed {
+  return { end, reason, error: endError(end, reason) }
 }
 
 /** Undefined: all is there. */
@@ -96,7 +110,7 @@ async function resolved({ store }: Pick<TaskDeps, 'store'>, tx: Tx, run: RunReco
     const parameters = resolveTemplates(plan.parameters, lookupFor(run, results, now)) as Record<string, unknown>
     return { waitingFor: null, startBy: null, parameters }
   } catch (cause) {
-    if (cause instanceof TooLarge) return { end: 'failed', reason: 'parameters_too_large' }
+    if (cause instanceof TooLarge) return endsAs('failed', 'parameters_too_large')
     if (!(cause instanceof Unresolved)) throw cause
     const error = { code: 'template_unresolved', message: `parameters: \${${cause.path}} is not there` }
     return { end: 'failed', reason: 'template_unresolved', error }
@@ -123,16 +137,19 @@ async function resultsOf(
 
 function lookupFor(run: RunRecord, results: ReadonlyMap<string, RunRecord>, now: number): Lookup {
   const { plan } = run
-  const scopes: Record<string, unknown> = {
-    run: {
-      id: run.runId,
-      cause: run.cause,
-      scheduled_for: toIso(run.scheduledFor ?? now),
-      created_at: toIso(run.createdAt),
-    },
-    task: { id: run.taskId, name: plan.name },
+  const ofRun: Record<TemplateName<'run'>, unknown> = {
+    id: run.runId,
+    cause: run.cause,
+    scheduled_for: toIso(run.scheduledFor ?? now),
+    created_at: toIso(run.createdAt),
+  }
+  const ofTask: Record<TemplateName<'task'>, unknown> = { id: run.taskId, name: plan.name }
+  const ofEvent: Record<TemplateName<'event'>, unknown> | undefined = plan.event ?? undefined
+  const scopes: Record<Exclude<TemplateRoot, 'deps'>, unknown> & Record<string, unknown> = {
+    run: ofRun,
+    task: ofTask,
     parameters: plan.parameters,
-    event: plan.event ?? undefined,
+    event: ofEvent,
   }
   return ([root = '', ...path]) => {
     if (root !== 'deps') return valueAt(scopes[root], path)

@@ -4,6 +4,7 @@ import { newIdAt } from '../core/ids.ts'
 import type { NewWork } from '../work/index.ts'
 import { attemptsFor, dependencyPolicyOf, handlerOf, overlapOf, parametersOf } from './definition.ts'
 import type { TaskDeps } from './deps.ts'
+import { endError } from './end-error.ts'
 import { askToEnd, endSome } from './end-in-steps.ts'
 import { type Look, passGates } from './gates.ts'
 import { jitterMs } from './jitter.ts'
@@ -62,7 +63,7 @@ export async function startRun(
     Object.assign(run, {
       status: passed.end,
       statusReason: passed.reason,
-      error: passed.error ?? null,
+      error: passed.error,
       completedAt: now,
     })
     await insertEnded(deps, tx, task, run)
@@ -90,7 +91,8 @@ export async function noteEnded(
   { status, reason }: { status: 'skipped' | 'missed' | 'failed'; reason: string },
   now: number,
 ): Promise<RunRecord> {
-  const run = { ...newRun(task, occasion, now), status, statusReason: reason, completedAt: now }
+  const ended = { status, statusReason: reason, error: endError(status, reason), completedAt: now }
+  const run = { ...newRun(task, occasion, now), ...ended }
   await insertEnded(deps, tx, task, run)
   return run
 }

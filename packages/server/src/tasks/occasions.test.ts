@@ -205,7 +205,15 @@ test('a template that names nothing fails its run, and one that could name nothi
   deepEqual(await room.stands(task_id), ['failed/template_unresolved'])
   const literal = await room.create({ parameters: { cmd: `echo $${template('HOME')}`, x: template('task.name') } })
   deepEqual((await room.runs(literal.task_id))[0]!.parameters, { cmd: `echo ${template('HOME')}`, x: 'x' })
-  for (const text of [template(''), template('nothing.x'), template('run'), template('event..x')])
+  const unclosed = await room.create({ parameters: { cost: `$${'$'}{5` } })
+  deepEqual((await room.runs(unclosed.task_id))[0]!.parameters, { cost: '\u0024{5' })
+  const nothing = ['', 'nothing.x', 'run', 'event..x', 'run.attempt', 'run.id.x', 'task.status', 'deps.task-x.error']
+  for (const text of [
+    ...nothing.map(template),
+    '\u0024{run.id',
+    `\u0024{a${template('run.id')}}`,
+    template('event.data.x'),
+  ])
     await rejects(room.create({ parameters: { x: [text] } }), { code: 'VALIDATION_ERROR' })
 })
 
@@ -315,6 +323,38 @@ test('so many runs and no more, whatever number of events comes at once', async 
   for (const device_id of ['a', 'b', 'c']) await room.call('devices.put', { device_id })
   await room.tasks.sweep()
   equal((await room.runs(task_id)).length, 1)
+})
+
+test('an event is named where there is one, and nothing else of it than it has', async (t) => {
+  const room = await openTasksRoom(t)
+  const trigger = { event_types: ['device.registered' as const] }
+  const of = (parameters: object, more = {}) =>
+    room.create({ type: 'event_driven', trigger: { ...trigger, ...more }, parameters: { ...parameters } })
+  const { task_id } = await of({ x: [template('event.id'), template('event.type'), template('event.data.tags.a')] })
+  for (const path of ['event.name', 'event.id.x'])
+    await rejects(of({ x: template(path) }), { code: 'VALIDATION_ERROR' })
+  for (const path of ['run.id', 'task.id', 'parameters.x'])
+    await rejects(of({}, { dedupe_key: template(path) }), { code: 'VALIDATION_ERROR' })
+  await rejects(room.execute(task_id, { x: template('event.id') }), { code: 'VALIDATION_ERROR' })
+})
+
+test('what other tasks have done is read by who may read tasks', async (t) => {
+  const room = await openTasksRoom(t)
+  const { task_id } = await room.create()
+  const { principal } = room.ctx
+  const writes = { ...principal, keyId: 'key-w', scopes: ['task:write' as const] }
+  const reads = { ...writes, scopes: ['task:write' as const, 'task:read' as const] }
+  const parameters = { x: { y: [`a ${template(`deps.${task_id}.result`)}`] } }
+  const of = { name: 'y', type: 'one_time' } as const
+  const lacks = (error: Failure) =>
+    error.code === 'FORBIDDEN' && error.details.required_scope === 'task:read' && error.details.field === 'parameters'
+  await rejects(room.call('tasks.create', { ...of, parameters }, writes), lacks)
+  const own = await room.call('tasks.create', of, writes)
+  const change = { task_id: own.task_id, parameters }
+  await rejects(room.call('tasks.update', change, writes), lacks)
+  await rejects(room.call('tasks.execute', change, writes), lacks)
+  await room.call('tasks.execute', { task_id: own.task_id, parameters: { x: 1 } }, writes)
+  await room.call('tasks.create', { ...of, parameters }, reads)
 })
 
 test('templates that name too much fail the run', async (t) => {

@@ -1,5 +1,6 @@
 import type { Change, OnChange, WorkItem } from '../work/index.ts'
 import type { TaskDeps } from './deps.ts'
+import { endError } from './end-error.ts'
 import { noteEnds } from './note-ends.ts'
 import { newsOfChange, publishRuns } from './publish.ts'
 import { hasRunEnded, type RunRecord } from './record.ts'
@@ -23,7 +24,12 @@ export function onRunWork(deps: TaskDeps): OnChange {
     const runs = new Map(found.map((run) => [run.runId, run]))
     const changed = news.flatMap(({ before: was, after: item }): RunChange[] => {
       const before = runs.get(item.id)
-      return before ? [{ before, after: { ...afterWork(before, was!, item, now), ...told.of(tx, item.id) } }] : []
+      if (!before) return []
+      const said = told.of(tx, item.id)
+      const after = { ...afterWork(before, was!, item, now), ...said }
+      return [
+        { before, after: { ...after, error: said.error ?? endError(after.status, after.statusReason) ?? after.error } },
+      ]
     })
     await publishRuns(
       deps,

@@ -3,8 +3,9 @@ import { checkTarget } from '../commands/index.ts'
 import { type Ctx, holds, type Principal } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
 import { scopeOfEvent } from '../events/index.ts'
-import { handlerOf } from './definition.ts'
+import { handlerOf, parametersOf } from './definition.ts'
 import type { TaskDeps } from './deps.ts'
+import { dependenciesNamed } from './templates.ts'
 
 /**
  * Whether the caller may do what the task will do in its name. Errors: FORBIDDEN, naming the scope; VALIDATION_ERROR (an
@@ -28,6 +29,8 @@ export function assertScopes(principal: Principal, definition: TaskDefinition): 
   if (handler.type === 'command' && !isCommand && !holds(principal, 'admin')) throw lacks('handler', 'command:execute')
   if (handler.type === 'telemetry_query' && !holds(principal, 'telemetry:read'))
     throw lacks('handler', 'telemetry:read')
+  if (dependenciesNamed(parametersOf(definition)).length > 0 && !holds(principal, 'task:read'))
+    throw lacks('parameters', 'task:read')
   if (definition.guard && !holds(principal, 'telemetry:read')) throw lacks('guard', 'telemetry:read')
   for (const type of definition.trigger?.event_types ?? []) {
     const scope = scopeOfEvent(type)

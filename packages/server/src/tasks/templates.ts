@@ -8,10 +8,26 @@ import { isRecord } from '../core/labels.ts'
  */
 export type Lookup = (path: readonly string[]) => unknown
 
-/** What begins with two `$` is meant as it stands, without the first of them. */
-const template = /\$?\$\{([^${}]*)\}/g
-const isEscaped = (found: string) => found.startsWith('$$')
-const roots = ['run', 'task', 'parameters', 'deps', 'event'] as const
+/** `$${` is meant as it stands, without the first `$`. */
+const template = /\$\$\{|\$\{([^${}]*)\}/g
+
+/** What templates may name, and of what is not said by clients each name. */
+const names = {
+  run: ['id', 'cause', 'scheduled_for', 'created_at'],
+  task: ['id', 'name'],
+  parameters: undefined,
+  deps: ['run_id', 'result'],
+  event: ['id', 'type', 'data'],
+} as const satisfies Record<string, readonly string[] | undefined>
+export type TemplateRoot = keyof typeof names
+export type TemplateName<Root extends 'run' | 'task' | 'event'> = (typeof names)[Root][number]
+const roots = Object.keys(names) as TemplateRoot[]
+/** Of which there may be more within. */
+const nested: readonly string[] = ['result', 'data']
+
+/** What there is for the runs of a task that no event triggers. */
+export const rootsWithoutEvent = roots.filter((root) => root !== 'event')
+
 const partsMax = 16
 const nestingMax = 16
 
@@ -31,26 +47,46 @@ export class Unresolved extends Error {
   }
 }
 
-/** Errors: VALIDATION_ERROR, for a template that no run could resolve. */
-export function checkTemplates(value: unknown, field: string): void {
+/** Errors: VALIDATION_ERROR, for a template that no run could resolve. `allowed`: what it may name there. */
+export function checkTemplates(value: unknown, field: string, allowed: readonly TemplateRoot[] = roots): void {
   eachText(value, field, (text, at) => {
-    for (const [found, path] of text.matchAll(template)) {
-      if (isEscaped(found)) continue
-      const parts = partsOf(path!)
-      if (parts.length > partsMax) throw invalid(at, `\${${path}} has more than ${partsMax} parts`, 'VALIDATION_ERROR')
-      if (!roots.some((root) => root === parts[0]) || parts.length < 2 || parts.includes(''))
-        throw invalid(
-          at,
-          `\${${path}} must begin with one of ${roots.join(', ')} and name what is in it`,
-          'VALIDATION_ERROR',
-        )
+    for (const path of pathsIn(text)) {
+      const issue = faultOf(path, allowed)
+      if (issue !== undefined) throw invalid(at, `\${${path}} ${issue}`, 'VALIDATION_ERROR')
     }
+    if (text.replaceAll(template, '').includes('${'))
+      throw invalid(
+        at,
+        'has \u0024{ that no } closes before the next: write \u0024\u0024{ for what is no template',
+        'VALIDATION_ERROR',
+      )
   })
+}
+
+function faultOf(path: string, allowed: readonly TemplateRoot[]): string | undefined {
+  const parts = partsOf(path)
+  const [root, ...named] = parts
+  if (parts.length > partsMax) return `has more than ${partsMax} parts`
+  if (!roots.some((one) => one === root) || parts.length < 2 || parts.includes(''))
+    return `must begin with one of ${allowed.join(', ')} and name what is in it`
+  if (!allowed.some((one) => one === root)) return `is not there: expected ${allowed.join(', ')}`
+  const known: readonly string[] | undefined = names[root as TemplateRoot]
+  if (known === undefined) return undefined
+  const [name, ...more] = root === 'deps' ? named.slice(1) : named
+  if (name === undefined) return undefined
+  if (known.includes(name) && (more.length === 0 || nested.includes(name))) return undefined
+  const begin = root === 'deps' ? `deps.${named[0]}` : root
+  return `is not there: expected ${known.map((one) => `${begin}.${one}`).join(', ')}`
 }
 
 /** Whether a text has one. */
 export function hasTemplate(text: string): boolean {
-  return [...text.matchAll(template)].some(([found]) => !isEscaped(found))
+  return pathsIn(text).length > 0
+}
+
+/** What the templates in a text name. */
+function pathsIn(text: string): string[] {
+  return [...text.matchAll(template)].flatMap(([, path]) => (path === undefined ? [] : [path]))
 }
 
 /**
@@ -88,9 +124,9 @@ export function valueAt(value: unknown, path: readonly string[]): unknown {
 export function dependenciesNamed(value: unknown): string[] {
   const named = new Set<string>()
   eachText(value, '', (text) => {
-    for (const [found, path] of text.matchAll(template)) {
-      const [root, taskId] = partsOf(path!)
-      if (!isEscaped(found) && root === 'deps' && taskId) named.add(taskId)
+    for (const path of pathsIn(text)) {
+      const [root, taskId] = partsOf(path)
+      if (root === 'deps' && taskId) named.add(taskId)
     }
   })
   return [...named]
@@ -103,9 +139,9 @@ function resolveText(text: string, lookup: Lookup): unknown {
     return value
   }
   const [whole] = [...text.matchAll(template)]
-  if (whole && whole[0] === text && !isEscaped(text)) return found(whole[1]!)
-  return text.replaceAll(template, (written: string, path: string) => {
-    if (isEscaped(written)) return written.slice(1)
+  if (whole && whole[0] === text && whole[1] !== undefined) return found(whole[1])
+  return text.replaceAll(template, (_written: string, path: string | undefined) => {
+    if (path === undefined) return '${'
     const value = found(path)
     return typeof value === 'string' ? value : JSON.stringify(value)
   })
