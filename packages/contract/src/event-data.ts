@@ -3,7 +3,7 @@ import { commandCategories } from './command-policy.ts'
 import { CommandSummary, CommandTarget, RolloutAbort } from './commands.ts'
 import { Device, offlineReasons } from './devices.ts'
 import type { EventType } from './events.ts'
-import { CommandError, CommandResult, commandStatuses, Progress, WaitingFor } from './executions.ts'
+import { CommandError, CommandResult, commandStatuses, Progress } from './executions.ts'
 import { RunError, RunProgress, runCauses, runStatuses } from './runs.ts'
 import { Id, Timestamp } from './shapes.ts'
 import { Task } from './tasks.ts'
@@ -68,7 +68,6 @@ export const RunEventData = Type.Object({
   progress: Type.Optional(RunProgress),
   result: Type.Optional(Type.Unknown()),
   error: Type.Optional(RunError),
-  waiting_for: Type.Optional(WaitingFor),
 })
 
 /** What an event says, by type. */

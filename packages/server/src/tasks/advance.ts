@@ -4,82 +4,91 @@ import { scheduleOf } from './definition.ts'
 import type { TaskDeps } from './deps.ts'
 import { dueTicks } from './due-ticks.ts'
 import { endHeld, endSome } from './end-in-steps.ts'
-import { endRuns } from './end-run.ts'
 import { fireDependent } from './fire-dependent.ts'
 import { fireTriggers } from './fire-triggers.ts'
-import type { Look } from './gates.ts'
-import { type Looked, lookAtRuns, nothingLeft } from './look-at-runs.ts'
+import type { Moment } from './gates.ts'
 import { makeRun, noteEnded, type Occasion } from './make-run.ts'
+import { type LeftToDo, nothingLeft, openGates } from './open-gates.ts'
 import { isLive, isSpent, type TaskRecord } from './record.ts'
 import { previousAtOrBefore } from './schedule.ts'
 import { standAs } from './standing.ts'
+import { stopRuns } from './stop-runs.ts'
 
 /**
  * Does all that is due of one task: its ticks, the events that triggered it, what it depends on, and the gates of its runs that
- * wait. Whoever finds nothing to do changes nothing: several nodes, and several calls, come to the same. Of what there is much it does
- * some, and sees to it that it is called again.
+ * wait. A call that finds nothing to do changes nothing: several nodes, and several calls, come to the same. Of what there is
+ * much it does some, and sees to it that it is called again.
  */
 export async function advanceTask(
   deps: TaskDeps,
   tx: Tx,
   taskId: string,
   now: number,
-  more: Pick<Look, 'guard' | 'after'> = {},
-): Promise<Looked> {
+  more: Pick<Moment, 'guard' | 'after'> = {},
+): Promise<LeftToDo> {
   const task = await deps.store.lock(tx, taskId)
   if (!task) return nothingLeft
-  const look: Look = { now, ...more }
+  const moment: Moment = { now, ...more }
   const waiting = task.activeRuns
   await endSome(deps, tx, task)
-  const firing = await fireAll(deps, tx, task, look)
-  const looked = await lookAfter(deps, tx, task, look, waiting)
+  const firing = await fireAll(deps, tx, task, moment)
+  const left = await passWaiting(deps, tx, task, moment, waiting)
   standAs(task, now)
   const tick = isLive(task) ? task.nextTick : null
-  const due = [firing, looked.wakeAt, tick, task.endings.length > 0 ? now : null].filter((at) => at !== null)
+  const due = [firing, left.wakeAt, tick, task.endings.length > 0 ? now : null].filter((at) => at !== null)
   task.wakeAt = due.length === 0 ? null : Math.min(...due)
   await deps.store.save(tx, task)
   const { wakeAt } = task
   if (wakeAt !== null) deps.store.afterCommit(tx, () => deps.expect(wakeAt))
-  return looked
+  return left
 }
 
 /** Makes the runs that are due. Returns when there are more, so far as is known. */
-async function fireAll(deps: TaskDeps, tx: Tx, task: TaskRecord, look: Look): Promise<number | null> {
+async function fireAll(deps: TaskDeps, tx: Tx, task: TaskRecord, moment: Moment): Promise<number | null> {
   if (task.deletedAt !== null || task.endedAt !== null) {
     await deps.store.forgetTriggers(tx, task.taskId)
     return null
   }
-  const wakeAt = task.definition.trigger ? await fireTriggers(deps, tx, task, look) : null
+  const wakeAt = task.definition.trigger ? await fireTriggers(deps, tx, task, moment) : null
   if (!isLive(task)) return wakeAt
-  if (task.nextTick !== null && task.nextTick <= look.now) await fireTicks(deps, tx, task, look)
-  if (task.definition.type === 'dependent') await fireDependent(deps, tx, task, look)
-  endIfSpent(task, look.now)
+  if (task.nextTick !== null && task.nextTick <= moment.now) await fireTicks(deps, tx, task, moment)
+  if (task.definition.type === 'dependent') await fireDependent(deps, tx, task, moment)
+  endIfSpent(task, moment.now)
   if (isLive(task)) return wakeAt
   deps.store.afterCommit(tx, () => deps.triggers.put(task))
   await deps.store.forgetTriggers(tx, task.taskId)
   return null
 }
 
-/** Looks at the runs that wait; what was made just now has been, but for its guard, of which telemetry has to be asked first. */
-async function lookAfter(deps: TaskDeps, tx: Tx, task: TaskRecord, look: Look, waiting: number): Promise<Looked> {
+/**
+ * Lets runs that wait through their gates. Those made just now have tried theirs, but for the guard, of which telemetry has to
+ * be asked first.
+ */
+async function passWaiting(
+  deps: TaskDeps,
+  tx: Tx,
+  task: TaskRecord,
+  moment: Moment,
+  waiting: number,
+): Promise<LeftToDo> {
   // What is to end begins no more.
   if (task.endings.length > 0) return nothingLeft
   if (task.deletedAt !== null) {
     const isMore = waiting > 0 && (await endHeld(deps, tx, task))
-    return { ...nothingLeft, wakeAt: isMore ? look.now : null, isMore }
+    return { ...nothingLeft, wakeAt: isMore ? moment.now : null, isMore }
   }
   const isAsking = task.activeRuns > 0 && task.definition.guard !== undefined
-  return waiting > 0 || isAsking ? lookAtRuns(deps, tx, task, look) : nothingLeft
+  return waiting > 0 || isAsking ? openGates(deps, tx, task, moment) : nothingLeft
 }
 
-async function fireTicks(deps: TaskDeps, tx: Tx, task: TaskRecord, look: Look): Promise<void> {
+async function fireTicks(deps: TaskDeps, tx: Tx, task: TaskRecord, moment: Moment): Promise<void> {
   const { definition, createdAt } = task
-  const { now } = look
+  const { now } = moment
   const schedule = scheduleOf(definition, createdAt)
   if (!schedule || definition.type === 'one_time') {
     const tick = task.nextTick!
     task.nextTick = null
-    await makeRun(deps, tx, task, { ...occasionOf(task, tick), cause: 'once' }, look)
+    await makeRun(deps, tx, task, { ...occasionOf(task, tick), cause: 'once' }, moment)
     return
   }
   const { fire, late, missed, before, next } = dueTicks(schedule, {
@@ -96,7 +105,7 @@ async function fireTicks(deps: TaskDeps, tx: Tx, task: TaskRecord, look: Look): 
     if (isSpent(task)) break
     await giveUpWaiting(deps, tx, task)
     const dependenciesSince = previousAtOrBefore(schedule, tick - 1) ?? 0
-    await makeRun(deps, tx, task, { ...occasionOf(task, tick), dependenciesSince, mustQueue: i < late.length }, look)
+    await makeRun(deps, tx, task, { ...occasionOf(task, tick), dependenciesSince, mustQueue: i < late.length }, moment)
   }
 }
 
@@ -112,7 +121,7 @@ async function giveUpWaiting(deps: TaskDeps, tx: Tx, task: TaskRecord): Promise<
   if (task.activeRuns === 0 || (task.definition.dependencies ?? []).length === 0) return
   const waiting = await deps.store.heldRuns(tx, task.taskId, { heldFor: 'dependency', limit: givenUpMax })
   const ticks = waiting.filter(({ cause }) => cause === 'schedule')
-  await endRuns(deps, tx, ticks, { status: 'skipped', reason: 'dependency_not_met' })
+  await stopRuns(deps, tx, ticks, { status: 'skipped', reason: 'dependency_not_met' })
 }
 
 function endIfSpent(task: TaskRecord, now: number): void {

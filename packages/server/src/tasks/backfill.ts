@@ -12,7 +12,8 @@ import { tickMax, tickMin } from './ticks.ts'
 const maxDefault = 100
 
 /**
- * Runs of past ticks that have none, or that were missed or skipped, one after another. Errors: NOT_FOUND, CONFLICT (`no_schedule`), VALIDATION_ERROR.
+ * Runs of past ticks that have none, or that were missed or skipped, one after another. Errors: NOT_FOUND, CONFLICT
+ * (`no_schedule`), VALIDATION_ERROR.
  */
 export async function backfillTask(
   deps: TaskDeps,

@@ -9,7 +9,10 @@ import { nextTickOf } from './next-tick.ts'
 import { publishTask } from './publish.ts'
 import { isSpent } from './record.ts'
 
-/** No tick, event or dependency makes it run, and of its runs those that no worker has wait. Errors: NOT_FOUND, CONFLICT (`task_ended`). */
+/**
+ * No tick, event or dependency makes the task run any more, and those of its runs that no worker has wait. Errors: NOT_FOUND,
+ * CONFLICT (`task_ended`).
+ */
 export async function pauseTask(deps: TaskDeps, ctx: WriteCtx, { task_id }: Input<'tasks.pause'>): Promise<Task> {
   const { tx } = ctx
   const task = await lockedTask(deps, tx, task_id)

@@ -37,8 +37,8 @@ const shownMax = 40
 export type CronFields = readonly [string, string, string, string, string, string]
 
 /**
- * Takes a pattern apart: five fields, six with the seconds first, or a nickname. Throws VALIDATION_ERROR naming the part that is
- * wrong and what would be right there.
+ * Takes a pattern apart: five fields, six with the seconds first, or a nickname. Throws VALIDATION_ERROR naming the part that
+ * is wrong and what would be right there.
  */
 export function parseCronFields(text: string, field: string): CronFields {
   if (text.length > cronLengthMax) throw wrong(field, `must be at most ${cronLengthMax} characters`)

@@ -15,8 +15,8 @@ const spansMax = 500
 
 /**
  * The instants at which a pattern matches what the clocks of a zone show. Within a span both run alike. Where the clocks go
- * forward, all that matches in the gap is one tick at its end (`shift`), or none (`skip`). Where they go back, what they show for the
- * second time matches again (`both`), or not (`first`).
+ * forward, all that matches in the gap is one tick at its end (`shift`), or none (`skip`). Where they go back, what they show
+ * for the second time matches again (`both`), or not (`first`).
  */
 export function cronTicks(pattern: CronPattern, zone: ZoneClock, dst: DstRule): Ticks {
   const isShifted = ({ from, offset, before }: Span): boolean => {

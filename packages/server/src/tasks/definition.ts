@@ -153,8 +153,8 @@ const retryDefaults = { max_retries: 3, backoff_multiplier: 2, initial_delay_sec
 const takenOverMax = 20
 
 /**
- * As the work engine has it. One that is done at most once is taken over nevertheless where Nexus does it itself and can tell what
- * became of it.
+ * As the work engine has it. One that is done at most once is taken over nevertheless where Nexus does it itself and can tell
+ * what became of it.
  */
 export function attemptsFor({ retry_policy, handler }: TaskDefinition): RetryPolicy {
   const policy = attemptsOf(retry_policy)

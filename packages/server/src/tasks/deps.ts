@@ -30,7 +30,7 @@ export interface TaskDeps {
   workers: Workers
   watch: RunWatch
   guards: Guards
-  /** A task has to be looked at then, maybe earlier than anything before. */
+  /** A task has to be advanced then, maybe earlier than anything before. */
   expect(at: number): void
   now(): number
   observe: RunObserver

@@ -12,15 +12,17 @@ export interface DueTicks {
   /** Fired late: one after another, whatever `overlap` says. */
   late: number[]
   missed: number[]
-  /** The newest of the ticks that were missed before those; null: there is none. */
+  /** The newest of the missed ticks before those in `missed`; null: there is none. */
   before: number | null
   next: number | undefined
 }
 
 /**
- * Sorts the ticks from `next` until now. On time is the newest, if it is at most ten seconds late, and what is at most one second late. What came while nobody was there is
- * for the misfire policy: `run_once` runs the newest of it, unless there is one on time; `skip` none; `run_all` the newest
- * `max`; older ones than `grace_seconds` are missed. No more than a thousand are looked at, from the newest back.
+ * Sorts the ticks from `next` until now. On time are the newest, if it is at most ten seconds late, and others that are at most
+ * one second late. The rest came while nobody was there, and is for the misfire policy: `run_once` runs the newest of them,
+ * unless there is one on time; `skip` none; `run_all` the newest `max`. Those older than `grace_seconds` are missed, whatever
+ * the policy. From the newest back as many ticks are read as `run_all` may run at most, and 101 more: a hundred are told as
+ * missed one by one, and the next stands for itself and all before.
  */
 export function dueTicks(
   schedule: CompiledSchedule,

@@ -1,14 +1,14 @@
 import type { Tx } from '../core/context.ts'
 import type { TaskDeps } from './deps.ts'
-import { endRuns } from './end-run.ts'
 import { placeOf, type RunPlace, type TaskRecord } from './record.ts'
+import { stopRuns } from './stop-runs.ts'
 
 /** So many in a transaction. */
 const endedAtOnce = 100
 
 /**
- * Writes down that the runs which a task has now are to end, or those of them that go in turn; `endSome` does it. What is more than
- * ends at once is given to nobody from now on.
+ * Writes down that the runs which a task has now are to end, or those of them that go in turn; `endSome` ends them. Where they
+ * are more than end at once, those that no worker has are given to none from now on.
  */
 export async function askToEnd(
   { store }: TaskDeps,
@@ -33,12 +33,12 @@ export async function endSome(deps: TaskDeps, tx: Tx, task: TaskRecord): Promise
   const last: RunPlace | undefined = runs.length === endedAtOnce ? placeOf(runs.at(-1)!) : undefined
   task.endings = last ? [{ ...ending, after: last }, ...others] : others
   const chosen = inTurn ? runs.filter(({ plan }) => plan.inTurn) : runs
-  await endRuns(deps, tx, chosen, { reason })
+  await stopRuns(deps, tx, chosen, { reason })
 }
 
 /** Of a task that is deleted: what waits for something of it would wait for ever. Returns whether there may be more. */
 export async function endHeld(deps: TaskDeps, tx: Tx, { taskId }: TaskRecord): Promise<boolean> {
   const held = await deps.store.heldRuns(tx, taskId, { limit: endedAtOnce })
-  await endRuns(deps, tx, held, { reason: 'task_deleted' })
+  await stopRuns(deps, tx, held, { reason: 'task_deleted' })
   return held.length === endedAtOnce
 }

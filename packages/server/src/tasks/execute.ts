@@ -8,7 +8,10 @@ import { assertScopes } from './permission.ts'
 import type { RunRecord, TaskRecord } from './record.ts'
 import { checkTemplates, rootsWithoutEvent } from './templates.ts'
 
-/** A run now, beside others, whatever the task waits for. Errors: NOT_FOUND, VALIDATION_ERROR, CONFLICT (`too_many_active_runs`). */
+/**
+ * A run now, beside others, whatever the task waits for. Errors: NOT_FOUND, VALIDATION_ERROR, CONFLICT
+ * (`too_many_active_runs`), FORBIDDEN (parameters, where what the task does needs a scope that the key lacks).
+ */
 export async function executeTask(
   deps: TaskDeps,
   ctx: WriteCtx,

@@ -93,7 +93,10 @@ export class Executor implements Loop {
     await this.#renewals.stop()
   }
 
-  /** What a process that was killed had in hand has no worker any more: it is done again, or ends, before its leases are over. */
+  /**
+   * Runs that a process which was killed had in hand have no worker any more: they are done again, or end, before their leases
+   * are over.
+   */
   async #takeOver(): Promise<void> {
     const { store, work } = this.#deps
     const queues = builtIns.map(builtInQueue)
@@ -168,7 +171,10 @@ export class Executor implements Loop {
     }
   }
 
-  /** What can be taken over is, as soon as somebody is there; of the rest the lease has to run out, for it may have been done. */
+  /**
+   * A run that can be taken over is, as soon as somebody is there; of the others the lease has to run out, for they may have
+   * been done.
+   */
   async #leave({ id, leaseToken, queue, retry }: WorkItem): Promise<void> {
     const isSafe = queue !== builtInQueue('http')
     const said: Report = { id, leaseToken: leaseToken!, kind: 'lost' }

@@ -12,7 +12,7 @@ export interface FanOutsDeps {
   index: TriggerIndex
   /** Brings the index to what is committed by now. */
   load(): Promise<void>
-  /** There is something to look at. */
+  /** Tasks have to be advanced. */
   wake(): void
   onError(cause: unknown): void
 }
@@ -25,8 +25,9 @@ const askedAtOnce = 1000
 const notedAtOnce = 50
 
 /**
- * Notes events for the tasks that they trigger, where these are many: step by step through the tasks in the order of their ids. How far
- * it has come is written with what was noted, so that each task is asked once about each event, whatever is killed when.
+ * Notes events for the tasks that they trigger, where these are many: step by step through the tasks in the order of their ids.
+ * How far a fan-out has come is written with what was noted, so that each task is asked once about each event, whatever is
+ * killed when.
  */
 export class FanOuts implements Loop {
   readonly #deps: FanOutsDeps
@@ -94,7 +95,7 @@ function isFor(trigger: Trigger, { at, data }: FanOutRecord): boolean {
   return at >= trigger.createdAt && !isDeafTo(trigger, at) && trigger.matches(data)
 }
 
-/** Notes an event for a task, which is looked at once that is durable. */
+/** Notes an event for a task, which is advanced once that is durable. */
 export async function noteTrigger(
   store: Pick<TaskStore, 'addTrigger' | 'signal'>,
   tx: Tx,

@@ -3,12 +3,12 @@ import { newTraceId } from '../core/ids.ts'
 import { dependencyPolicyOf } from './definition.ts'
 import { judgeDependencies, type Upstream } from './dependencies.ts'
 import type { TaskDeps } from './deps.ts'
-import { type Look, upstreamOf } from './gates.ts'
+import { type Moment, upstreamOf } from './gates.ts'
 import { makeRun, noteEnded } from './make-run.ts'
 import type { TaskRecord } from './record.ts'
 
 /** A run once each dependency has an end that no run has taken yet; ends from before the task do not count. */
-export async function fireDependent(deps: TaskDeps, tx: Tx, task: TaskRecord, look: Look): Promise<void> {
+export async function fireDependent(deps: TaskDeps, tx: Tx, task: TaskRecord, moment: Moment): Promise<void> {
   const { dependencies = [] } = task.definition
   const { condition, on_failure } = dependencyPolicyOf(task.definition)
   const upstream = await upstreamOf(deps.store, tx, dependencies)
@@ -17,10 +17,10 @@ export async function fireDependent(deps: TaskDeps, tx: Tx, task: TaskRecord, lo
   if (verdict === 'waiting' || (verdict === 'failed' && on_failure === 'wait')) return
   task.consumed = { ...task.consumed, ...endsOf(upstream, since) }
   const occasion = { cause: 'dependency' as const, ...(await chainOf(deps, tx, task, upstream)) }
-  if (verdict === 'met') await makeRun(deps, tx, task, occasion, look)
+  if (verdict === 'met') await makeRun(deps, tx, task, occasion, moment)
   else {
     const status = on_failure === 'fail' ? 'failed' : 'skipped'
-    await noteEnded(deps, tx, task, occasion, { status, reason: 'dependency_failed' }, look.now)
+    await noteEnded(deps, tx, task, occasion, { status, reason: 'dependency_failed' }, moment.now)
   }
 }
 

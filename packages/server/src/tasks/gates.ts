@@ -18,14 +18,14 @@ import {
   valueAt,
 } from './templates.ts'
 
-/** What is known when a task is looked at. */
-export interface Look {
+/** What is known when a task is advanced. */
+export interface Moment {
   now: number
   /** Whether the guard of the task, as it was asked about, holds; undefined: nobody has asked. */
   guard?: { guard: TaskGuard; holds: boolean } | undefined
-  /** Of the runs that wait for dependencies those behind this one are looked at. */
+  /** Of the runs that wait for dependencies those behind this one try their gate. */
   after?: RunPlace | null
-  /** What tasks depend on, by their ids, where many runs are looked at. */
+  /** What tasks depend on, by their ids, where many runs try their gates. */
   upstream?: Map<string, Upstream[]>
 }
 
@@ -43,7 +43,7 @@ export async function passGates(
   tx: Tx,
   task: TaskRecord,
   run: RunRecord,
-  { now, guard, isBusy, upstream }: Look & { isBusy: boolean },
+  { now, guard, isBusy, upstream }: Moment & { isBusy: boolean },
 ): Promise<Passed> {
   const { plan, cause } = run
   const waits = (waitingFor: WaitingFor, startBy: number | null = null) => ({ waitingFor, startBy, parameters: null })
@@ -71,7 +71,7 @@ async function dependencyGate(
   { store }: Pick<TaskDeps, 'store'>,
   tx: Tx,
   { plan }: RunRecord,
-  known: Look['upstream'],
+  known: Moment['upstream'],
 ): Promise<DependencyVerdict | undefined> {
   if (plan.dependencies.length === 0) return undefined
   const key = plan.dependencies.join(' ')

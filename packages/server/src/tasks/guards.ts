@@ -1,7 +1,7 @@
 import type { TaskGuard } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
-import type { Look } from './gates.ts'
-import type { Looked } from './look-at-runs.ts'
+import type { Moment } from './gates.ts'
+import type { LeftToDo } from './open-gates.ts'
 import type { TaskStore } from './ports.ts'
 import type { TaskRecord } from './record.ts'
 
@@ -10,13 +10,16 @@ export interface GuardsDeps {
   /** Asks telemetry, in the name of a key. */
   holds(task: TaskRecord, guard: TaskGuard): Promise<boolean>
   /** See `advanceTask`. */
-  advance(tx: Tx, taskId: string, guard: Look['guard']): Promise<Pick<Looked, 'isMore'>>
+  advance(tx: Tx, taskId: string, guard: Moment['guard']): Promise<Pick<LeftToDo, 'isMore'>>
   onError(cause: unknown): void
 }
 
 const atOnce = 8
 
-/** Asks telemetry about guards, beside everything else: what is slow to answer holds up nothing but the runs that wait for it. */
+/**
+ * Asks telemetry about guards, beside everything else: a query that is slow to answer holds up nothing but the runs that wait
+ * for it.
+ */
 export class Guards {
   readonly #deps: GuardsDeps
   readonly #asked = new Set<string>()
@@ -27,7 +30,7 @@ export class Guards {
     this.#deps = deps
   }
 
-  /** Has the guard of a task looked at, once however often it is asked for. */
+  /** Has telemetry asked about the guard of a task, once however often that is wanted. */
   ask(taskId: string): void {
     this.#asked.add(taskId)
     this.#go()
@@ -47,7 +50,7 @@ export class Guards {
     while (!this.#isStopped && this.#underWay.size < atOnce && this.#asked.size > 0) {
       const [taskId] = this.#asked
       this.#asked.delete(taskId!)
-      const asking = this.#look(taskId!)
+      const asking = this.#answer(taskId!)
         .catch(this.#deps.onError)
         .finally(() => {
           this.#underWay.delete(asking)
@@ -57,13 +60,13 @@ export class Guards {
     }
   }
 
-  async #look(taskId: string): Promise<void> {
+  async #answer(taskId: string): Promise<void> {
     const { store, holds, advance } = this.#deps
     const [task] = await store.find([taskId])
     const guard = task?.definition.guard
     if (!task || !guard) return
     const answer = { guard, holds: await holds(task, guard) }
-    const look = () => store.write((tx) => advance(tx, taskId, answer))
-    while (!this.#isStopped && (await look()).isMore);
+    const goOn = () => store.write((tx) => advance(tx, taskId, answer))
+    while (!this.#isStopped && (await goOn()).isMore);
   }
 }

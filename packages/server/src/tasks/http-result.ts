@@ -11,8 +11,9 @@ export interface HttpResult {
 const depthMax = 32
 
 /**
- * What a request came to, as the result of its run: what the answer says as JSON, or its text. What is larger than a result may be, or
- * broke off, is the text of its beginning: the request was made, and a run that failed for its answer might be made again.
+ * What a request came to, as the result of its run: what the answer says as JSON, or its text. Of an answer that is larger than
+ * a result may be, or broke off, it is the text of the beginning: the request was made, and a run that failed for its answer
+ * might be made again.
  */
 export function httpResult(status: number, text: string | null, isWhole: boolean): HttpResult {
   const result = { status, body: parsed(text) }

@@ -6,7 +6,7 @@ import { attemptsFor, dependencyPolicyOf, handlerOf, overlapOf, parametersOf } f
 import type { TaskDeps } from './deps.ts'
 import { endError } from './end-error.ts'
 import { askToEnd, endSome } from './end-in-steps.ts'
-import { type Look, passGates } from './gates.ts'
+import { type Moment, passGates } from './gates.ts'
 import { jitterMs } from './jitter.ts'
 import { noteEnds } from './note-ends.ts'
 import { newsOfEnd, publishRuns } from './publish.ts'
@@ -30,22 +30,22 @@ export interface Occasion {
 }
 
 /**
- * Makes a run of a task that is locked. One that `overlap` leaves out, or for which there is no room, is `skipped`. Undefined: its
- * tick has a run.
+ * Makes a run of a task that is locked. One that `overlap` leaves out, or for which there is no room, is `skipped`. Undefined:
+ * its tick has a run.
  */
 export async function makeRun(
   deps: TaskDeps,
   tx: Tx,
   task: TaskRecord,
   occasion: Occasion,
-  look: Look,
+  moment: Moment,
 ): Promise<RunRecord | undefined> {
   const { scheduledFor = null } = occasion
   if (scheduledFor !== null && (await deps.store.hasTick(tx, task.taskId, scheduledFor))) return undefined
   const refusal = await overlapRefusal(deps, tx, task, occasion)
   if (refusal !== undefined)
-    return noteEnded(deps, tx, task, occasion, { status: 'skipped', reason: refusal }, look.now)
-  return startRun(deps, tx, task, newRun(task, occasion, look.now), look)
+    return noteEnded(deps, tx, task, occasion, { status: 'skipped', reason: refusal }, moment.now)
+  return startRun(deps, tx, task, newRun(task, occasion, moment.now), moment)
 }
 
 /** Queues a run, as far as its gates let it. */
@@ -54,11 +54,11 @@ export async function startRun(
   tx: Tx,
   task: TaskRecord,
   run: RunRecord,
-  look: Look,
+  moment: Moment,
 ): Promise<RunRecord> {
-  const { now } = look
+  const { now } = moment
   const notBefore = notBeforeOf(task, run)
-  const passed = await passGates(deps, tx, task, run, { ...look, isBusy: task.activeRuns > 0 })
+  const passed = await passGates(deps, tx, task, run, { ...moment, isBusy: task.activeRuns > 0 })
   if ('end' in passed) {
     Object.assign(run, {
       status: passed.end,

@@ -48,6 +48,21 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     deepEqual([first.errors, second.errors], [[], []])
   })
 
+  test(`${name}: who locks a task again in a transaction has the same one, also before it is saved`, {
+    skip: skip ?? false,
+  }, async (t) => {
+    const room = await openTasksRoom(t, await fresh(t))
+    const { task_id } = await room.create({ type: 'scheduled', schedule: { every: '1h' } })
+    await room.state.write(async (tx) => {
+      const task = (await room.store.lock(tx, task_id))!
+      task.failuresInRow = 7
+      equal(await room.store.lock(tx, task_id), task)
+      await room.store.save(tx, task)
+      equal(await room.store.lock(tx, task_id), task)
+    })
+    equal((await room.state.write((tx) => room.store.lock(tx, task_id)))!.failuresInRow, 7)
+  })
+
   test(`${name}: whatever clients, workers and the clock do at once, a task says how its runs stand, and each ends once`, {
     skip: skip ?? false,
   }, async (t) => {

@@ -63,7 +63,7 @@ async function pauseIfFailing(
   })
 }
 
-/** Those behind it in its own task, and the tasks that depend on it, are looked at once this is durable. */
+/** Runs behind the one that ended, and the tasks that depend on its task, have their turn once its end is durable. */
 async function signalEnd({ store, expect, now }: TaskDeps, tx: Tx, { taskId, activeRuns }: TaskRecord): Promise<void> {
   const isWaitedFor = (activeRuns > 0 && (await store.hasHeld(tx, taskId))) || (await store.hasDependents(tx, taskId))
   if (!isWaitedFor) return

@@ -57,8 +57,9 @@ export interface TaskStore {
   /** Those that were not deleted. Without `tx`: as committed. */
   find(taskIds: readonly string[], tx?: Tx): Promise<TaskRecord[]>
   /**
-   * A task, deleted or not; nobody else changes it until the transaction ends. Within a transaction each call gives the same object,
-   * which whoever has it may change: so all of them see what one made of it, also before it is saved. Undefined: there is none.
+   * A task, deleted or not; nobody else changes it until the transaction ends. Within a transaction each call gives the same
+   * object, and verbs rely on that: what one of them changes in it all others see, also before it is saved. Undefined: there is
+   * none.
    */
   lock(tx: Tx, taskId: string): Promise<TaskRecord | undefined>
   /** Writes what may change of a task. */
@@ -67,10 +68,10 @@ export interface TaskStore {
   saveDefinition(tx: Tx, task: TaskRecord): Promise<void>
   list(filter: TaskFilter, page: TaskPage): Promise<TaskRecord[]>
   count(filter: TaskFilter): Promise<number>
-  /** The tasks that have to be looked at, the longest due first. */
+  /** The tasks that have to be advanced, the longest due first. */
   due(now: number, limit: number): Promise<string[]>
   nextWake(): Promise<number | undefined>
-  /** Says that something happened to a task that others depend on, or that it has to be looked at. */
+  /** Says that something happened to a task that others depend on, or that it has to be advanced. */
   signal(tx: Tx, taskId: string): Promise<void>
   /** The oldest signals. */
   signals(limit: number): Promise<{ signalId: number; taskId: string }[]>
@@ -80,8 +81,9 @@ export interface TaskStore {
   /** Takes a task that is deleted out of what it is found by. */
   unlink(tx: Tx, taskId: string): Promise<void>
   /**
-   * Of these none notes the end of a run until the transaction ends, where others write too: who has it afterwards sees who depends on
-   * it, and who came before is seen. Taken before other locks, or in the order of the ids of tasks.
+   * Where others write too: of these tasks no end of a run is noted until the transaction ends. So an end that is noted
+   * afterwards sees who depends on the task by then, and one that was noted before is seen. Taken before other locks, or in the
+   * order of the ids of tasks.
    */
   lockUpstream(tx: Tx, taskIds: readonly string[]): Promise<void>
   /** Lets one transaction at a time change what depends on what. */
@@ -138,7 +140,7 @@ export interface TaskStore {
   newestActive(tx: Tx, taskId: string): Promise<RunPlace | undefined>
   /** Those of them that a gate holds back, the oldest first; unless told, whichever it is. */
   heldRuns(tx: Tx, taskId: string, held: Omit<RunRange, 'upTo'> & { heldFor?: HeldFor }): Promise<RunRecord[]>
-  /** Of the runs of a task those that wait for nothing but a worker wait for this; by one statement, however many they are. */
+  /** Has the runs of a task that wait for nothing but a worker wait for this; by one statement, however many they are. */
   holdBack(tx: Tx, taskId: string, waitingFor: WaitingFor): Promise<void>
   /** Those that none does and that no worker has, but for some causes; the oldest first. */
   readyRuns(tx: Tx, taskId: string, which: { causesBut: readonly RunCause[]; limit: number }): Promise<RunRecord[]>
@@ -155,8 +157,8 @@ export interface TaskStore {
   nextStall(): Promise<number | undefined>
 
   /**
-   * The runs of a search that are wanted, newest first; it looks at a bounded number, to the last one; null: there are
-   * no more.
+   * The runs of a search that are wanted, newest first, of a bounded number that is read. `lookedTo`: the last one that was
+   * read; null: there are no more.
    */
   search(search: RunSearch): Promise<{ runIds: string[]; lookedTo: RunPlace | null }>
   /** Workers that have runs in hand, by their ids. */

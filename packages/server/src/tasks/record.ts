@@ -37,7 +37,7 @@ export interface TaskRecord {
   deletedAt: number | null
   /** Its next tick. */
   nextTick: number | null
-  /** When it has to be looked at; null: when something happens. */
+  /** When it has to be advanced; null: when something happens. */
   wakeAt: number | null
   /** Runs that have not ended. */
   activeRuns: number

@@ -3,11 +3,11 @@ import type { Ctx, WriteCtx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
 import { decodeCursor, encodeCursor, page } from '../core/paging.ts'
 import { foundRun, foundTask, lockedTask, type TaskDeps } from './deps.ts'
-import { endRuns } from './end-run.ts'
 import { assertRoom } from './execute.ts'
 import { newRun, startRun } from './make-run.ts'
 import { hasRunEnded, type RunPlace, type RunRecord } from './record.ts'
 import { shownRuns } from './shown.ts'
+import { stopRuns } from './stop-runs.ts'
 
 const limitDefault = 50
 
@@ -27,7 +27,7 @@ export async function listRuns(
   return { runs: await shownRuns(deps, runs), next_cursor: isWhole && found.length <= limit ? null : cursorAt(runs) }
 }
 
-/** Newest first. A page is as many as are wanted of so many that are looked at. */
+/** Newest first. A page has as many of those that are wanted as were found among so many that were read. */
 export async function listAllRuns(
   deps: TaskDeps,
   _ctx: Ctx,
@@ -89,7 +89,7 @@ export async function cancelRun(deps: TaskDeps, ctx: WriteCtx, { run_id }: Input
   const { tx } = ctx
   const run = await foundRun(deps, run_id, tx)
   if (hasRunEnded(run.status)) throw runEnded(run)
-  await endRuns(deps, tx, [run], { reason: 'cancelled' })
+  await stopRuns(deps, tx, [run], { reason: 'cancelled' })
   return shownOne(deps, await foundRun(deps, run_id, tx), ctx)
 }
 

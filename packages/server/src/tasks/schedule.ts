@@ -11,7 +11,6 @@ export interface CompiledSchedule {
   readonly ticks: Ticks
   readonly start: number
   readonly end: number
-  readonly jitterSeconds: number
 }
 
 const intervalMs = { min: durationMs('1s'), max: durationMs('366d') }
@@ -30,7 +29,8 @@ export function parseSchedule(schedule: TaskSchedule, anchor: number): CompiledS
   if (end <= start) throw wrong('end_at', 'must be later than start_at')
 
   const ticks = ticksOf(kind, schedule, anchor)
-  const compiled = { ticks, start, end, jitterSeconds: readJitter(schedule) }
+  checkJitter(schedule)
+  const compiled = { ticks, start, end }
   if (kind !== 'run_at') refuseNever(kind, compiled, schedule.start_at === undefined ? anchor : start - 1)
   return compiled
 }
@@ -41,7 +41,10 @@ export function nextAfter({ ticks, start, end }: CompiledSchedule, after: number
   return tick !== undefined && tick < end ? tick : undefined
 }
 
-/** The last tick up to an instant, itself included; undefined: there is none. As dear as one step forward, however long ago it was. */
+/**
+ * The last tick up to an instant, itself included; undefined: there is none. As dear as one step forward, however long ago the
+ * tick was.
+ */
 export function previousAtOrBefore({ ticks, start, end }: CompiledSchedule, at: number): number | undefined {
   const tick = ticks.atOrBefore(Math.min(at, end - 1))
   return tick !== undefined && tick >= start ? tick : undefined
@@ -115,9 +118,8 @@ function readInstant(schedule: TaskSchedule, name: 'run_at' | 'start_at' | 'end_
   throw wrong(name, 'expected an instant in ISO 8601 with an offset, from 1970 to 2999, as in 2025-11-03T01:53:54Z')
 }
 
-function readJitter({ jitter_seconds = 0 }: TaskSchedule): number {
-  if (Number.isInteger(jitter_seconds) && jitter_seconds >= 0 && jitter_seconds <= jitterSecondsMax)
-    return jitter_seconds
+function checkJitter({ jitter_seconds = 0 }: TaskSchedule): void {
+  if (Number.isInteger(jitter_seconds) && jitter_seconds >= 0 && jitter_seconds <= jitterSecondsMax) return
   throw wrong('jitter_seconds', `expected a whole number from 0 to ${jitterSecondsMax}`)
 }
 

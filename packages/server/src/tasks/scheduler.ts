@@ -1,14 +1,14 @@
 import { type Alarm, createAlarm, failedRestMs } from '../core/alarm.ts'
 import type { Tx } from '../core/context.ts'
 import type { Loop } from '../core/loop.ts'
-import type { Looked } from './look-at-runs.ts'
+import type { LeftToDo } from './open-gates.ts'
 import type { TaskStore } from './ports.ts'
 import type { RunPlace } from './record.ts'
 
 export interface SchedulerDeps {
   store: TaskStore
   /** See `advanceTask`. */
-  advance(tx: Tx, taskId: string, now: number, after: RunPlace | null): Promise<Pick<Looked, 'next'>>
+  advance(tx: Tx, taskId: string, now: number, after: RunPlace | null): Promise<Pick<LeftToDo, 'next'>>
   /** Tells that nobody takes a run. */
   stalled(tx: Tx, runId: string, now: number): Promise<void>
   now(): number
@@ -22,7 +22,7 @@ const dueAtOnce = 500
 const besides = 50
 
 /**
- * Sleeps until the next task is due, and begins with what became due while nobody was there. Whoever looks at a task does so
+ * Sleeps until the next task is due, and begins with what became due while nobody was there. Whoever advances a task does so
  * under its lock: several nodes never fire a tick twice, and what one leaves behind the others find.
  */
 export class Scheduler implements Loop {
@@ -44,7 +44,7 @@ export class Scheduler implements Loop {
     await this.#alarm.stop()
   }
 
-  /** A task has to be looked at then. */
+  /** A task has to be advanced then. */
   expect(at: number): void {
     this.#alarm.expect(at)
   }
@@ -70,7 +70,7 @@ export class Scheduler implements Loop {
     return next.length === 0 ? undefined : Math.min(...next)
   }
 
-  /** Looks at tasks to which something happened, and at those that depend on them, before that is forgotten. */
+  /** Advances tasks to which something happened, and those that depend on them, before that is forgotten. */
   async #hearSignals(): Promise<{ isOk: boolean; isMore: boolean }> {
     const { store } = this.#deps
     const signals = await store.signals(dueAtOnce)

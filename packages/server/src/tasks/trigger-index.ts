@@ -91,7 +91,10 @@ function triggerOf({ taskId, version, createdAt, pausedAt, deaf, definition }: T
   }
 }
 
-/** Keys are but compared, and what an event says is kept sealed: a digest is enough. What it does not say is the same for all. */
+/**
+ * Keys are but compared, and what an event says is kept sealed: a digest is enough. Events that do not say what the key names
+ * have the same key.
+ */
 function digestOf(template: string, event: TriggeringEvent): string {
   try {
     const key = resolveTemplates(template, ([root, ...path]) => (root === 'event' ? valueAt(event, path) : undefined))

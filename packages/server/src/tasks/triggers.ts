@@ -12,24 +12,27 @@ export interface TriggersDeps {
   now(): number
   /** How many events may wait to be fanned out. */
   fanOutsMax: number
-  /** There is something to look at. */
+  /** Tasks have to be advanced. */
   wake(): void
   onError(cause: unknown): void
 }
 
-/** How often it is looked for tasks of which other nodes told in vain. */
+/** How often the index is compared with the state, for tasks of which other nodes told in vain. */
 const restMs = 5000
 const readAtOnce = 500
-/** In the transaction of an event so many tasks are asked whether it is for them, and it is noted for so few; else it is fanned out. */
+/**
+ * In the transaction of an event so many tasks are asked whether the event is for them, and it is noted for so few; else it is
+ * fanned out.
+ */
 const askedMax = 1000
 const notedMax = 10
 const issue = 'of the events that many tasks wait for too many are still to be handed on to them'
 const retryAfterSeconds = 5
 
 /**
- * The tasks that wait for events. What an event triggers is noted in the transaction of the event itself: neither is there without
- * the other. What it means for many tasks is found out by steps of their own (`FanOuts`), so that its publisher does not pay for them;
- * where too many events wait for that, it is told to come back.
+ * The tasks that wait for events. What an event triggers is noted in the transaction of the event itself: neither is there
+ * without the other. An event for many tasks is noted for them by steps of their own (`FanOuts`), so that its publisher does
+ * not pay for them; a publisher is told to come back where too many events wait for that.
  */
 export class Triggers implements Loop {
   readonly #deps: TriggersDeps

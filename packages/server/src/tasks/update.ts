@@ -26,8 +26,8 @@ export async function prepareUpdate(deps: TaskDeps, ctx: Ctx, input: Patch): Pro
 }
 
 /**
- * Changes a task; a run that has not ended goes on as it began. Its handler has the rights of the caller from now on. Errors: NOT_FOUND,
- * CONFLICT (`version_mismatch`), INVALID_REQUEST, VALIDATION_ERROR.
+ * Changes a task; a run that has not ended goes on as it began. Its handler has the rights of the caller from now on. Errors:
+ * NOT_FOUND, CONFLICT (`version_mismatch`), INVALID_REQUEST, VALIDATION_ERROR, FORBIDDEN.
  */
 export async function updateTask(deps: TaskDeps, ctx: WriteCtx, input: Patch): Promise<Task> {
   const { tx } = ctx

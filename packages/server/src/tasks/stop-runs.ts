@@ -10,9 +10,10 @@ interface HowEnded {
 }
 
 /**
- * Ends runs without their workers. One that nobody has ends at once as told; who has one is asked to stop, and it ends as cancelled.
+ * Ends runs that nobody has reported the end of. A run that no worker has ends at once, as told; a worker that has one is asked
+ * to stop, and the run ends as cancelled.
  */
-export async function endRuns(
+export async function stopRuns(
   { told, work }: Pick<TaskDeps, 'told' | 'work'>,
   tx: Tx,
   runs: readonly RunRecord[],

@@ -2,68 +2,71 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Tx } from '../core/context.ts'
 import type { WaitingFor } from '../work/index.ts'
 import type { TaskDeps } from './deps.ts'
-import { endRuns } from './end-run.ts'
-import { type Look, passGates } from './gates.ts'
+import { type Moment, passGates } from './gates.ts'
 import { byHand, type HeldFor, placeOf, type RunPlace, type RunRecord, type TaskRecord } from './record.ts'
 import { stallMs } from './run-work.ts'
+import { stopRuns } from './stop-runs.ts'
 
 /** How often a guard is asked about again. */
 const guardMs = 15_000
 /** So many of each kind in a transaction. */
-const lookedAtMax = 100
+const passedAtOnce = 100
 
-/** What a look at the runs of a task leaves to be done. */
-export interface Looked {
-  /** When it has to be looked at again; null: when something happens. */
+/** What is left to be done of a task that was advanced. */
+export interface LeftToDo {
+  /** When the task has to be advanced again; null: when something happens. */
   wakeAt: number | null
   /** There are more runs that this answer of the guard, or the end of the pause, is about. */
   isMore: boolean
-  /** The last of those that wait for dependencies and were looked at; null: there are no more. */
+  /** The last of the runs that wait for dependencies and have tried their gate; null: there are no more. */
   next: RunPlace | null
 }
 
-export const nothingLeft: Looked = { wakeAt: null, isMore: false, next: null }
+export const nothingLeft: LeftToDo = { wakeAt: null, isMore: false, next: null }
 
 /**
- * Lets the runs of a task that wait through the gates that have opened, the oldest first. They are found by what they wait for, so
- * that however many wait for one thing keep nobody waiting who waits for another.
+ * Lets the runs of a task that wait through the gates that have opened, the oldest first. Runs are found by what they wait for,
+ * so that however many wait for one thing keep no run waiting that waits for another.
  */
-export async function lookAtRuns(deps: TaskDeps, tx: Tx, task: TaskRecord, look: Look): Promise<Looked> {
-  if (task.pausedAt !== null) return holdAll(deps, tx, task, look)
+export async function openGates(deps: TaskDeps, tx: Tx, task: TaskRecord, moment: Moment): Promise<LeftToDo> {
+  if (task.pausedAt !== null) return holdAll(deps, tx, task, moment)
   if (!(await deps.store.hasHeld(tx, task.taskId))) return nothingLeft
-  const gates = new Gates(deps, tx, task, look)
+  const gates = new Gates(deps, tx, task, moment)
   const isMorePaused = await gates.leavePause()
   const next = await gates.tryDependencies()
   const isMoreGuarded = await gates.tryGuard()
   const isMoreInTurn = await gates.takeTurn()
   // Whoever has asked the guard goes on with its answer himself.
-  const isMore = isMorePaused || isMoreInTurn || (isMoreGuarded && look.guard === undefined)
-  const wakes = [isMore ? look.now : null, await gates.askGuard()].filter((at) => at !== null)
+  const isMore = isMorePaused || isMoreInTurn || (isMoreGuarded && moment.guard === undefined)
+  const wakes = [isMore ? moment.now : null, await gates.askGuard()].filter((at) => at !== null)
   return { wakeAt: wakes.length === 0 ? null : Math.min(...wakes), isMore: isMore || isMoreGuarded, next }
 }
 
-/** One look: who comes from a pause or a dependency stands behind those that wait for their turn, and the oldest of these goes first. */
+/**
+ * The gates of a task at one moment. A run that comes from a pause or a dependency stands behind those that wait for their
+ * turn, and the oldest of these goes first.
+ */
 class Gates {
   readonly #deps: TaskDeps
   readonly #tx: Tx
   readonly #task: TaskRecord
-  readonly #look: Look & { upstream: NonNullable<Look['upstream']> }
+  readonly #moment: Moment & { upstream: NonNullable<Moment['upstream']> }
 
-  constructor(deps: TaskDeps, tx: Tx, task: TaskRecord, look: Look) {
+  constructor(deps: TaskDeps, tx: Tx, task: TaskRecord, moment: Moment) {
     this.#deps = deps
     this.#tx = tx
     this.#task = task
-    this.#look = { ...look, upstream: new Map() }
+    this.#moment = { ...moment, upstream: new Map() }
   }
 
   async leavePause(): Promise<boolean> {
-    const runs = await this.#held('paused', lookedAtMax)
+    const runs = await this.#held('paused', passedAtOnce)
     for (const run of runs) await this.#pass(run, true)
-    return runs.length === lookedAtMax
+    return runs.length === passedAtOnce
   }
 
   async tryDependencies(): Promise<RunPlace | null> {
-    const runs = await this.#held('dependency', lookedAtMax, this.#look.after)
+    const runs = await this.#held('dependency', passedAtOnce, this.#moment.after)
     if (runs.length === 0) return null
     const found = await this.#deps.work.find(
       runs.map(({ runId }) => runId),
@@ -71,24 +74,24 @@ class Gates {
     )
     const waits = new Map(found.map(({ id, waitingFor }) => [id, waitingFor]))
     for (const run of runs) await this.#pass(run, true, waits.get(run.runId))
-    return runs.length === lookedAtMax ? placeOf(runs.at(-1)!) : null
+    return runs.length === passedAtOnce ? placeOf(runs.at(-1)!) : null
   }
 
   /** Where nothing is known of the guard, or it does not hold, they go on waiting. */
   async tryGuard(): Promise<boolean> {
     const { guard } = this.#task.definition
-    const isOpen = guard === undefined || (this.#isAnswered() && (this.#look.guard!.holds || guard.else === 'skip'))
+    const isOpen = guard === undefined || (this.#isAnswered() && (this.#moment.guard!.holds || guard.else === 'skip'))
     if (!isOpen) return false
-    const runs = await this.#held('guard', lookedAtMax)
+    const runs = await this.#held('guard', passedAtOnce)
     let isBusy = runs.length > 0 && (await this.#isBusy())
     for (const run of runs) isBusy = (await this.#pass(run, isBusy)) === 'goes' ? isBusy || run.plan.inTurn : isBusy
-    return runs.length === lookedAtMax
+    return runs.length === passedAtOnce
   }
 
   /** Only the first of those that wait for their turn can go, unless it comes to nothing. */
   async takeTurn(): Promise<boolean> {
     if (await this.#isBusy()) return false
-    for (let looked = 0; looked < lookedAtMax; looked++) {
+    for (let tried = 0; tried < passedAtOnce; tried++) {
       const [first] = await this.#held('concurrency', 1)
       if (!first || (await this.#pass(first, false)) !== 'ended') return false
     }
@@ -100,11 +103,11 @@ class Gates {
     const { taskId, definition } = this.#task
     if (!definition.guard || (await this.#held('guard', 1)).length === 0) return null
     if (!this.#isAnswered()) this.#deps.store.afterCommit(this.#tx, () => this.#deps.guards.ask(taskId))
-    return this.#look.now + guardMs
+    return this.#moment.now + guardMs
   }
 
   #isAnswered(): boolean {
-    return this.#look.guard !== undefined && isDeepStrictEqual(this.#look.guard.guard, this.#task.definition.guard)
+    return this.#moment.guard !== undefined && isDeepStrictEqual(this.#moment.guard.guard, this.#task.definition.guard)
   }
 
   #isBusy(): Promise<boolean> {
@@ -117,22 +120,22 @@ class Gates {
 
   /** `waits`: what it is known to wait for. */
   async #pass(run: RunRecord, isBusy: boolean, waits?: WaitingFor | null): Promise<'goes' | 'waits' | 'ended'> {
-    const passed = await passGates(this.#deps, this.#tx, this.#task, run, { ...this.#look, isBusy })
+    const passed = await passGates(this.#deps, this.#tx, this.#task, run, { ...this.#moment, isBusy })
     if ('end' in passed) {
-      await endRuns(this.#deps, this.#tx, [run], { ...passed, status: passed.end })
+      await stopRuns(this.#deps, this.#tx, [run], { ...passed, status: passed.end })
       return 'ended'
     }
     const { waitingFor, startBy, parameters } = passed
-    if (waitingFor === null) await release(this.#deps, this.#tx, run, parameters, this.#look.now)
+    if (waitingFor === null) await release(this.#deps, this.#tx, run, parameters, this.#moment.now)
     else if (!isDeepStrictEqual(waitingFor, waits)) await keepWaiting(this.#deps, this.#tx, [run], waitingFor, startBy)
     return waitingFor === null ? 'goes' : 'waits'
   }
 }
 
 /** In a pause all wait for its end, but for those by hand and those that a worker has. */
-async function holdAll(deps: TaskDeps, tx: Tx, { taskId }: TaskRecord, { now }: Look): Promise<Looked> {
+async function holdAll(deps: TaskDeps, tx: Tx, { taskId }: TaskRecord, { now }: Moment): Promise<LeftToDo> {
   const { store } = deps
-  const limit = lookedAtMax
+  const limit = passedAtOnce
   const ready = await store.readyRuns(tx, taskId, { causesBut: byHand, limit })
   let isMore = ready.length === limit
   await keepWaiting(deps, tx, ready, { reason: 'paused' })
