@@ -42,7 +42,7 @@ export const taskLimits = {
   pollsMax: 20,
   logLinesMax: 1000,
   logLineLengthMax: 8192,
-  /** Of one run; what comes beyond is dropped, and counted. */
+  /** Of one run; older lines are dropped, and counted. */
   logBytesMax: 1024 * 1024,
   messageLengthMax: 1024,
   /** Of the message of an error as much is kept; more may be said. */

@@ -8,6 +8,11 @@ export interface LogSize {
 /** What a line takes beside its message. */
 const lineBytes = 200
 
+/** What a line counts for. */
+export function lineSize({ message }: { message: string }): number {
+  return lineBytes + Buffer.byteLength(message)
+}
+
 /** Of new lines those for which there is room, and the size of the log with them. */
 export function keepable<Line extends { message: string }>(
   { lines, bytes, dropped }: LogSize,
@@ -17,7 +22,7 @@ export function keepable<Line extends { message: string }>(
   const kept: Line[] = []
   let sum = bytes
   for (const line of added) {
-    const more = lineBytes + Buffer.byteLength(line.message)
+    const more = lineSize(line)
     if (sum + more > bytesMax) break
     sum += more
     kept.push(line)

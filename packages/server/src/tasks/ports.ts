@@ -171,6 +171,10 @@ export interface TaskStore {
   leftBehind(queues: readonly string[], limit: number): Promise<{ id: string; leaseToken: string }[]>
 
   addLog(tx: Tx, run: RunRecord, lines: readonly Omit<RunLogRecord, 'seq'>[]): Promise<void>
+  /** The oldest lines that are kept of a run. */
+  oldestLines(tx: Tx, runId: string, limit: number): Promise<RunLogRecord[]>
+  /** Forgets the lines of a run up to this one, itself included. */
+  forgetLines(tx: Tx, runId: string, upTo: number): Promise<void>
   log(runId: string, page: { after: number | undefined; limit: number }): Promise<RunLogRecord[]>
 
   /** Forgets some runs that ended before, and deleted tasks without any; true: there may be more. */

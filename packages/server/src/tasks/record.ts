@@ -128,6 +128,7 @@ export interface RunRecord {
   toldAt: number | null
   result: unknown
   error: RunError | null
+  /** `lines`: how many were ever kept; `bytes`: of those that are. */
   log: { lines: number; bytes: number; dropped: number }
   /** When it is told that nobody takes it. */
   stallAt: number | null

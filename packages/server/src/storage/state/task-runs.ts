@@ -41,6 +41,8 @@ type RunStore = Pick<
   | 'heldBy'
   | 'leftBehind'
   | 'addLog'
+  | 'oldestLines'
+  | 'forgetLines'
   | 'log'
   | 'trim'
 >
@@ -294,6 +296,15 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
     async addLog(tx, run, lines) {
       const made = lines.map((line, i) => rows.ofLine(run, line, i))
       for (const part of inParts(made, rowsMax)) await within(tx).insertInto('task_run_log').values(part).execute()
+    },
+
+    async oldestLines(tx, runId, limit) {
+      const oldest = within(tx).selectFrom('task_run_log').selectAll().where('run_id', '=', runId).orderBy('seq')
+      return (await oldest.limit(limit).execute()).map(rows.toLine)
+    },
+
+    async forgetLines(tx, runId, upTo) {
+      await within(tx).deleteFrom('task_run_log').where('run_id', '=', runId).where('seq', '<=', upTo).execute()
     },
 
     async log(runId, { after, limit }) {
