@@ -2,11 +2,12 @@ import { isTest, type Sources, type Violation } from './architecture.ts'
 import { withoutComments } from './imports.ts'
 
 const linesMax = 400
+const commentColumnsMax = 128
 const banned = /(^|[-.])(utils?|helpers?|common|manager|base|misc)(?=[-.])/
 
-/** House style that no linter knows: the file ceiling, banned names, and one name for one function. */
+/** House style that no linter knows: the file ceiling, the width of comments, banned names, and one name for one function. */
 export function styleViolationsOf(sources: Sources): Violation[] {
-  return [...tooLong(sources), ...badlyNamed(sources), ...twins(sources)]
+  return [...tooLong(sources), ...tooWide(sources), ...badlyNamed(sources), ...twins(sources)]
 }
 
 function tooLong(sources: Sources): Violation[] {
@@ -18,6 +19,17 @@ function tooLong(sources: Sources): Violation[] {
       problem: `has ${long.line} lines; the ceiling is ${linesMax}`,
       mend: 'split it by subject',
     }))
+}
+
+/** Comments, which the formatter leaves as they are; a line of one word, such as an address, cannot be wrapped. */
+function tooWide(sources: Sources): Violation[] {
+  return [...sources].flatMap(([file, source]) =>
+    source.split('\n').flatMap((text, i): Violation[] => {
+      if (text.length <= commentColumnsMax || !/^\s*(?:\/\/|\/?\*+) +\S+ +\S/.test(text)) return []
+      const problem = `has a comment of more than ${commentColumnsMax} columns`
+      return [{ file, line: i + 1, problem, mend: 'wrap it' }]
+    }),
+  )
 }
 
 function badlyNamed(sources: Sources): Violation[] {

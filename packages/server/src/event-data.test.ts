@@ -17,6 +17,10 @@ test('events say what the contract has of them, but for those of tasks', async (
   await nexus.client.telemetry.frames.send(frame)
   const { key } = await nexus.as({ scopes: ['telemetry:write'], device_id: 'bound' })
   const socket = await openWs(t, nexus, { headers: bearer(key) })
+  await until('the device is there', async () => {
+    const { events } = await nexus.client.events.list({ types: 'device.online' })
+    return events.some(({ subject }) => subject === 'bound')
+  })
   socket.ws.close()
   await command(nexus)
   const events = await until('the device is gone, and a command was too slow', async () => {

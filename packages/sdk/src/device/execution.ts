@@ -22,7 +22,9 @@ export type Beginning = (Handling & { seq?: number }) | { outcome: Outcome } | {
 
 /** What is said on the way is said no more often. */
 const chatterMs = 200
-/** What takes longer than this is told to be under way, though its handler says nothing; what is shorter is told by its result. */
+/**
+ * What takes longer than this is told to be under way, though its handler says nothing; what is shorter is told by its result.
+ */
 const tellsBegunMs = 1000
 /** How long a handler whose lease is lost goes on: it may be given the execution again. */
 const lostGraceMs = 2000

@@ -6,7 +6,10 @@ import { readTopics } from './topics.ts'
 
 const eventsMax = 1000
 
-/** The causal chain of a trace, at most its first thousand events, or those of some 4 MiB; those that the key may not see are left out. */
+/**
+ * The causal chain of a trace, at most its first thousand events, or those of some 4 MiB; those that the key may not see are
+ * left out.
+ */
 export async function getTrace(
   { history }: ListDeps,
   ctx: Ctx,

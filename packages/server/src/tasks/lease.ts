@@ -27,9 +27,9 @@ export async function leaseRuns(
 ): Promise<Output<'workers.lease'>> {
   const { wait_seconds = 0 } = input
   const claim = claimOf(input)
-  noteLook(deps, input, claim)
+  noteSeen(deps, input, claim)
   const runs = await takenOrAwaited(deps, ctx, claim, wait_seconds)
-  noteLook(deps, input, claim)
+  noteSeen(deps, input, claim)
   if (runs.length === 0 || (await isUnheard(deps, input))) return null
   return { runs }
 }
@@ -51,7 +51,7 @@ async function takenOrAwaited(deps: TaskDeps, ctx: Ctx, claim: Claim, seconds: n
 }
 
 /** A worker looks there. */
-export function noteLook(
+export function noteSeen(
   { workers }: Pick<TaskDeps, 'workers'>,
   { worker_id, queues = ['default'], names }: Pick<Input<'workers.lease'>, 'worker_id' | 'queues' | 'names'>,
   claim: Claim,

@@ -15,8 +15,8 @@ const roomBytes = bytesMax / 16
 const readAtOnce = 100
 
 /**
- * Keeps what a run logged, the newest mebibyte of it, for why a run failed stands at the end; lines before that are counted. Errors:
- * NOT_FOUND, CONFLICT (`lease_lost`).
+ * Keeps what a run logged, the newest mebibyte of it, for why a run failed stands at the end; lines before that are counted.
+ * Errors: NOT_FOUND, CONFLICT (`lease_lost`).
  */
 export async function logRun(
   deps: TaskDeps,

@@ -14,7 +14,7 @@ import { isRecord } from '../core/labels.ts'
 import { validator } from '../core/validate.ts'
 import type { Claim } from '../work/index.ts'
 import type { TaskDeps } from './deps.ts'
-import { claimOf, isUnheard, noteLook } from './lease.ts'
+import { claimOf, isUnheard, noteSeen } from './lease.ts'
 import { faultOfEnd, takeEnds } from './take-ends.ts'
 import { takeRuns } from './take-runs.ts'
 
@@ -57,7 +57,7 @@ export async function reportEnds(
   { worker_id, ends, lease }: Input<'workers.report'>,
   { faults, claim }: PreparedReport,
 ): Promise<Reported> {
-  if (lease && claim) noteLook(deps, { worker_id, ...lease }, claim)
+  if (lease && claim) noteSeen(deps, { worker_id, ...lease }, claim)
   else deps.workers.heard(worker_id)
   const sound = ends.filter((_, i) => faults[i] === undefined)
   const taken = (await takeEnds(deps, tx, sound))[Symbol.iterator]()
