@@ -2,10 +2,12 @@ import { deepEqual, equal, notEqual, ok, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
 import type { ExecutionOrder } from '@nexus/contract'
 import type { Failure } from '../core/failure.ts'
+import { createCommandStore } from '../storage/state/index.ts'
 import { enginesUnderTest } from '../storage/state/testing/engines-under-test.ts'
 import { type CommandsRoom, openCommandsRoom } from '../testing/commands-room.ts'
 import { startTestNexus } from '../testing/nexus.ts'
 import { until } from '../testing/until.ts'
+import { resync } from './resync.ts'
 
 test('what a device has of an attempt before is given again until it has confirmed the present one', async (t) => {
   const { submit, lease, call, stands } = await openCommandsRoom(t)
@@ -63,6 +65,51 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     await ack(third!)
     await finish(third!)
     deepEqual(await stands(command_id), ['completed'])
+  })
+
+  test(`${name}: what a device that acks first did not confirm is neither too slow nor stopped`, {
+    skip: skip ?? false,
+  }, async (t) => {
+    const { submit, lease, call, stands, pass } = await openCommandsRoom(t, await fresh(t))
+    const slow = await submit({ timeout_seconds: 10, delivery: { max_attempts: 1 } })
+    await lease('d', { acks_first: true })
+    await pass(31_000)
+    deepEqual(await stands(slow.command_id), ['pending/queued'])
+    await lease('d', { acks_first: true })
+    await call('commands.cancel', { command_id: slow.command_id })
+    await pass(31_000)
+    deepEqual(await stands(slow.command_id), ['cancelled'])
+  })
+
+  test(`${name}: what is confirmed while another connection comes back without it stays with who confirmed it`, {
+    skip: skip ?? false,
+  }, async (t) => {
+    const room = await openCommandsRoom(t, await fresh(t))
+    const { command_id } = await room.submit({ delivery: { max_attempts: 1 } })
+    const [order] = await room.lease('d', { acks_first: true })
+    const { execution_id, lease_token } = order!
+    const kept = createCommandStore(room.state, room.sealer)
+    const ack = () => room.call('executions.ack', { execution_id, lease_token, status: 'accepted' })
+    const store: typeof kept = {
+      ...kept,
+      // Two transactions at a time are there in PostgreSQL alone.
+      async givenTo(deviceId, tx) {
+        const found = await kept.givenTo(deviceId, tx)
+        if (name === 'PostgreSQL') await ack()
+        return found
+      },
+    }
+    if (name === 'SQLite') await ack()
+    const back = {
+      deviceId: 'd',
+      have: [],
+      elsewhere: new Map([[execution_id, lease_token]]),
+      acksFirst: true,
+      room: () => 4,
+    }
+    deepEqual((await resync({ store, work: room.work }, back)).taken, [])
+    await room.finish(order!)
+    deepEqual(await room.stands(command_id), ['completed'])
   })
 
   test(`${name}: what a device that acks first has confirmed and lost is an attempt`, {

@@ -5,7 +5,7 @@ import type { CommandStore } from './ports.ts'
 import type { ExecutionRecord } from './record.ts'
 
 export interface ResyncDeps {
-  store: Pick<CommandStore, 'write' | 'givenTo'>
+  store: Pick<CommandStore, 'write' | 'givenTo' | 'lockOf' | 'findExecutions'>
   work: Pick<Work, 'find' | 'report' | 'claim'>
 }
 
@@ -47,8 +47,7 @@ export async function resync({ store, work }: ResyncDeps, back: Return): Promise
   return store.write(async (tx) => {
     const given = await store.givenTo(deviceId, tx)
     const running = await runningOf(work, given, tx)
-    const known = new Set(back.have)
-    const reports = given.flatMap((one) => reportOn(one, running.get(one.executionId), back, known))
+    const reports = await reportsOn({ store, work }, tx, given, running, back)
     const reported = await work.report(tx, reports)
     const confirmed = new Set(given.filter(({ deliveredAt }) => deliveredAt !== null).map((one) => one.executionId))
     const kept = reported.filter(isHeld)
@@ -59,6 +58,30 @@ export async function resync({ store, work }: ResyncDeps, back: Return): Promise
     const wanted = { queues, worker: deviceId, max, mark: leaseMarkOf(acksFirst) }
     return { held, again, taken: max > 0 ? await work.claim(tx, wanted) : [] }
   })
+}
+
+/**
+ * What is about to be taken from whoever has it is renewed first, so that nobody else reports of it until the transaction ends,
+ * and then judged again: it may have been confirmed meanwhile.
+ */
+async function reportsOn(
+  { store, work }: ResyncDeps,
+  tx: Tx,
+  given: readonly ExecutionRecord[],
+  running: ReadonlyMap<string, WorkItem>,
+  back: Return,
+): Promise<Report[]> {
+  const known = new Set(back.have)
+  const judged = (some: readonly ExecutionRecord[], items: ReadonlyMap<string, WorkItem>) =>
+    some.flatMap((one) => reportOn(one, items.get(one.executionId), back, known))
+  const reports = judged(given, running)
+  const taken = reports.filter(({ kind }) => kind !== 'alive')
+  if (taken.length === 0) return reports
+  const ids = taken.map(({ id }) => id)
+  await store.lockOf(tx, ids)
+  const renewals = taken.map(({ id, leaseToken }): Report => ({ id, leaseToken, kind: 'alive' }))
+  const renewed = new Map((await work.report(tx, renewals)).filter(isHeld).map((item) => [item.id, item]))
+  return [...reports.filter(({ kind }) => kind === 'alive'), ...judged(await store.findExecutions(ids, tx), renewed)]
 }
 
 function reportOn(

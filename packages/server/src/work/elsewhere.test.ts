@@ -1,20 +1,22 @@
-import { deepEqual } from 'node:assert/strict'
+import { deepEqual, equal } from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { openState, type StateEngine } from '../storage/state/index.ts'
-import { noSignals } from '../storage/state/signals.ts'
+import { openState } from '../storage/state/index.ts'
 import { enginesUnderTest } from '../storage/state/testing/engines-under-test.ts'
 import { until } from '../testing/until.ts'
+import { createElsewhere } from './elsewhere.ts'
+import type { QueueName } from './ports.ts'
 import { engineOver, newWork } from './testing/engine-room.ts'
+import { Waiters } from './waiters.ts'
 
 const { skip, fresh } = (await enginesUnderTest()).find(({ name }) => name === 'PostgreSQL')!
 const never = new AbortController().signal
 
 /** One waits at a process, and another adds work: what is he given? */
-async function givenElsewhere(t: TestContext, over: (state: StateEngine) => StateEngine): Promise<string[]> {
+async function givenElsewhere(t: TestContext): Promise<string[]> {
   const options = await fresh(t)
   const states = [await openState(options), await openState(options)] as const
   const here = engineOver(states[0], Date.now)
-  const there = engineOver(over(states[1]), Date.now)
+  const there = engineOver(states[1], Date.now)
   there.work.start()
   const given = there.work.lease({ queues: [{ kind: 'task', queue: 'q' }], worker: 'w', max: 1 }, never)
   await until('he has looked in vain', async () => there.writes.done === 1)
@@ -26,9 +28,19 @@ async function givenElsewhere(t: TestContext, over: (state: StateEngine) => Stat
 }
 
 test('who waits at one process is given what another makes ready', { skip: skip ?? false }, async (t) => {
-  deepEqual(await givenElsewhere(t, (state) => state), ['a'])
+  deepEqual(await givenElsewhere(t), ['a'])
 })
 
-test('what was announced and not heard is found all the same', { skip: skip ?? false }, async (t) => {
-  deepEqual(await givenElsewhere(t, (state) => ({ ...state, signals: noSignals })), ['a'])
+test('what was announced and not heard is found all the same', async () => {
+  const queue = { kind: 'task' as const, queue: 'q' }
+  const waiters = new Waiters(() => {})
+  const place = waiters.join({ queues: [queue], worker: 'w', max: 1 })
+  place.search()
+  place.wait()
+  const store = { onAnnounced: () => {}, readyAmong: async (queues: readonly QueueName[]) => [...queues] }
+  const elsewhere = createElsewhere({ store, waiters } as never, () => {}, 1)
+  elsewhere.start()
+  equal(await place.settled(never), undefined)
+  equal(place.isWoken, true)
+  await elsewhere.stop()
 })

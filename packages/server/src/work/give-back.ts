@@ -1,7 +1,6 @@
 import type { Tx } from '../core/context.ts'
 import { commitChanges } from './commit.ts'
 import type { EngineDeps } from './engine.ts'
-
 import type { Changed } from './item.ts'
 import { returned } from './transitions.ts'
 

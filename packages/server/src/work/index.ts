@@ -68,8 +68,8 @@ export interface Work extends Loop {
   /** Does everything that is due. */
   sweep(): Promise<void>
   /**
-   * To be called before anybody can reach this process: while it was away workers could say nothing, so their leases
-   * last as long from now on as if they had just been heard of. Then does everything else that is due.
+   * To be called before anybody can reach this process. Unless another one served meanwhile, workers could say nothing: their
+   * leases last as long from now on as if they had just been heard of. Then does everything else that is due.
    */
   recover(): Promise<void>
 }
@@ -102,8 +102,9 @@ export function createWork(options: WorkOptions): Work {
     hold: (tx, ids, waitingFor, startBy) => hold(deps, tx, ids, waitingFor, startBy),
     sweep: sweeper.sweep,
     async recover() {
-      await store.renewAll(now())
+      if (!(await store.isServedElsewhere())) await store.renewAll(now())
       await sweeper.sweep()
+      store.serve()
     },
     start() {
       sweeper.start()

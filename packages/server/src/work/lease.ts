@@ -6,7 +6,6 @@ import { giveBack } from './give-back.ts'
 import type { Changed, WorkItem } from './item.ts'
 import type { Place } from './place.ts'
 import type { Found, Seeker } from './searches.ts'
-
 import { takeNext } from './take.ts'
 
 /**

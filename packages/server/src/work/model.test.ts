@@ -209,6 +209,8 @@ async function play(state: StateEngine, ops: readonly Op[]): Promise<void> {
         break
       case 'restart':
         nodes[op.node] = make()
+        model.recover()
+        await nodes[op.node]!.recover()
         break
       default:
         op satisfies never

@@ -1,5 +1,4 @@
 import type { Claim } from './claim.ts'
-
 import type { Changed } from './item.ts'
 
 /**
@@ -19,7 +18,7 @@ export class Place {
   #state: 'searching' | 'waiting' | 'reserved' | 'served' = 'searching'
   #woken = false
   #left = false
-  /** Transactions that have reserved him, how much is claimed for him in them, and what of that is durable. */
+  /** Transactions that have reserved it, how much is claimed for it in them, and what of that is durable. */
   #reservations = 0
   #claimed = 0
   #taken: Changed[] = []
@@ -33,12 +32,12 @@ export class Place {
     return this.#state === 'waiting' && !this.#woken && !this.#left
   }
 
-  /** Whether somebody who has reserved him left room for others. */
+  /** Whether somebody who has reserved it left room for others. */
   get isShareable(): boolean {
     return this.isReserved && this.room > 0 && !this.#woken && !this.#left
   }
 
-  /** How much more may be claimed for him. */
+  /** How much more may be claimed for it. */
   get room(): number {
     return this.wanted.max - this.#claimed
   }
@@ -47,7 +46,7 @@ export class Place {
     return this.#state === 'reserved'
   }
 
-  /** Something is being claimed for him, or has been. */
+  /** Something is being claimed for it, or has been. */
   get isTakenCareOf(): boolean {
     return this.isReserved || this.#state === 'served'
   }
@@ -68,7 +67,7 @@ export class Place {
     return true
   }
 
-  /** Has searched in vain; from this moment on others may claim for him. */
+  /** Has searched in vain; from this moment on others may claim for it. */
   wait(): void {
     this.#state = 'waiting'
     if (this.#woken) this.#settled.resolve(undefined)
@@ -79,12 +78,12 @@ export class Place {
     this.#reservations++
   }
 
-  /** So much is claimed for him, and will be durable or not. */
+  /** So much is claimed for it, and will be durable or not. */
   claimed(count: number): void {
     this.#claimed += count
   }
 
-  /** A transaction that reserved him is over; this was claimed for him in it, and is durable. */
+  /** A transaction that reserved it is over; this was claimed for it there, and is durable. */
   settle(durable: readonly Changed[]): void {
     this.#taken.push(...durable)
     if (--this.#reservations > 0) return
@@ -106,7 +105,7 @@ export class Place {
   }
 
   /**
-   * Resolves with what was claimed for him; undefined: he is to look again, or `signal` is aborted. Who is reserved stays
+   * Resolves with what was claimed for it; undefined: it is to search again, or `signal` is aborted. What is reserved stays
    * until that transaction is over, for there may be something to give back.
    */
   async settled(signal: AbortSignal): Promise<readonly Changed[] | undefined> {

@@ -41,13 +41,15 @@ export interface WorkStore {
   renewAll(now: number): Promise<void>
   /** False: as committed nothing is ready in these queues. True where it costs as much to ask as to look. */
   mayHaveReady(queues: readonly QueueName[]): Promise<boolean>
-  /** Whether there may be other processes over this state. */
-  readonly isShared: boolean
-  /** Tells those that something is ready in this queue that nobody waits for here. It may be lost. */
+  /** This process gives out work from now on. */
+  serve(): void
+  /** Whether another process over this state gives out work. */
+  isServedElsewhere(): Promise<boolean>
+  /** Tells other processes over this state that something is ready in this queue that nobody waits for here. It may be lost. */
   announce(queue: QueueName): void
   /** `fn` is told what others announce. */
   onAnnounced(fn: (queues: readonly QueueName[]) => void): void
-  /** Where the state is shared: those of these queues that have something ready, as committed. */
+  /** Where other processes may be over this state: those of these queues that have something ready, as committed. */
   readyAmong(queues: readonly QueueName[]): Promise<QueueName[]>
   /** How many items others may be about to take at the same moment; 0: there is one writer at a time. */
   readonly contended: number

@@ -32,9 +32,9 @@ export async function report(deps: EngineDeps, tx: Tx, reports: readonly Report[
   const found = others.length === 0 ? [] : await deps.store.find([...new Set(others)], tx)
   const { answers, outdated } = await settle(deps, tx, reports, [...held, ...found])
   if (outdated.size === 0) return answers
-  // Somebody else has changed what this process held for its own: read it, and look again.
+  // Somebody else has changed it since it was read, or since this process held it for its own: look again.
   deps.held.forget(outdated)
-  const again = reports.filter(({ id }) => outdated.has(id) && isKnown.has(id))
+  const again = reports.filter(({ id }) => outdated.has(id))
   if (again.length === 0) return answers
   const settled = (await report(deps, tx, again))[Symbol.iterator]()
   return answers.map((answer, i) => (again.includes(reports[i]!) ? settled.next().value! : answer))

@@ -84,10 +84,11 @@ export function swept(item: WorkItem, now: number, random: number, isUnbegun = f
     if (item.startBy !== null && item.startBy <= now) return ended(item, now, 'timeout', 'not_started_in_time')
     return { ...item, notBefore: null }
   }
+  if (isUnbegun) return unheard(item, now)
   if (item.cancelBy !== null && item.cancelBy <= now) return ended(item, now, 'cancelled', 'unconfirmed')
   if (item.deadline !== null && item.deadline <= now)
     return attemptFailed(item, now, 'timeout', { reason: 'attempt_timeout', retryable: true }, random)
-  return isUnbegun ? unheard(item, now) : workerLost(item, now, random)
+  return workerLost(item, now, random)
 }
 
 /** Its worker is gone: of work that may be done but once nobody knows what became of it. */

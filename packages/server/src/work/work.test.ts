@@ -198,6 +198,35 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     )
   })
 
+  guarantee('of two reports at once both count, also where a process has yet to hear of the item', async (room) => {
+    const { work, store, state, clock } = room
+    for (let round = 0; round < 20; round++) {
+      const id = `i${round}`
+      await store.write((tx) => work.enqueue(tx, [newWork(id)]))
+      const [item] = await store.write((tx) => work.claim(tx, wanted()))
+      const fresh = engineOver(state, () => clock.now())
+      const said = (kind: 'alive' | 'completed') =>
+        fresh.store.write((tx) => fresh.work.report(tx, [{ kind, id, leaseToken: item!.leaseToken! }]))
+      const [, [ended]] = await Promise.all([said('alive'), said('completed')])
+      ok(ended && 'state' in ended && ended.state === 'completed')
+    }
+  })
+
+  guarantee('while another process serves, a start lengthens no lease', async ({ state, options, clock }, t) => {
+    const another = name === 'SQLite' ? state : await openState(options)
+    if (another !== state) t.after(() => another.close())
+    const first = engineOver(state, () => clock.now())
+    await first.work.recover()
+    await first.store.write((tx) => first.work.enqueue(tx, [newWork('a')]))
+    const [item] = await first.store.write((tx) => first.work.claim(tx, wanted()))
+    const second = engineOver(another, () => clock.now())
+    await until('it is known to serve', async () => name === 'SQLite' || second.store.isServedElsewhere())
+    clock.at += 20_000
+    await second.work.recover()
+    const [after] = await first.store.find(['a'])
+    equal(after!.leaseExpiresAt === item!.leaseExpiresAt, name === 'PostgreSQL')
+  })
+
   guarantee('a lease that nobody keeps after a start runs out in its time', async ({ work, store, clock, state }) => {
     await store.write((tx) => work.enqueue(tx, [newWork('a')]))
     await store.write((tx) => work.claim(tx, wanted()))

@@ -8,6 +8,8 @@ const channel = 'nexus'
 const bytesMax = 7000
 /** How long what is told is gathered while there is much of it. */
 const pauseMs = 20
+/** How often the connection is tried that has nothing to say: a peer that went away without a word is noticed by that. */
+const restMs = 5000
 /** Of a topic; what is told beyond that before it could be sent is lost. */
 const waitingMax = 1000
 
@@ -18,18 +20,20 @@ interface Message {
 }
 
 /**
- * Signals by LISTEN and NOTIFY, over a connection of their own that is opened when there is something to tell or to
- * listen to, and again whenever it breaks. They are sent outside of transactions: a commit that notifies waits for all
- * others that do.
+ * Signals by LISTEN and NOTIFY, over a connection of their own that is opened when there is something to tell or to listen
+ * to, and again whenever it breaks. They are sent outside of transactions: a commit that notifies waits for all others that
+ * do. A process that serves says so by the name of that connection.
  */
 export class PostgresSignals implements Signals {
   readonly #url: string
-  readonly #name = randomBytes(8).toString('hex')
+  readonly #id = randomBytes(8).toString('hex')
   readonly #listeners = new Map<string, (texts: readonly string[]) => void>()
   readonly #waiting = new Map<string, Set<string>>()
   #client: pg.Client | undefined
+  #isServing = false
+  #isNamed = false
   /** Whoever uses the state is told that it can't be reached; here it is only tried again. */
-  readonly #sending = createLoop({ pauseMs, run: () => this.#send(), onError: () => {} })
+  readonly #sending = createLoop({ restMs, pauseMs, run: () => this.#send(), onError: () => {} })
 
   constructor(url: string) {
     this.#url = url
@@ -48,29 +52,50 @@ export class PostgresSignals implements Signals {
     this.#sending.wake()
   }
 
+  serve(): void {
+    this.#isServing = true
+    this.#sending.wake()
+  }
+
+  async areOthersServing(): Promise<boolean> {
+    const client = await this.#connected()
+    const { rows } = await client.query(
+      'select 1 from pg_stat_activity where datname = current_database() and application_name = $1 and pid <> pg_backend_pid()',
+      [servingName],
+    )
+    return rows.length > 0
+  }
+
   async close(): Promise<void> {
     await this.#sending.stop()
     await this.#client?.end()
   }
 
   async #send(): Promise<void> {
-    const client = this.#client ?? (await this.#connect())
+    if (this.#listeners.size === 0 && this.#waiting.size === 0 && !this.#isServing) return
+    const client = await this.#connected()
+    const isNamed = this.#isNamed
+    await client.query(this.#isServing && !isNamed ? `set application_name to '${servingName}'` : 'select 1')
+    this.#isNamed = this.#isServing
     for (const [topic, waiting] of this.#waiting) {
       this.#waiting.delete(topic)
-      for (const texts of inParts(waiting)) {
-        const message: Message = { from: this.#name, topic, texts }
+      for (const texts of inNotifications(waiting)) {
+        const message: Message = { from: this.#id, topic, texts }
         await client.query('select pg_notify($1, $2)', [channel, JSON.stringify(message)])
       }
     }
   }
 
-  async #connect(): Promise<pg.Client> {
+  async #connected(): Promise<pg.Client> {
+    if (this.#client) return this.#client
     const client = new pg.Client({
       connectionString: this.#url,
       connectionTimeoutMillis: 5000,
       // A notification is a commit, which need not be durable.
       options: '-c synchronous_commit=off',
       query_timeout: 5000,
+      // Else a statement that is not answered in time stays in the way of those behind it.
+      pipeline: true,
       keepAlive: true,
     })
     const lost = () => {
@@ -80,7 +105,7 @@ export class PostgresSignals implements Signals {
     }
     client.on('error', lost)
     client.on('end', lost)
-    client.on('notification', ({ payload = '' }) => this.#hear(JSON.parse(payload)))
+    client.on('notification', ({ payload }) => this.#hear(payload))
     try {
       await client.connect()
       await client.query(`listen ${channel}`)
@@ -89,16 +114,31 @@ export class PostgresSignals implements Signals {
       throw error
     }
     this.#client = client
+    this.#isNamed = false
     return client
   }
 
-  #hear({ from, topic, texts }: Message): void {
-    if (from !== this.#name) this.#listeners.get(topic)?.(texts)
+  /** The channel is that of the whole database: others may use it, and other versions of Nexus. */
+  #hear(payload = ''): void {
+    const message = messageIn(payload)
+    if (message && message.from !== this.#id) this.#listeners.get(message.topic)?.(message.texts)
+  }
+}
+
+const servingName = 'nexus serving'
+
+function messageIn(payload: string): Message | undefined {
+  try {
+    const { from, topic, texts } = JSON.parse(payload)
+    const isMessage = Array.isArray(texts) && texts.every((text) => typeof text === 'string')
+    return isMessage ? { from, topic, texts } : undefined
+  } catch {
+    return undefined
   }
 }
 
 /** As many as fit into a notification, with what JSON adds to them. */
-function* inParts(texts: Iterable<string>): Generator<string[]> {
+function* inNotifications(texts: Iterable<string>): Generator<string[]> {
   let part: string[] = []
   let bytes = 0
   for (const text of texts) {

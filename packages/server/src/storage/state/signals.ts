@@ -7,8 +7,18 @@ export interface Signals {
   tell(topic: string, text: string): void
   /** `hear` is told what others tell of the topic; one a topic. */
   listen(topic: string, hear: (texts: readonly string[]) => void): void
+  /** This process serves from now on. */
+  serve(): void
+  /** Whether another process serves over this state. */
+  areOthersServing(): Promise<boolean>
   close(): Promise<void>
 }
 
 /** Where there is but one process. */
-export const noSignals: Signals = { tell: () => {}, listen: () => {}, close: async () => {} }
+export const noSignals: Signals = {
+  tell: () => {},
+  listen: () => {},
+  serve: () => {},
+  areOthersServing: async () => false,
+  close: async () => {},
+}

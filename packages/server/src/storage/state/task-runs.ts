@@ -1,8 +1,8 @@
 import type { ExpressionBuilder, Selectable } from 'kysely'
+import { countWithin } from '../../core/count-within.ts'
 import { inParts } from '../../core/in-parts.ts'
 import type { RunPlace, RunRecord, TaskStore } from '../../tasks/index.ts'
 import { atHand, jsonSize } from './at-hand.ts'
-import { countWithin } from './count-within.ts'
 import type { StateEngine } from './engine.ts'
 import { KnownIn } from './known-in.ts'
 import { perParameter, preparedTable } from './prepared-table.ts'
@@ -339,10 +339,11 @@ const busyText = `select 1 from task_runs where task_id = ? and in_turn = 1 and 
 
 /** Of ids in the order of bytes PostgreSQL would compare each with each: no index of `work` is in that order. */
 function holdBackText(kind: StateEngine['kind']): string {
-  const id = kind === 'postgres' ? 'run_id collate "default"' : 'run_id'
-  return `update work set ready = 0, waiting_for_json = ?, version = version + 1
-    where state = 'pending' and waiting_for_json is null
-    and id in (select ${id} from task_runs where task_id = ? and completed_at is null)`
+  const [id, locking] = kind === 'postgres' ? ['run_id collate "default"', 'order by id for update'] : ['run_id', '']
+  return `update work set ready = 0, waiting_for_json = ?, version = version + 1 where id in (
+    select id from work where state = 'pending' and waiting_for_json is null
+    and id in (select ${id} from task_runs where task_id = ? and completed_at is null) ${locking}
+  )`
 }
 
 const lockText = `select * from task_runs where run_id in (select json_array_elements_text($1))

@@ -26,7 +26,7 @@ const replaceAll = `update work set version = work.version + 1, ${changedColumns
   ) as found
   where work.ctid = found.place and work.version = now.version returning work.id`
 
-const renewAll = renewAllText('least', '$1::bigint')
+const renewAll = renewAllText('least', '$1::bigint', 'order by id for update')
 
 const findAll = 'select * from work where id in (select json_array_elements_text($1))'
 

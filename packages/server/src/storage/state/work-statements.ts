@@ -55,11 +55,13 @@ export interface HeadRow {
 }
 
 /** See `dueAt`; `earliest` is the engine's function that does so. */
-export function renewAllText(earliest: 'min' | 'least', now: string): string {
+export function renewAllText(earliest: 'min' | 'least', now: string, locking = ''): string {
   const at = `${now} + lease_ms`
   return `update work set version = version + 1, lease_expires_at = ${at},
       due_at = ${earliest}(${at}, coalesce(deadline, ${at}), coalesce(cancel_by, ${at}))
-    where state = 'running' and due_at is not null and lease_expires_at < ${at}`
+    where id in (
+      select id from work where state = 'running' and due_at is not null and lease_expires_at < ${at} ${locking}
+    )`
 }
 
 /** Of what has not ended, what stands in a line. */

@@ -1,4 +1,4 @@
-import type { QueueName, WorkStore } from '../../work/index.ts'
+import type { QueueName, WorkKind, WorkStore } from '../../work/index.ts'
 import type { StateEngine } from './engine.ts'
 import { afterEnd, beforeCommit } from './transaction.ts'
 import { workOnPostgres } from './work-postgres.ts'
@@ -20,16 +20,17 @@ export function createWorkStore(engine: StateEngine, now: () => number): WorkSto
         lines.map(({ kind, queue, orderingKey }) => `${kind} ${queue} ${orderingKey}`),
       ),
 
-    isShared: engine.kind === 'postgres',
+    serve: () => engine.signals.serve(),
+    isServedElsewhere: () => engine.signals.areOthersServing(),
 
-    announce: ({ kind, queue }) => engine.signals.tell(readyTopic, JSON.stringify([kind, queue])),
+    announce: ({ kind, queue }) => engine.signals.tell(readyTopic, `${kind} ${queue}`),
 
     onAnnounced: (fn) =>
       engine.signals.listen(readyTopic, (texts) =>
         fn(
-          texts.map((text) => {
-            const [kind, queue] = JSON.parse(text)
-            return { kind, queue } satisfies QueueName
+          texts.map((text): QueueName => {
+            const [kind, queue] = text.split(' ', 2) as [WorkKind, string]
+            return { kind, queue }
           }),
         ),
       ),

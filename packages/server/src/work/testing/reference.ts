@@ -89,6 +89,13 @@ export class Reference {
     if (startBy !== undefined) item.startBy = startBy
   }
 
+  /** A start: nobody else served meanwhile. */
+  recover(): void {
+    for (const item of this.items)
+      if (item.state === 'running') item.silentAt = Math.max(item.silentAt!, this.now + item.leaseMs)
+    this.sweep()
+  }
+
   sweep(): void {
     for (const item of this.items) {
       if (item.state === 'pending') {
