@@ -1,3 +1,4 @@
+import { inParts } from '../core/in-parts.ts'
 import type { Ends } from './ends.ts'
 import type { CommandStore } from './ports.ts'
 
@@ -8,9 +9,8 @@ export async function tellEndsElsewhere(
   store: Pick<CommandStore, 'ended' | 'find' | 'onlyExecutions'>,
   ends: Ends,
 ): Promise<void> {
-  const awaited = ends.awaited
-  for (let i = 0; i < awaited.length; i += askedAtOnce) {
-    const ids = await store.ended(awaited.slice(i, i + askedAtOnce))
+  for (const part of inParts(ends.awaited, askedAtOnce)) {
+    const ids = await store.ended(part)
     if (ids.length === 0) continue
     const only = await store.onlyExecutions(ids)
     for (const command of await store.find(ids)) ends.tell({ command, only: only.get(command.commandId) })

@@ -1,5 +1,6 @@
 import type { CommandStatus, EventData } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
+import { inParts } from '../core/in-parts.ts'
 import type { NewEvent } from '../events/index.ts'
 import type { CommandDeps, CommandEventType } from './deps.ts'
 import { type CommandRecord, type ExecutionRecord, isOver } from './record.ts'
@@ -54,8 +55,7 @@ export async function publishChanges(
   // For clients that know the types of the specification alone.
   if (isSlow) tell('command.failed', dataOf(after, only))
   if (end && isNews) tell(end, { ...dataOf(after, only), ...(isLate && { late: true as const }) })
-  for (let i = 0; i < news.length; i += newsAtOnce)
-    await publishCommand(deps, tx, after, news.slice(i, i + newsAtOnce), now)
+  for (const part of inParts(news, newsAtOnce)) await publishCommand(deps, tx, after, part, now)
 }
 
 /** Publishes events of a command, and calls back the submitter, if he asked for them. Returns the id of the last. */

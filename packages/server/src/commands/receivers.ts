@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ExecutionOrder } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
+import { inParts } from '../core/in-parts.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
 import type { Reported, Work, WorkItem } from '../work/index.ts'
 import { leaseMarkOf } from './acks-first.ts'
@@ -239,8 +240,7 @@ export class Receivers implements Loop {
     const held = [...this.#byDevice.values()].flatMap((receiver) =>
       [...receiver.inHand].map(([id, one]) => ({ receiver, id, one })),
     )
-    for (let i = 0; i < held.length; i += renewedAtOnce) {
-      const part = held.slice(i, i + renewedAtOnce)
+    for (const part of inParts(held, renewedAtOnce)) {
       const reports = part.map(({ id, one }) => ({ id, leaseToken: one.leaseToken, kind: 'alive' as const }))
       const reported = await this.#deps.write((tx) => this.#deps.work.report(tx, reports))
       for (const [j, one] of part.entries()) this.#heard(one, reported[j]!)

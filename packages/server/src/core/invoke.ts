@@ -62,7 +62,10 @@ export interface Gate {
 export interface InvokeOptions {
   /** The client's `Idempotency-Key`, for operations that honour it. */
   idempotencyKey?: string
-  /** For a write of Nexus itself: done in its transaction, after it; of both there is neither without the other. */
+  /**
+   * For a write of Nexus itself, without an idempotency key: done in its transaction, after it; of both there is
+   * neither without the other.
+   */
   within?(tx: Tx, output: unknown): Promise<void>
 }
 
@@ -112,7 +115,10 @@ const validators = new Map(
 export function createGate(deps: GateDeps): Gate {
   const run = async (id: OperationId, ctx: Ctx, input: unknown, within?: InvokeOptions['within']): Promise<unknown> => {
     const handler = await bound(deps.handlers[id], ctx, input)
-    if (operations[id].effect !== 'write') return handler(ctx)
+    if (operations[id].effect !== 'write') {
+      if (within) throw new Error(`${id} has no transaction in which more could be done`)
+      return handler(ctx)
+    }
     return deps.write(async (tx) => {
       const output = await handler(inTransaction(ctx, tx))
       await within?.(tx, output)
@@ -155,6 +161,8 @@ export function createGate(deps: GateDeps): Gate {
   const perform = async (operation: Operation, ctx: Ctx, valid: unknown, options: InvokeOptions): Promise<Answer> => {
     const id = operation.id as OperationId
     const key = operation.idempotent ? options.idempotencyKey : undefined
+    if (key !== undefined && options.within)
+      throw new Error(`${id}: what is done within goes without an idempotency key`)
     if (key === undefined) return { output: await run(id, ctx, valid, options.within), replayed: false }
     if (operation.effect === 'append') {
       const idempotent: Idempotent = { key: appendKey(ctx.principal, id, key), bodyHash: deps.hashBody(valid) }

@@ -1,5 +1,6 @@
 import type { DeviceStatus } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
+import { inParts } from '../core/in-parts.ts'
 import type { DeviceStore } from './ports.ts'
 import type { Presence } from './presence.ts'
 
@@ -21,9 +22,8 @@ export async function standingOf(
     if (presence.isOnline(id)) standing.set(id, 'online')
     else unknown.push(id)
   }
-  for (let i = 0; i < unknown.length; i += foundAtOnce) {
-    for (const { deviceId, status, deletedAt } of await store.find(unknown.slice(i, i + foundAtOnce), tx))
+  for (const part of inParts(unknown, foundAtOnce))
+    for (const { deviceId, status, deletedAt } of await store.find(part, tx))
       if (deletedAt === null) standing.set(deviceId, status)
-  }
   return standing
 }

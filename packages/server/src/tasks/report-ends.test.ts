@@ -103,7 +103,7 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
       )
       const invalid = (order: RunOrder, field: string) => [order.run_id, 'INVALID_REQUEST', field]
       deepEqual(shown, [
-        [null, 'INVALID_REQUEST', 'body'],
+        [null, 'INVALID_REQUEST', 'end'],
         [null, 'INVALID_REQUEST', 'run_id'],
         invalid(bad[0]!, 'error.code'),
         invalid(bad[1]!, 'error'),

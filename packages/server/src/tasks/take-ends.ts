@@ -16,7 +16,7 @@ export function faultOfEnd(end: unknown): Failure | undefined {
   try {
     checkForm(end)
   } catch (fault) {
-    if (fault instanceof Failure) return fault
+    if (fault instanceof Failure) return fault.details.field === 'body' ? invalid('end', fault.details.issue!) : fault
     throw fault
   }
   return endFault(end as RunEnd)

@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { type RunOrder, taskLimits } from '@nexus/contract'
 import { enginesUnderTest } from '../storage/state/testing/engines-under-test.ts'
 import { openTasksRoom, type TasksRoom } from '../testing/tasks-room.ts'
+import { until } from '../testing/until.ts'
 
 /** Parameters of more than 900 KiB, once their templates are replaced. */
 const large = { a: 'x'.repeat(30_000), b: ['$', '{parameters.a}'].join('').repeat(30) }
@@ -36,12 +37,18 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
   })
 
   guarantee('what is made ready for a poll that waits is bounded too', async (room, task_id) => {
-    await room.call('tasks.pause', { task_id })
-    for (let n = 0; n < 8; n++) await room.execute(task_id, large)
     const poll = room.lease({ max: 100, wait_seconds: 30 })
-    await room.call('tasks.resume', { task_id })
+    await until('it waits', async () => (await room.call('workers.list', {})).workers.length > 0)
+    // As they become ready in one transaction, the poll is given all of them.
+    const execute = room.tasks.handlers['tasks.execute'] as (ctx: unknown, input: object) => Promise<unknown>
+    await room.state.write(async (tx) => {
+      for (let n = 0; n < 8; n++) await execute({ ...room.ctx, tx }, { task_id, parameters: large })
+    })
     const runs = await poll
-    ok(runs.length > 0 && weightOf(runs) <= taskLimits.ordersBytesMax + mebibytes(1), `${runs.length}`)
+    ok(runs.length > 1 && weightOf(runs) <= taskLimits.ordersBytesMax + mebibytes(1), `${runs.length}`)
+    const rest = await room.lease({ max: 100 })
+    equal(new Set([...runs, ...rest].map(({ run_id }) => run_id)).size, 8)
+    ok(rest.every(({ attempt }) => attempt === 1))
   })
 
   guarantee('a page of runs is bounded in bytes, and its cursor leads to the next', async (room, task_id) => {

@@ -1,5 +1,6 @@
 import { type RunOrder, taskLimits } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
+import { countWithin } from '../core/count-within.ts'
 import type { Claim, WorkItem } from '../work/index.ts'
 import type { TaskDeps } from './deps.ts'
 import { runOrders } from './run-orders.ts'
@@ -50,14 +51,8 @@ async function keepFirst(deps: TaskDeps, tx: Tx, orders: RunOrder[], count: numb
   return orders.slice(0, count)
 }
 
-/** How many of the first are within the bound. */
 function fitting(orders: readonly RunOrder[]): number {
-  let bytes = 0
-  const beyond = orders.findIndex((order, i) => {
-    bytes += weightOf(order)
-    return bytes > bytesMax && i > 0
-  })
-  return beyond === -1 ? orders.length : beyond
+  return countWithin(orders.map(weightOf), bytesMax)
 }
 
 function weightOf({ parameters, checkpoint }: RunOrder): number {

@@ -1,5 +1,6 @@
 import type { Tx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
+import { inParts } from '../core/in-parts.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
 import { idOf, type LoggedEvent } from '../events/index.ts'
 import { FanOuts, noteTrigger } from './fan-outs.ts'
@@ -112,8 +113,7 @@ export class Triggers implements Loop {
 
   /** Those that are not there any more are for no events. */
   async #read(taskIds: readonly string[], late: ReadonlySet<string>): Promise<void> {
-    for (let i = 0; i < taskIds.length; i += readAtOnce) {
-      const part = taskIds.slice(i, i + readAtOnce)
+    for (const part of inParts(taskIds, readAtOnce)) {
       const found = new Map((await this.#deps.store.find(part)).map((task) => [task.taskId, task]))
       for (const taskId of part.filter((id) => !late.has(id))) {
         const task = found.get(taskId)

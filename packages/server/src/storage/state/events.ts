@@ -1,7 +1,7 @@
 import type { EventType } from '@nexus/contract'
 import type { Insertable, Selectable } from 'kysely'
+import { countWithin } from '../../core/count-within.ts'
 import type { EventStore, LoggedEvent } from '../../events/index.ts'
-import { countWithin } from './count-within.ts'
 import type { StateEngine } from './engine.ts'
 import { preparedTable } from './prepared-table.ts'
 import type { Sealer } from './sealer.ts'
@@ -49,13 +49,10 @@ export function createEventStore(engine: StateEngine, sealer: Sealer): EventStor
         .select((select) => ['seq', select.fn<number>('octet_length', ['data_json']).as('bytes')])
         .limit(limit)
         .execute()
-      const last =
-        countWithin(
-          sizes.map(({ bytes }) => bytes),
-          pageBytes,
-        ) - 1
-      const isWhole = last === sizes.length - 1 && sizes.length < limit
-      const readUpTo = isWhole ? upTo : sizes[last]!.seq
+      const bytes = sizes.map((size) => size.bytes)
+      const count = countWithin(bytes, pageBytes)
+      const isWhole = count === sizes.length && count < limit
+      const readUpTo = isWhole ? upTo : sizes[count - 1]!.seq
       // Without a limit: what others have committed in between is there too.
       const rows = sizes.length === 0 ? [] : await inRange(readUpTo).selectAll().execute()
       return { events: rows.map((row) => toEvent(row, sealer)), upTo: readUpTo }
