@@ -7,12 +7,12 @@ import {
   type ExecutionStanding,
   type Input,
 } from '@nexus/contract'
+import { checkNumbers } from '../core/check-numbers.ts'
 import type { Ctx, WriteCtx } from '../core/context.ts'
 import { fail, invalid } from '../core/failure.ts'
 import { isRecord } from '../core/labels.ts'
 import { reasonWord } from '../core/reason-word.ts'
 import { leaseLost, type Report } from '../work/index.ts'
-import { checkNumbers } from './check-numbers.ts'
 import type { CommandDeps } from './deps.ts'
 import { type ExecutionRecord, isOver, type Said } from './record.ts'
 import { executionStanding, ownExecution, reportWork } from './report.ts'

@@ -5,6 +5,7 @@ import {
   type TaskHandler,
   taskLimits,
 } from '@nexus/contract'
+import { checkNumbers } from '../core/check-numbers.ts'
 import { durationMs } from '../core/duration.ts'
 import { invalid } from '../core/failure.ts'
 import { compileFilter } from '../core/filter.ts'
@@ -37,6 +38,8 @@ export function checkDefinition(definition: TaskDefinition, anchor: number): voi
   if (bytes > taskLimits.parametersBytesMax)
     throw wrong('parameters', `have ${bytes} bytes as JSON: at most ${taskLimits.parametersBytesMax}`)
   const roots = type === 'event_driven' ? undefined : rootsWithoutEvent
+  checkNumbers('parameters', parameters)
+  if (handler?.type === 'command') checkNumbers('handler.parameters', handler.parameters ?? {})
   checkTemplates(parameters, 'parameters', roots)
   if (handler?.type === 'command') checkTemplates(handler.parameters, 'handler.parameters', roots)
   if (handler) checkHandler(handler)

@@ -1,4 +1,5 @@
 import { type Input, type Output, taskLimits } from '@nexus/contract'
+import { checkNumbers } from '../core/check-numbers.ts'
 import type { WriteCtx } from '../core/context.ts'
 import { fail, invalid } from '../core/failure.ts'
 import { advanceTask } from './advance.ts'
@@ -23,6 +24,7 @@ export async function executeTask(
   assertRoom(task)
   if (parameters) {
     // No event leads to a run by hand.
+    checkNumbers('parameters', parameters)
     checkTemplates(parameters, 'parameters', rootsWithoutEvent)
     const given = { ...task.definition.parameters, ...parameters }
     checkSize(given)

@@ -1,4 +1,5 @@
 import { taskLimits } from '@nexus/contract'
+import { numbersFault } from '../core/value.ts'
 
 /** `truncated`: the body is text, and not all of what was answered. */
 export interface HttpResult {
@@ -11,7 +12,8 @@ export interface HttpResult {
 const depthMax = 32
 
 /**
- * What a request came to, as the result of its run: what the answer says as JSON, or its text. Of an answer that is larger than
+ * What a request came to, as the result of its run: what the answer says as JSON, or its text, also where JSON would not give
+ * back its numbers or its depth. Of an answer that is larger than
  * a result may be, or broke off, it is the text of the beginning: the request was made, and a run that failed for its answer
  * might be made again.
  */
@@ -30,7 +32,7 @@ export function httpResult(status: number, text: string | null, isWhole: boolean
 function parsed(text: string | null): unknown {
   try {
     const value = JSON.parse(text ?? 'null')
-    return isDeeper(value, depthMax) ? text : value
+    return isDeeper(value, depthMax) || numbersFault('body', value) ? text : value
   } catch {
     return text
   }

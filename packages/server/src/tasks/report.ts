@@ -1,4 +1,5 @@
 import { type Input, type RunEnd, type RunStanding, taskLimits } from '@nexus/contract'
+import { checkNumbers } from '../core/check-numbers.ts'
 import type { WriteCtx } from '../core/context.ts'
 import { Failure, invalid } from '../core/failure.ts'
 import type { WorkItem } from '../work/index.ts'
@@ -40,8 +41,9 @@ export async function renewRun(
   return { run: run!, item }
 }
 
-/** Errors: INVALID_REQUEST (a checkpoint that is larger than may be kept). */
+/** Errors: INVALID_REQUEST (a checkpoint that is larger than may be kept, or has a number that JSON would not give back). */
 export function checkCheckpoint(checkpoint: unknown): void {
+  checkNumbers('checkpoint', checkpoint)
   const limit = taskLimits.checkpointBytesMax
   const bytes = Buffer.byteLength(JSON.stringify(checkpoint) ?? '')
   if (bytes > limit) throw invalid('checkpoint', `has ${bytes} bytes as JSON: at most ${limit}`)

@@ -4,6 +4,7 @@ import type { Tx } from '../core/context.ts'
 import { Failure, invalid } from '../core/failure.ts'
 import { reasonWord } from '../core/reason-word.ts'
 import { validator } from '../core/validate.ts'
+import { numbersFault } from '../core/value.ts'
 import type { Report } from '../work/index.ts'
 import { noSuchRun, type Said, type TaskDeps } from './deps.ts'
 import type { RunRecord } from './record.ts'
@@ -28,6 +29,8 @@ export function endFault({ result, error }: RunEnd): Failure | undefined {
     return result === undefined
       ? undefined
       : invalid('result', 'goes with a run that is done: leave it out, or the error')
+  const bad = numbersFault('result', result)
+  if (bad) return invalid(bad.field, bad.issue)
   const bytes = Buffer.byteLength(JSON.stringify(result) ?? '')
   const limit = taskLimits.resultBytesMax
   return bytes > limit ? invalid('result', `has ${bytes} bytes as JSON: at most ${limit}`) : undefined

@@ -73,7 +73,10 @@ function faultOf(path: string, allowed: readonly TemplateRoot[]): string | undef
   const known: readonly string[] | undefined = names[root as TemplateRoot]
   if (known === undefined) return undefined
   const [name, ...more] = root === 'deps' ? named.slice(1) : named
-  if (name === undefined) return undefined
+  if (name === undefined)
+    return root === 'deps'
+      ? `names a task alone: expected ${known.map((one) => `deps.${named[0]}.${one}`).join(', ')}`
+      : undefined
   if (known.includes(name) && (more.length === 0 || nested.includes(name))) return undefined
   const begin = root === 'deps' ? `deps.${named[0]}` : root
   return `is not there: expected ${known.map((one) => `${begin}.${one}`).join(', ')}`

@@ -1,5 +1,5 @@
-import { invalid } from '../core/failure.ts'
-import { numbersFault } from '../core/value.ts'
+import { invalid } from './failure.ts'
+import { numbersFault } from './value.ts'
 
 /** Errors: INVALID_REQUEST, naming the number that JSON would not give back as it was sent. */
 export function checkNumbers(field: string, value: unknown): void {
