@@ -184,6 +184,8 @@ async function compose(
     observe: (what, cause, ms) => metrics?.observeRun(what, cause, ms),
     onError: (err) => log.error({ err }, 'A task could not be advanced, or a run not be done; trying again'),
   })
+  // What telemetry tells at a start, such as of a device that was not written down yet, may trigger tasks.
+  await tasks.load()
   const telemetry = await createTelemetry({
     log: ingestLog,
     store: await openTelemetryStore(clickhouse),
@@ -286,7 +288,6 @@ async function compose(
     tlsReload,
     ...(shared ? [shared] : []),
   ]
-  await tasks.load()
   await work.recover()
   for (const loop of loops) loop.start()
   closers.push(

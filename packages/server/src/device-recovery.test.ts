@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { createClient } from '@nexus/sdk'
 import { spawnNexus } from './testing/child-nexus.ts'
 import { startTestNexus, testFolder } from './testing/nexus.ts'
+import { until } from './testing/until.ts'
 
 test('a device whose frame was acknowledged before a kill -9 is registered, although it could not be written down', async (t) => {
   const folder = testFolder(t)
@@ -17,6 +18,11 @@ test('a device whose frame was acknowledged before a kill -9 is registered, alth
     await client.devices.get({ device_id })
   }
   await client.devices.delete({ device_id: 'deleted' })
+  const { task_id } = await client.tasks.create({
+    name: 'welcome',
+    type: 'event_driven',
+    trigger: { event_types: ['device.registered'] },
+  })
 
   // Nobody else can write the state meanwhile.
   const state = new DatabaseSync(join(folder, 'state.db'))
@@ -42,6 +48,10 @@ test('a device whose frame was acknowledged before a kill -9 is registered, alth
     events.map(({ subject }) => subject),
     ['kept', 'deleted', 'lost'],
   )
+  await until('what it triggers runs', async () => {
+    const { runs } = await again.client.tasks.runs.list({ task_id })
+    return runs.length === 1
+  })
 })
 
 test('who has sent a frame sees its device at once, whatever the way in, also under a long and odd id', async (t) => {
