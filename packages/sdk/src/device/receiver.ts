@@ -33,6 +33,8 @@ interface Turn {
 }
 
 const pollSeconds = 30
+/** Who is at work, or has something to say, tries again no later than this. */
+const hastyMs = 5000
 /** How long an attempt to open a WebSocket may take before the server is asked by polls meanwhile. */
 const patienceMs = 2000
 
@@ -63,7 +65,8 @@ async function keepConnected(deps: ReceiverDeps, polls: Polls, signal: AbortSign
     if (error.details?.reason === 'device_replaced') deps.courier.use(deps.http)
     else if (error.status !== 401 && error.status !== 403) polls.begin()
     // Whoever was replaced waits long, so that two don't drive out each other all the time. Cut short: the device stops.
-    await deps.policy.sleep(patience(deps.policy, error, failures), signal).catch(() => {})
+    const policy = error.details?.reason === 'device_replaced' ? deps.policy : policyOf(deps)
+    await policy.sleep(patience(policy, error, failures), signal).catch(() => {})
   }
 }
 
@@ -151,10 +154,14 @@ class Polls {
         this.work = false
         courier.use(undefined)
         if (!usesWebSocket) onError(error)
-        await policy.sleep(patience(policy, error, failures++), signal).catch(() => {})
+        await policy.sleep(patience(policyOf(this.#deps), error, failures++), signal).catch(() => {})
       }
     }
   }
+}
+
+function policyOf({ policy, hello }: ReceiverDeps): RetryPolicy {
+  return hello().have.length === 0 ? policy : { ...policy, maxDelayMs: Math.min(policy.maxDelayMs, hastyMs) }
 }
 
 async function lease(

@@ -155,7 +155,7 @@ test('a lease that nothing renews is over before the server gives it to another,
   equal((errors[0] as RunFailure).code, 'lease_lost')
 })
 
-test('a report is repeated no longer than the lease can last, and a heartbeat that finds it gone leaves the answer to it', async (t) => {
+test('how a run ended is said until the server has heard it, also when its lease must be over', async (t) => {
   const { run, state, errors } = begin(t, () => 'done')
   const answer = Promise.withResolvers<RunStanding>()
   state.answer = () => answer.promise
@@ -165,7 +165,10 @@ test('a report is repeated no longer than the lease can last, and a heartbeat th
   equal(run.needsHeartbeat, true)
   run.lost()
   deepEqual([run.needsHeartbeat, run.isUnsaid, errors.length], [false, true, 0])
-  t.mock.timers.tick(27_000)
+  t.mock.timers.tick(60_000)
+  deepEqual([run.isUnsaid, errors.length], [true, 0])
+  answer.reject(new NexusError('CONFLICT', 'lost', { status: 409, details: { reason: 'lease_lost' } }))
+  await settled()
   deepEqual([run.isUnsaid, (errors[0] as RunFailure).code], [false, 'lease_lost'])
 })
 

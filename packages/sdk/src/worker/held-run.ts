@@ -241,7 +241,10 @@ export class HeldRun {
 
   #keepLease(): void {
     clearTimeout(this.#lease)
-    this.#lease = setTimeout(() => this.#lose('the server was not heard of for as long as a lease lasts'), leaseMs)
+    this.#lease = setTimeout(() => {
+      // How it ended is said until the server has heard it, or says that the lease is over.
+      if (this.#state === 'held') this.#lose('the server was not heard of for as long as a lease lasts')
+    }, leaseMs)
   }
 
   #watch(): void {

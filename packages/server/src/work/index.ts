@@ -68,8 +68,9 @@ export interface Work extends Loop {
   /** Does everything that is due. */
   sweep(): Promise<void>
   /**
-   * To be called before anybody can reach this process. Unless another one served meanwhile, workers could say nothing: their
-   * leases last as long from now on as if they had just been heard of. Then does everything else that is due.
+   * To be called before anybody can reach this process. Unless another one served meanwhile, workers could say nothing:
+   * their leases last as long from now on as if they had just been heard of, and so do attempts. Then does everything
+   * else that is due.
    */
   recover(): Promise<void>
 }

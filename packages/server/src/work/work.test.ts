@@ -173,30 +173,34 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     deepEqual(await states(), ['a timeout', 'bad timeout', 'c timeout'])
   })
 
-  guarantee('while nobody could hear of its worker no lease runs out, but all other time does', async (room) => {
-    const { work, store, clock, state } = room
-    const works = [
-      newWork('a'),
-      newWork('slow', { attemptMs: 35_000 }),
-      newWork('late', { startBy: clock.now() + 10_000 }),
-    ]
-    await store.write((tx) => work.enqueue(tx, works.slice(0, 2)))
-    const [a, slow] = await store.write((tx) => work.claim(tx, wanted(2)))
-    await store.write((tx) => work.enqueue(tx, works.slice(2)))
-    clock.at += 40_000
-    const again = engineOver(state, () => clock.now())
-    await again.work.recover()
-    const states = async () => (await store.find(['a', 'late', 'slow'])).map(({ id, state }) => `${id} ${state}`).sort()
-    deepEqual(await states(), ['a running', 'late timeout', 'slow timeout'])
-    const reports = [a!, slow!].map(
-      ({ id, leaseToken }): Report => ({ id, leaseToken: leaseToken!, kind: 'completed' }),
-    )
-    const answers = await store.write((tx) => again.work.report(tx, reports))
-    deepEqual(
-      answers.map((answer) => 'lost' in answer),
-      [false, true],
-    )
-  })
+  guarantee(
+    'while nobody could hear of its worker no lease and no attempt runs out, but the time to begin does',
+    async (room) => {
+      const { work, store, clock, state } = room
+      const works = [
+        newWork('a'),
+        newWork('slow', { attemptMs: 35_000 }),
+        newWork('late', { startBy: clock.now() + 10_000 }),
+      ]
+      await store.write((tx) => work.enqueue(tx, works.slice(0, 2)))
+      const [a, slow] = await store.write((tx) => work.claim(tx, wanted(2)))
+      await store.write((tx) => work.enqueue(tx, works.slice(2)))
+      clock.at += 40_000
+      const again = engineOver(state, () => clock.now())
+      await again.work.recover()
+      const states = async () =>
+        (await store.find(['a', 'late', 'slow'])).map(({ id, state }) => `${id} ${state}`).sort()
+      deepEqual(await states(), ['a running', 'late timeout', 'slow running'])
+      const reports = [a!, slow!].map(
+        ({ id, leaseToken }): Report => ({ id, leaseToken: leaseToken!, kind: 'completed' }),
+      )
+      const answers = await store.write((tx) => again.work.report(tx, reports))
+      deepEqual(
+        answers.map((answer) => 'lost' in answer),
+        [false, false],
+      )
+    },
+  )
 
   guarantee('of two reports at once both count, also where a process has yet to hear of the item', async (room) => {
     const { work, store, state, clock } = room

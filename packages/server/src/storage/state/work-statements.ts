@@ -58,7 +58,8 @@ export interface HeadRow {
 export function renewAllText(earliest: 'min' | 'least', now: string, locking = ''): string {
   const at = `${now} + lease_ms`
   return `update work set version = version + 1, lease_expires_at = ${at},
-      due_at = ${earliest}(${at}, coalesce(deadline, ${at}), coalesce(cancel_by, ${at}))
+      deadline = case when deadline < ${at} then ${at} else deadline end,
+      due_at = ${earliest}(${at}, coalesce(cancel_by, ${at}))
     where id in (
       select id from work where state = 'running' and due_at is not null and lease_expires_at < ${at} ${locking}
     )`

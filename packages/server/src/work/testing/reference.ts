@@ -92,7 +92,11 @@ export class Reference {
   /** A start: nobody else served meanwhile. */
   recover(): void {
     for (const item of this.items)
-      if (item.state === 'running') item.silentAt = Math.max(item.silentAt!, this.now + item.leaseMs)
+      if (item.state === 'running') {
+        const at = this.now + item.leaseMs
+        item.silentAt = Math.max(item.silentAt!, at)
+        if (item.tooLongAt !== undefined && item.silentAt === at) item.tooLongAt = Math.max(item.tooLongAt, at)
+      }
     this.sweep()
   }
 
