@@ -10,12 +10,12 @@ const workMsMax = 20
 /** What a device knows of an execution. */
 interface Known {
   order: ExecutionOrder
-  state: 'running' | 'finished' | 'confirmed'
+  state: 'given' | 'running' | 'finished' | 'confirmed'
 }
 
 /**
- * A device that keeps what it was given over lost connections: it confirms before it begins, does each execution once, and
- * tells the result until that is confirmed.
+ * A device that keeps what it was given over lost connections: it begins once its ack is confirmed, does each execution once,
+ * and tells the result until that is confirmed.
  */
 export class SimulatedDevice {
   readonly #url: string
@@ -62,34 +62,39 @@ export class SimulatedDevice {
     const closed = once(ws, 'close')
     ws.once('open', () => {
       const have = [...this.#known].flatMap(([id, { state }]) => (state === 'confirmed' ? [] : [id]))
-      this.#say(ws, 'device.hello', { device_id: this.#deviceId, capabilities: { max_concurrency: 20 }, have })
-      for (const known of this.#known.values()) if (known.state === 'finished') this.#report(ws, known)
+      const capabilities = { max_concurrency: 20, acks_first: true }
+      this.#say(ws, 'device.hello', { device_id: this.#deviceId, capabilities, have })
+      // What was said and not confirmed may have been heard.
+      for (const known of this.#known.values()) this.#tell(ws, known)
     })
     await closed
   }
 
   #heard(ws: WebSocket, { type, id, payload }: { type: string; id?: string; payload: Record<string, unknown> }): void {
     if (type === 'command.execute') this.#given(ws, payload as ExecutionOrder)
-    if (type !== 'command.confirmed' || !id?.startsWith('result-')) return
     const known = this.#known.get(payload.execution_id as string)
-    if (known) known.state = 'confirmed'
+    if (type !== 'command.confirmed' || !known) return
+    if (id?.startsWith('result-')) known.state = 'confirmed'
+    else if (known.state === 'given') void this.#work(known)
   }
 
   #given(ws: WebSocket, order: ExecutionOrder): void {
-    const known = this.#known.get(order.execution_id)
-    if (known) {
-      known.order = order
-      if (known.state !== 'running') this.#report(ws, known)
-      return
-    }
-    const begun: Known = { order, state: 'running' }
-    this.#known.set(order.execution_id, begun)
-    this.#say(ws, 'command.ack', { ...heldOf(order), status: 'accepted' })
-    void this.#work(begun)
+    const known = this.#known.get(order.execution_id) ?? { order, state: 'given' }
+    known.order = order
+    this.#known.set(order.execution_id, known)
+    // Its result may be asked for again.
+    if (known.state === 'confirmed') this.#report(ws, known)
+    else this.#tell(ws, known)
+  }
+
+  #tell(ws: WebSocket, known: Known): void {
+    if (known.state === 'given') this.#say(ws, 'command.ack', { ...heldOf(known.order), status: 'accepted' })
+    else if (known.state === 'finished') this.#report(ws, known)
   }
 
   async #work(known: Known): Promise<void> {
     const { execution_id } = known.order
+    known.state = 'running'
     this.runs.set(execution_id, (this.runs.get(execution_id) ?? 0) + 1)
     await pause(Math.random() * workMsMax)
     known.state = 'finished'

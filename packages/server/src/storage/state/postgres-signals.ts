@@ -30,8 +30,10 @@ export class PostgresSignals implements Signals {
   readonly #listeners = new Map<string, (texts: readonly string[]) => void>()
   readonly #waiting = new Map<string, Set<string>>()
   #client: pg.Client | undefined
+  #connecting: Promise<pg.Client> | undefined
   #isServing = false
-  #isNamed = false
+  /** The connection that says that this process serves. */
+  #named: pg.Client | undefined
   /** Whoever uses the state is told that it can't be reached; here it is only tried again. */
   readonly #sending = createLoop({ restMs, pauseMs, run: () => this.#send(), onError: () => {} })
 
@@ -68,15 +70,17 @@ export class PostgresSignals implements Signals {
 
   async close(): Promise<void> {
     await this.#sending.stop()
+    await this.#connecting?.catch(() => {})
     await this.#client?.end()
   }
 
   async #send(): Promise<void> {
     if (this.#listeners.size === 0 && this.#waiting.size === 0 && !this.#isServing) return
     const client = await this.#connected()
-    const isNamed = this.#isNamed
-    await client.query(this.#isServing && !isNamed ? `set application_name to '${servingName}'` : 'select 1')
-    this.#isNamed = this.#isServing
+    if (this.#isServing && this.#named !== client) {
+      await client.query(`set application_name to '${servingName}'`)
+      this.#named = client
+    } else await client.query('select 1')
     for (const [topic, waiting] of this.#waiting) {
       this.#waiting.delete(topic)
       for (const texts of inNotifications(waiting)) {
@@ -88,6 +92,13 @@ export class PostgresSignals implements Signals {
 
   async #connected(): Promise<pg.Client> {
     if (this.#client) return this.#client
+    this.#connecting ??= this.#connect().finally(() => {
+      this.#connecting = undefined
+    })
+    return this.#connecting
+  }
+
+  async #connect(): Promise<pg.Client> {
     const client = new pg.Client({
       connectionString: this.#url,
       connectionTimeoutMillis: 5000,
@@ -114,7 +125,6 @@ export class PostgresSignals implements Signals {
       throw error
     }
     this.#client = client
-    this.#isNamed = false
     return client
   }
 
