@@ -70,12 +70,14 @@ test('frames come out of the store as they were written, whoever wrote their blo
         const blocks = written.map(({ block }) => block)
         await insert('frames', version % 2 === 0 ? blocks : await joinBlocks(blocks), { version })
 
+        // A join keeps no order of its own.
         type Row = [string, number, Record<string, string>, string, string[], number[], number[], string[]]
         const rows = await clickhouse.rows<Row>(
           `SELECT device, ts, t.tags, m.metadata, metric,
            arrayMap((m, s) -> if(s < 0, reinterpretAsFloat64(m), m / arrayElement([1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12], s + 1)), mantissa, scale), kind, str
-         FROM seen ANY LEFT JOIN tag_sets AS t ON tag_set = t.id ANY LEFT JOIN metadata_sets AS m ON metadata_set = m.id
-         WHERE version = ${version}`,
+         FROM (SELECT *, rowNumberInAllBlocks() AS place FROM seen WHERE version = ${version}) AS f
+         ANY LEFT JOIN tag_sets AS t ON tag_set = t.id ANY LEFT JOIN metadata_sets AS m ON metadata_set = m.id
+         ORDER BY place SETTINGS max_threads = 1`,
         )
         const found = rows.map(([deviceId, at, tags, metadata, metrics, nums, codes, strs]) => ({
           deviceId,
