@@ -29,8 +29,9 @@ export function createWorkStore(engine: StateEngine, now: () => number): WorkSto
       engine.signals.listen(readyTopic, (texts) =>
         fn(
           texts.map((text): QueueName => {
-            const [kind, queue] = text.split(' ', 2) as [WorkKind, string]
-            return { kind, queue }
+            // A queue may have blanks, a kind has none.
+            const end = text.indexOf(' ')
+            return { kind: text.slice(0, end) as WorkKind, queue: text.slice(end + 1) }
           }),
         ),
       ),
