@@ -31,7 +31,7 @@ const leaseMs = (workerLimits.leaseSeconds - 3) * 1000
  *
  * Its handler is at work, or waits until that of an attempt before has ended, while it is held; it is over once the server
  * knows how it ended, or wants to hear no more. What there is to say is said in this order: lines, progress and checkpoint, the
- * end; one at a time. A lease that is lost ends it: nothing more is said.
+ * end; one at a time. A lease that is lost while its handler is at work ends it: nothing more is said.
  */
 export class HeldRun {
   readonly #deps: HeldRunDeps

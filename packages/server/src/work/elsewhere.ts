@@ -15,11 +15,11 @@ export function createElsewhere(
     for (const queue of queues) waiters.wakeAll(queue)
   })
   return createLoop({
-    restMs,
+    ...(store.readyAmong && { restMs }),
     async run() {
       const queues = waiters.nextQueues(queuesMax)
       if (queues.length === 0) return
-      for (const queue of await store.readyAmong(queues)) waiters.wakeAll(queue)
+      for (const queue of (await store.readyAmong?.(queues)) ?? []) waiters.wakeAll(queue)
     },
     onError,
   })

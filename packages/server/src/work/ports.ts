@@ -25,7 +25,7 @@ export interface WorkStore {
   /** Runs `fn` once the transaction is over, before its caller hears of it. */
   afterEnd(tx: Tx, fn: (committed: boolean) => void): void
   /**
-   * Lets one transaction at a time change who stands where in these lines. Changed before items are written, so that
+   * Lets one transaction at a time change who stands where in these lines. Taken before items are written, so that
    * nobody waits in a circle.
    */
   lockLines(tx: Tx, lines: readonly Line[]): Promise<void>
@@ -49,8 +49,8 @@ export interface WorkStore {
   announce(queue: QueueName): void
   /** `fn` is told what others announce. */
   onAnnounced(fn: (queues: readonly QueueName[]) => void): void
-  /** Where other processes may be over this state: those of these queues that have something ready, as committed. */
-  readyAmong(queues: readonly QueueName[]): Promise<QueueName[]>
+  /** Those of these queues that have something ready, as committed; left out: there is no other process over this state. */
+  readyAmong?(queues: readonly QueueName[]): Promise<QueueName[]>
   /** How many items others may be about to take at the same moment; 0: there is one writer at a time. */
   readonly contended: number
   /** Whether what is under way at one time is committed together. */

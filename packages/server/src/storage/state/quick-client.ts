@@ -31,8 +31,8 @@ export function quickClient(client: pg.PoolClient, { prepared, unheard }: Marks)
     const before = sent
     sent = []
     try {
-      const results = await (text === 'rollback' ? asked : Promise.all([...before, asked]).then((all) => all.at(-1)))
-      return results
+      if (text !== 'rollback') await Promise.all([...before, asked])
+      return await asked
     } catch (error) {
       throw exhaustion(error) ?? error
     }

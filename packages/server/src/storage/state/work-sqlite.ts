@@ -75,9 +75,6 @@ export function workOnSqlite(engine: StateEngine, now: () => number): WorkStatem
       return false
     },
 
-    // There is no other process that could have made it so.
-    readyAmong: async () => [],
-
     replace: replaced,
 
     renewAll: (at) => engine.write((tx) => engine.send(tx, renewAll, [at])),
