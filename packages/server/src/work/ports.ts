@@ -37,7 +37,7 @@ export interface WorkStore {
    * were; somebody else was faster with the others.
    */
   replace(tx: Tx, items: readonly WorkItem[]): Promise<ReadonlySet<string>>
-  /** Every lease that would end before lasts its full time from `now` on, and so does the attempt. */
+  /** Every lease lasts its full time from `now` on, and the attempt no less than that. */
   renewAll(now: number): Promise<void>
   /** False: as committed nothing is ready in these queues. True where it costs as much to ask as to look. */
   mayHaveReady(queues: readonly QueueName[]): Promise<boolean>

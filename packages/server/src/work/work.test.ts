@@ -231,6 +231,17 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     equal(after!.leaseExpiresAt === item!.leaseExpiresAt, name === 'PostgreSQL')
   })
 
+  guarantee('an attempt that begins at the instant of a start lasts a full lease, too', async (room) => {
+    const { work, store, clock, state } = room
+    await store.write((tx) => work.enqueue(tx, [newWork('a', { attemptMs: 20_000 })]))
+    await store.write((tx) => work.claim(tx, wanted()))
+    await engineOver(state, () => clock.now()).work.recover()
+    clock.at += 29_999
+    await work.sweep()
+    const [item] = await store.find(['a'])
+    equal(item!.state, 'running')
+  })
+
   guarantee('a lease that nobody keeps after a start runs out in its time', async ({ work, store, clock, state }) => {
     await store.write((tx) => work.enqueue(tx, [newWork('a')]))
     await store.write((tx) => work.claim(tx, wanted()))

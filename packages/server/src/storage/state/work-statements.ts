@@ -61,7 +61,7 @@ export function renewAllText(earliest: 'min' | 'least', now: string, locking = '
       deadline = case when deadline < ${at} then ${at} else deadline end,
       due_at = ${earliest}(${at}, coalesce(cancel_by, ${at}))
     where id in (
-      select id from work where state = 'running' and due_at is not null and lease_expires_at < ${at} ${locking}
+      select id from work where state = 'running' and due_at is not null ${locking}
     )`
 }
 

@@ -93,9 +93,8 @@ export class Reference {
   recover(): void {
     for (const item of this.items)
       if (item.state === 'running') {
-        const at = this.now + item.leaseMs
-        item.silentAt = Math.max(item.silentAt!, at)
-        if (item.tooLongAt !== undefined && item.silentAt === at) item.tooLongAt = Math.max(item.tooLongAt, at)
+        item.silentAt = this.now + item.leaseMs
+        if (item.tooLongAt !== undefined) item.tooLongAt = Math.max(item.tooLongAt, item.silentAt)
       }
     this.sweep()
   }
@@ -154,7 +153,7 @@ export class Reference {
 
   /** Comes to the line of its ordering key: its head, if nobody is there. */
   #line(item: Expected): void {
-    if (!item.held && !this.#heads.has(lineOf(item))) this.#heads.set(lineOf(item), item)
+    if (item.orderingKey !== null && !item.held && !this.#heads.has(lineOf(item))) this.#heads.set(lineOf(item), item)
   }
 
   /** Leaves the line to the oldest of the others. */
