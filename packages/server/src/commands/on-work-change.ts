@@ -1,7 +1,8 @@
 import type { Change, OnChange } from '../work/index.ts'
+import { afterWork } from './after-work.ts'
 import type { CommandDeps } from './deps.ts'
-import { afterWork } from './execution-change.ts'
-import { type ExecutionChange, settleExecutions } from './settle.ts'
+import type { ExecutionChange } from './record.ts'
+import { settleExecutions } from './settle.ts'
 
 /** Brings executions up to date with the work behind them, in the transaction in which that changes. */
 export function onWorkChange(deps: CommandDeps): OnChange {

@@ -3,8 +3,7 @@ import type { Tx } from '../core/context.ts'
 import { inParts } from '../core/in-parts.ts'
 import type { NewEvent } from '../events/index.ts'
 import type { CommandDeps, CommandEventType } from './deps.ts'
-import { type CommandRecord, type ExecutionRecord, isOver } from './record.ts'
-import type { ExecutionChange } from './settle.ts'
+import { type CommandRecord, type ExecutionChange, type ExecutionRecord, isOver } from './record.ts'
 import { endEventOf } from './status.ts'
 
 type CommandData = EventData<'command.completed'>

@@ -98,6 +98,12 @@ export interface ExecutionRecord {
   verifyBy: number | null
 }
 
+/** An execution as it was read, and what was made of it. */
+export interface ExecutionChange {
+  before: ExecutionRecord
+  after: ExecutionRecord
+}
+
 /** What a device said of an execution, or why Nexus ends it, beside that it ended. */
 export type Said = Partial<
   Pick<

@@ -2,14 +2,9 @@ import type { Tx } from '../core/context.ts'
 import { advanceRollout } from './advance-rollout.ts'
 import type { CommandDeps } from './deps.ts'
 import { publishChanges } from './publish.ts'
-import { type CommandRecord, type ExecutionRecord, isOver } from './record.ts'
+import { type CommandRecord, type ExecutionChange, type ExecutionRecord, isOver } from './record.ts'
 import { rolloutSubStatus } from './rollout-standing.ts'
 import { countsChange, statusOf } from './status.ts'
-
-export interface ExecutionChange {
-  before: ExecutionRecord
-  after: ExecutionRecord
-}
 
 /** Writes changed executions, brings their commands up to date, and tells of it, in one transaction. */
 export async function settleExecutions(

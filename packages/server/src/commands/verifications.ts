@@ -7,8 +7,7 @@ import type { Loop } from '../core/loop.ts'
 import { caughtUp } from './catch-up.ts'
 import type { Follower } from './follower.ts'
 import type { CommandStore, Verifying } from './ports.ts'
-import type { ExecutionRecord } from './record.ts'
-import type { ExecutionChange } from './settle.ts'
+import type { ExecutionChange, ExecutionRecord } from './record.ts'
 import { successAt, verificationFailed, verified } from './verify.ts'
 
 export interface VerificationsDeps {

@@ -1,9 +1,14 @@
 import type { EventType } from '@nexus/contract'
 import type { History } from './history.ts'
+import type { LoggedEvent } from './ports.ts'
 import { earliest } from './shown.ts'
-import type { StreamItem } from './subscription.ts'
 
 const pageSize = 500
+
+/** Events in their order; what was lost before the next. */
+export type PastItem =
+  | { kind: 'events'; events: readonly LoggedEvent[] }
+  | { kind: 'gap'; requested: number; firstAvailable: number }
 
 /** The events of (after, upTo], page by page, and before them what is gone. */
 export async function* replay(
@@ -11,7 +16,7 @@ export async function* replay(
   types: readonly EventType[],
   after: number,
   upTo: number,
-): AsyncGenerator<StreamItem> {
+): AsyncGenerator<PastItem> {
   // Before the earliest nothing is missing, and what was told once is told no more.
   let told = after === earliest ? undefined : after
   for (let from = after; from < upTo; ) {

@@ -6,7 +6,7 @@ import type { History } from './history.ts'
 import type { LoggedEvent } from './ports.ts'
 import { Queue } from './queue.ts'
 import { ReadAhead } from './read-ahead.ts'
-import { replay } from './replay.ts'
+import { type PastItem, replay } from './replay.ts'
 import type { Rounds, Waiter } from './rounds.ts'
 import { earliest } from './shown.ts'
 import type { StreamStart } from './stream-start.ts'
@@ -18,10 +18,7 @@ export interface SubscriptionDeps {
 }
 
 /** What a subscriber gets: events in their order; what was lost before the next; that it was too slow, and then the end. */
-export type StreamItem =
-  | { kind: 'events'; events: readonly LoggedEvent[] }
-  | { kind: 'gap'; requested: number; firstAvailable: number }
-  | { kind: 'overflow' }
+export type StreamItem = PastItem | { kind: 'overflow' }
 
 export interface StreamReader {
   /** Something can be taken, or the stream is over. Must not throw. */
@@ -57,7 +54,7 @@ export class Subscription implements Listener, Waiter {
   readonly #deps: SubscriptionDeps
   readonly #matches: Matches
   /** Undefined: it is live. */
-  #past: ReadAhead<StreamItem> | undefined
+  #past: ReadAhead<PastItem> | undefined
   /** Undefined: nothing waits. */
   #queue: Queue | undefined
   #reader: StreamReader | undefined
@@ -156,7 +153,7 @@ export class Subscription implements Listener, Waiter {
   }
 
   /** What happened up to now, until everything later waits in the queue. */
-  async *#catchUp(after: number): AsyncGenerator<StreamItem> {
+  async *#catchUp(after: number): AsyncGenerator<PastItem> {
     const { log, history } = this.#deps
     for (let from: number | undefined = after; from !== undefined && !this.#isOver; ) {
       // What is released from now on waits in the queue; when it runs over meanwhile, the replay goes on from here.

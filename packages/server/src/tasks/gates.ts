@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { RunError, TaskGuard } from '@nexus/contract'
+import type { RunError } from '@nexus/contract'
 import { toIso } from '../core/clock.ts'
 import type { Tx } from '../core/context.ts'
 import type { WaitingFor } from '../work/index.ts'
 import { type DependencyVerdict, judgeDependencies, type Upstream } from './dependencies.ts'
 import type { TaskDeps } from './deps.ts'
 import { endError } from './end-error.ts'
+import type { GuardAnswer } from './guards.ts'
 import { byHand, type RunPlace, type RunRecord, type TaskRecord } from './record.ts'
 import {
   dependenciesNamed,
@@ -21,8 +22,8 @@ import {
 /** What is known when a task is advanced. */
 export interface Moment {
   now: number
-  /** Whether the guard of the task, as it was asked about, holds; undefined: nobody has asked. */
-  guard?: { guard: TaskGuard; holds: boolean } | undefined
+  /** Undefined: nobody has asked. */
+  guard?: GuardAnswer | undefined
   /** Of the runs that wait for dependencies those behind this one try their gate. */
   after?: RunPlace | null
   /** What tasks depend on, by their ids, where many runs try their gates. */

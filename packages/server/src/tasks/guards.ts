@@ -1,16 +1,20 @@
 import type { TaskGuard } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
-import type { Moment } from './gates.ts'
-import type { LeftToDo } from './open-gates.ts'
 import type { TaskStore } from './ports.ts'
 import type { TaskRecord } from './record.ts'
+
+/** Whether a guard, as it was asked about, holds. */
+export interface GuardAnswer {
+  guard: TaskGuard
+  holds: boolean
+}
 
 export interface GuardsDeps {
   store: Pick<TaskStore, 'write' | 'find'>
   /** Asks telemetry, in the name of a key. */
   holds(task: TaskRecord, guard: TaskGuard): Promise<boolean>
-  /** See `advanceTask`. */
-  advance(tx: Tx, taskId: string, guard: Moment['guard']): Promise<Pick<LeftToDo, 'isMore'>>
+  /** See `advanceTask`. `isMore`: runs that this answer is about are left. */
+  advance(tx: Tx, taskId: string, guard: GuardAnswer): Promise<{ isMore: boolean }>
   onError(cause: unknown): void
 }
 

@@ -1,9 +1,8 @@
 import type { Tx } from '../core/context.ts'
 import type { TaskDeps } from './deps.ts'
 import { keyRevoked } from './execute-built-in.ts'
-import type { RunChange } from './on-run-work.ts'
 import { publishTask } from './publish.ts'
-import { hasRunEnded, type RunRecord, type TaskRecord } from './record.ts'
+import { hasRunEnded, type RunChange, type RunRecord, type TaskRecord } from './record.ts'
 import { standAs } from './standing.ts'
 
 /** Brings tasks up to date with their runs that have ended, and says so to those that wait for that. */

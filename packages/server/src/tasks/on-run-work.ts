@@ -3,13 +3,8 @@ import type { TaskDeps } from './deps.ts'
 import { endError } from './end-error.ts'
 import { noteEnds } from './note-ends.ts'
 import { newsOfChange, publishRuns } from './publish.ts'
-import { hasRunEnded, type RunRecord } from './record.ts'
+import { hasRunEnded, type RunChange, type RunRecord } from './record.ts'
 import { stallMs } from './run-work.ts'
-
-export interface RunChange {
-  before: RunRecord
-  after: RunRecord
-}
 
 /** Brings runs and their tasks up to date with the work behind them, in the transaction in which that changes. */
 export function onRunWork(deps: TaskDeps): OnChange {

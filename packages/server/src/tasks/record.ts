@@ -140,6 +140,12 @@ export interface RunRecord {
   lastEventId: string | null
 }
 
+/** A run as it was read, and what was made of it. */
+export interface RunChange {
+  before: RunRecord
+  after: RunRecord
+}
+
 export type RunLogRecord = RunLogLine
 
 /** An event that makes a task run. */
