@@ -1,17 +1,9 @@
 import type { Tx } from '../core/context.ts'
-import { tell } from './commit.ts'
 import type { EngineDeps } from './engine.ts'
+import { tell } from './hand-over.ts'
 import type { WorkItem } from './item.ts'
-import type { QueueName } from './ports.ts'
+import type { Claim } from './ports.ts'
 import { takeNext } from './take.ts'
-
-export interface Claim {
-  queues: readonly QueueName[]
-  worker: string
-  max: number
-  /** What the lease token begins with, by which the worker can name a claim whose outcome it never heard of. */
-  mark?: string | undefined
-}
 
 /**
  * Gives a worker what is next. Inside of a priority the keys take turns, and of a turn the oldest is first; of those that

@@ -1,7 +1,7 @@
 import type { Tx } from '../core/context.ts'
 import type { Change, EngineDeps } from './engine.ts'
-import { handOver } from './hand-over.ts'
-import { type Changed, dueAt, hasEnded, isReady, type WorkItem } from './item.ts'
+import { tell } from './hand-over.ts'
+import { type Changed, hasEnded, type WorkItem } from './item.ts'
 import { byLine } from './line.ts'
 
 /**
@@ -43,23 +43,6 @@ export async function writeChanges(deps: EngineDeps, tx: Tx, changes: readonly C
   )
   await tell(deps, tx, [...done, ...unblocked])
   return done.map(({ after }) => after)
-}
-
-/** Tells the rooms of changes that are written, and lets those who wait have what became ready by them. */
-export async function tell(deps: EngineDeps, tx: Tx, changes: readonly Change[]): Promise<void> {
-  const now = deps.now()
-  for (const [kind, of] of Map.groupBy(changes, ({ after }) => after.kind)) await deps.onChange[kind]?.(tx, of, now)
-  handOver(
-    deps,
-    tx,
-    changes.map(({ after }) => after).filter((item) => isReady(item, now)),
-  )
-  const due = changes.flatMap(({ after }) => dueAt(after) ?? [])
-  deps.store.afterEnd(tx, (committed) => {
-    if (!committed) return
-    deps.held.keep(changes.map(({ after }) => after))
-    if (due.length > 0) deps.onDue(Math.min(...due))
-  })
 }
 
 /** Whether it comes to its line, leaves it, or is no more in it. */

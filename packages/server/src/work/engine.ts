@@ -1,8 +1,7 @@
 import type { Tx } from '../core/context.ts'
-import type { ReadyIn } from './hand-over.ts'
 import type { HeldItems } from './held-items.ts'
 import type { Changed, WorkItem, WorkKind } from './item.ts'
-import type { WorkStore } from './ports.ts'
+import type { QueueName, WorkStore } from './ports.ts'
 import type { Searches } from './searches.ts'
 import type { Waiters } from './waiters.ts'
 
@@ -23,6 +22,9 @@ export type LockRecords = (tx: Tx, ids: readonly string[]) => Promise<void>
  * no attempt.
  */
 export type Unbegun = (tx: Tx, items: readonly WorkItem[]) => Promise<ReadonlySet<string>>
+
+/** What became ready in a transaction, by queue. */
+export type ReadyIn = Map<string, { queue: QueueName; ids: Set<string> }>
 
 export interface EngineDeps {
   store: WorkStore

@@ -1,6 +1,6 @@
 import type { Tx } from '../core/context.ts'
-import { tell } from './commit.ts'
 import type { EngineDeps } from './engine.ts'
+import { tell } from './hand-over.ts'
 import type { WaitingFor, WorkItem } from './item.ts'
 import { standInLine } from './line.ts'
 import type { Turns } from './ports.ts'

@@ -1,14 +1,27 @@
 import type { Tx } from '../core/context.ts'
-import { tell } from './commit.ts'
-import type { Change, EngineDeps } from './engine.ts'
-import type { Changed, WorkItem } from './item.ts'
+import type { Change, EngineDeps, ReadyIn } from './engine.ts'
+import { type Changed, dueAt, isReady, type WorkItem } from './item.ts'
 import type { Place } from './place.ts'
 import type { QueueName } from './ports.ts'
 import { takeNext } from './take.ts'
 import { nameOf } from './waiters.ts'
 
-/** What became ready in a transaction, by queue. */
-export type ReadyIn = Map<string, { queue: QueueName; ids: Set<string> }>
+/** Tells the rooms of changes that are written, and lets those who wait have what became ready by them. */
+export async function tell(deps: EngineDeps, tx: Tx, changes: readonly Change[]): Promise<void> {
+  const now = deps.now()
+  for (const [kind, of] of Map.groupBy(changes, ({ after }) => after.kind)) await deps.onChange[kind]?.(tx, of, now)
+  handOver(
+    deps,
+    tx,
+    changes.map(({ after }) => after).filter((item) => isReady(item, now)),
+  )
+  const due = changes.flatMap(({ after }) => dueAt(after) ?? [])
+  deps.store.afterEnd(tx, (committed) => {
+    if (!committed) return
+    deps.held.keep(changes.map(({ after }) => after))
+    if (due.length > 0) deps.onDue(Math.min(...due))
+  })
+}
 
 /**
  * Sees to it that what became ready in a transaction comes to those who wait. Before the commit it is claimed for them, so

@@ -1,7 +1,7 @@
 import type { Tx } from '../core/context.ts'
 import type { Loop } from '../core/loop.ts'
 import { cancel } from './cancel.ts'
-import { type Claim, claim } from './claim.ts'
+import { claim } from './claim.ts'
 import { createElsewhere } from './elsewhere.ts'
 import type { EngineDeps, LockRecords, OnChange, Unbegun } from './engine.ts'
 import { enqueue, type NewWork } from './enqueue.ts'
@@ -9,13 +9,12 @@ import { HeldItems } from './held-items.ts'
 import { hold } from './hold.ts'
 import type { WaitingFor, WorkItem, WorkKind } from './item.ts'
 import { lease } from './lease.ts'
-import type { WorkStore } from './ports.ts'
+import type { Claim, WorkStore } from './ports.ts'
 import { type Report, type Reported, report } from './report.ts'
 import { Searches } from './searches.ts'
 import { createSweeper } from './sweeper.ts'
 import { Waiters } from './waiters.ts'
 
-export type { Claim } from './claim.ts'
 export type { Change, LockRecords, OnChange, Unbegun } from './engine.ts'
 export type { NewWork } from './enqueue.ts'
 export type {
@@ -29,7 +28,7 @@ export type {
   WorkState,
 } from './item.ts'
 export { dueAt, hasEnded, isReady, priorities } from './item.ts'
-export type { Head, Line, QueueName, Turns, WorkStore } from './ports.ts'
+export type { Claim, Head, Line, QueueName, Turns, WorkStore } from './ports.ts'
 export { leaseLost, type Report, type Reported } from './report.ts'
 export type { AttemptError } from './transitions.ts'
 

@@ -1,10 +1,10 @@
 import type { Tx } from '../core/context.ts'
-import type { Claim } from './claim.ts'
-import { tell } from './commit.ts'
 import type { EngineDeps } from './engine.ts'
 import { giveBack } from './give-back.ts'
+import { tell } from './hand-over.ts'
 import type { Changed, WorkItem } from './item.ts'
 import type { Place } from './place.ts'
+import type { Claim } from './ports.ts'
 import type { Found, Seeker } from './searches.ts'
 import { takeNext } from './take.ts'
 

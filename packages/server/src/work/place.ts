@@ -1,5 +1,5 @@
-import type { Claim } from './claim.ts'
 import type { Changed } from './item.ts'
+import type { Claim } from './ports.ts'
 
 /**
  * The place in line of a worker that waits for work:

@@ -7,6 +7,15 @@ export interface QueueName {
   queue: string
 }
 
+/** What a worker asks for. */
+export interface Claim {
+  queues: readonly QueueName[]
+  worker: string
+  max: number
+  /** What the lease token begins with, by which the worker can name a claim whose outcome it never heard of. */
+  mark?: string | undefined
+}
+
 /** Where items of one ordering key of a queue stand behind one another. */
 export type Line = Pick<WorkItem, 'kind' | 'queue' | 'orderingKey'>
 

@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Tx } from '../core/context.ts'
-import type { Claim } from './claim.ts'
 import type { EngineDeps } from './engine.ts'
 import { type Changed, priorities, type WorkItem } from './item.ts'
-import type { Head } from './ports.ts'
+import type { Claim, Head } from './ports.ts'
 import { taken } from './transitions.ts'
 
 const agingMs = 60_000

@@ -1,6 +1,5 @@
-import type { Claim } from './claim.ts'
 import { Place } from './place.ts'
-import type { QueueName } from './ports.ts'
+import type { Claim, QueueName } from './ports.ts'
 
 /** Who waits for work in this process, by queue, in the order in which they came. */
 export class Waiters {
