@@ -1,4 +1,4 @@
-import { deepEqual } from 'node:assert/strict'
+import { deepEqual, equal } from 'node:assert/strict'
 import { test } from 'node:test'
 import { schemaFaults } from './schema.ts'
 
@@ -30,3 +30,16 @@ for (const [title, schema, value, faults] of table) {
     )
   })
 }
+
+test('however often a schema asks whether items are unique, each of them is read once', () => {
+  let read = 0
+  const item = {
+    toJSON() {
+      read++
+      return 'item'
+    },
+  }
+  const schema = { allOf: Array.from({ length: 200 }, () => ({ uniqueItems: true })) }
+  equal(schemaFaults(schema, [item, 1, 2], 'parameters').length, 0)
+  equal(read, 1)
+})

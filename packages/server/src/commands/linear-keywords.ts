@@ -16,7 +16,16 @@ const uniqueItems: FuncKeywordDefinition = {
   type: 'array',
   schemaType: 'boolean',
   error: { message: 'must NOT have duplicate items' },
-  validate: (isAsked: boolean, items: unknown[]) => !isAsked || new Set(items.map(textOf)).size === items.length,
+  validate: (isAsked: boolean, items: unknown[]) => !isAsked || isSet(items),
+}
+
+/** A schema may ask of one list as often as it has places; nobody changes a value between its checks. */
+const knownSets = new WeakMap<unknown[], boolean>()
+
+function isSet(items: unknown[]): boolean {
+  const known = knownSets.get(items) ?? new Set(items.map(textOf)).size === items.length
+  knownSets.set(items, known)
+  return known
 }
 
 const oneOfList: FuncKeywordDefinition = {
