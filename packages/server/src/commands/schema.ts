@@ -2,12 +2,12 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import addFormats from 'ajv-formats'
 import { RE2JS } from 're2js'
 import { invalid } from '../core/failure.ts'
+import { remembered } from '../core/remembered.ts'
 import { useLinearKeywords } from './linear-keywords.ts'
 import { referenceFault } from './schema-references.ts'
 
 const errorsListed = 20
 const compiledMax = 1000
-const compiled = new Map<string, ValidateFunction>()
 
 interface Fault {
   field: string
@@ -47,11 +47,11 @@ const ofTheWhole = new Set([
   ...['required', 'minProperties', 'dependencies', 'allOf', 'anyOf', 'oneOf', 'not', 'if', 'then', 'else', '$ref'],
 ])
 
-/** Compiled schemas are kept by their text, up to a thousand. */
 function compile(schema: object): ValidateFunction {
-  const text = JSON.stringify(schema)
-  const known = compiled.get(text)
-  if (known) return known
+  return compileText(JSON.stringify(schema))
+}
+
+const compileText = remembered(compiledMax, (text): ValidateFunction => {
   const ajv = new Ajv({
     allErrors: true,
     strict: true,
@@ -62,11 +62,8 @@ function compile(schema: object): ValidateFunction {
   })
   addFormats.default(ajv)
   useLinearKeywords(ajv)
-  const check = ajv.compile(schema)
-  if (compiled.size >= compiledMax) compiled.delete(compiled.keys().next().value!)
-  compiled.set(text, check)
-  return check
-}
+  return ajv.compile(JSON.parse(text))
+})
 
 /** A pattern in linear time, whatever it is: a device or a client must not be able to stop the server by what it matches. */
 function linear(pattern: string) {

@@ -1,4 +1,5 @@
 import { Cron } from 'croner'
+import { remembered } from '../core/remembered.ts'
 import { parseCronFields } from './cron-fields.ts'
 
 /** A pattern on a clock that never changes: a time is what that clock shows, in milliseconds, as if it were UTC. */
@@ -14,11 +15,14 @@ export interface CronPattern {
   atOrBefore(time: number): number | undefined
 }
 
+/** Schedules are many, and their patterns few; to read one takes longer than all else that is done about a tick. */
+const patternsMax = 1000
+
 /**
  * Reads a cron pattern (`parseCronFields`). Of day of the month and day of the week either will do, unless one of them begins
  * with `*` or `?`, or the latter with `+`: then both must match (crontab(5)).
  */
-export function parseCron(text: string, field: string): CronPattern {
+export const parseCron = remembered(patternsMax, (text, field: string): CronPattern => {
   const fields = parseCronFields(text, field)
   const [second, minute, hour, dayOfMonth, , dayOfWeek] = fields
   const domAndDow = /^[*?]/.test(dayOfMonth) || /^[*?]/.test(dayOfWeek)
@@ -29,4 +33,4 @@ export function parseCron(text: string, field: string): CronPattern {
     atOrAfter: (time) => cron.nextRun(new Date(time - 1000))?.getTime(),
     atOrBefore: (time) => cron.previousRuns(1, new Date(time + 1000))[0]?.getTime(),
   }
-}
+})

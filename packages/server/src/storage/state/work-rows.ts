@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely'
+import { remembered } from '../../core/remembered.ts'
 import { dueAt, isReady, priorities, type RetryPolicy, type WorkItem } from '../../work/index.ts'
 import type { WorkTable } from './tables.ts'
 
@@ -77,19 +78,14 @@ export function toItem(row: WorkRow): WorkItem {
 }
 
 const policiesMax = 1000
-const policies = new Map<string, RetryPolicy>()
 const texts = new WeakMap<RetryPolicy, string>()
 
 /** Policies are few, and each is read and written with every change of an item. */
-function retryOf(text: string): RetryPolicy {
-  const known = policies.get(text)
-  if (known) return known
+const retryOf = remembered(policiesMax, (text): RetryPolicy => {
   const policy: RetryPolicy = Object.freeze(JSON.parse(text))
-  if (policies.size >= policiesMax) policies.delete(policies.keys().next().value!)
-  policies.set(text, policy)
   texts.set(policy, text)
   return policy
-}
+})
 
 function retryText(policy: RetryPolicy): string {
   return texts.get(policy) ?? JSON.stringify(policy)
