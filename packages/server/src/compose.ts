@@ -172,6 +172,7 @@ async function compose(
     work,
     events,
     http: webhooks,
+    commands,
     acting: {
       principal: (keyId) => auth.principal(keyId),
       invoke: async (id, ctx, input, options) =>

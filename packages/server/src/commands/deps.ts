@@ -36,10 +36,10 @@ export type CommandObserver = (type: CommandEventType, category: CommandCategory
 export type CommandEventType = Extract<EventType, `command.${string}`>
 
 /** Errors: FORBIDDEN, naming the part of the scope that the key lacks. */
-export function authoriseCategory({ scopes }: Principal, category: CommandCategory): void {
+export function authoriseCategory({ scopes }: Principal, category: CommandCategory, field = 'category'): void {
   if (permittedCategories(scopes).includes(category)) return
   const scope = categoryScope(category)
-  throw fail('FORBIDDEN', { field: 'category', required_scope: scope, issue: `needs the scope ${scope}` })
+  throw fail('FORBIDDEN', { field, required_scope: scope, issue: `needs the scope ${scope}` })
 }
 
 /** The categories that a key may see and execute. */

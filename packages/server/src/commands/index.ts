@@ -1,6 +1,6 @@
 import { type CommandSubmitted, operations } from '@nexus/contract'
 import type { Reading } from '../core/condition.ts'
-import type { Ctx, Principal } from '../core/context.ts'
+import type { Ctx, Principal, Tx } from '../core/context.ts'
 import { authorise } from '../core/invoke.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
 import { Told } from '../core/told.ts'
@@ -9,6 +9,7 @@ import type { Events } from '../events/index.ts'
 import type { LockRecords, OnChange, Unbegun, Work } from '../work/index.ts'
 import { isUnbegun } from './acks-first.ts'
 import { abortRollout, advanceRollout } from './advance-rollout.ts'
+import { assertExecutes } from './assert-executes.ts'
 import type { CommandDeps, CommandObserver } from './deps.ts'
 import { Ends } from './ends.ts'
 import { tellEndsElsewhere } from './ends-elsewhere.ts'
@@ -58,6 +59,8 @@ export interface Commands extends Loop {
   onWork: OnChange
   /** Errors: FORBIDDEN (the key is not the device's, or lacks the scope of `commands.lease`). */
   assertReceives(ctx: Ctx, deviceId: string): void
+  /** See `assertExecutes`. */
+  assertExecutes(principal: Principal, command: string, field: string, tx?: Tx): Promise<void>
   /**
    * A device receives over a connection from now on, in place of any other; returns what ends that.
    * Errors: those of `assertReceives`.
@@ -156,6 +159,7 @@ export function createCommands(options: CommandsOptions): Commands {
     },
     onWork: onWorkChange(deps),
     assertReceives,
+    assertExecutes: (principal, command, field, tx) => assertExecutes({ store }, principal, command, field, tx),
     receive(ctx, deviceId, sink, receiver) {
       assertReceives(ctx, deviceId)
       return receivers.open(deviceId, sink, receiver)

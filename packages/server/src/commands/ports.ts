@@ -92,7 +92,8 @@ export interface CommandStore extends RolloutStore {
   log(commandId: string, page: { after: number | undefined; limit: number }): Promise<LogRecord[]>
   droppedLines(commandId: string): Promise<number>
 
-  definition(name: string): Promise<DefinitionRecord | undefined>
+  /** Without `tx`: as committed. */
+  definition(name: string, tx?: Tx): Promise<DefinitionRecord | undefined>
   definitions(page: {
     after: string | undefined
     limit: number

@@ -5,8 +5,9 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type TestContext, test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import type { Input, Run } from '@nexus/contract'
-import { createClient, type NexusClient } from '@nexus/sdk'
+import { createClient, type NexusClient, type NexusError } from '@nexus/sdk'
 import { startTestNexus, type TestNexus, testFolder } from '../testing/nexus.ts'
 import { until } from '../testing/until.ts'
 
@@ -18,6 +19,12 @@ async function runOf({ client }: TestNexus, definition: Partial<Input<'tasks.cre
     return run?.completed_at != null && run
   })
 }
+
+const forbidden = (field: string, required_scope?: string) => (error: NexusError) =>
+  isDeepStrictEqual(
+    [error.code, error.details.field, error.details.required_scope],
+    ['FORBIDDEN', field, required_scope],
+  )
 
 async function peer(t: TestContext) {
   const heard: { method: string; url: string; headers: Record<string, unknown>; body: string }[] = []
@@ -141,7 +148,18 @@ test('what a task does needs the scopes of the key that makes it, and still has 
   await rejects(narrow.client.tasks.create({ ...of, type: 'event_driven', trigger }), { code: 'FORBIDDEN' })
 
   const diagnostic = await nexus.as({ scopes: ['task:write', 'task:read', 'command:execute:diagnostic'] })
-  const { task_id } = await diagnostic.client.tasks.create({ ...of, handler: { ...command, command: 'restart' } })
+  const restart = { ...of, handler: { ...command, command: 'restart' } }
+  await rejects(diagnostic.client.tasks.create(restart), forbidden('handler.command', 'command:execute:system'))
+  const define = (category: 'diagnostic' | 'system') => nexus.client.commands.definitions.put({ name: 'x', category })
+  await define('diagnostic')
+  const { task_id } = await diagnostic.client.tasks.create({
+    name: 'x',
+    type: 'scheduled',
+    schedule: { cron: '0 0 1 1 *' },
+    handler: command,
+  })
+  await define('system')
+  await nexus.client.tasks.execute({ task_id })
   const run = await until('the end of the run', async () => {
     const [run] = (await nexus.client.tasks.runs.list({ task_id })).runs
     return run?.completed_at != null && run
@@ -228,9 +246,33 @@ test('who may not do what a task does may not say with what it is done', async (
   const handler = { type: 'command', command: 'x', target: { device_id: 'd' } } as const
   const schedule = { cron: '0 0 1 1 *' }
   const { task_id } = await nexus.client.tasks.create({ name: 'x', type: 'scheduled', schedule, handler })
-  const { client } = await nexus.as({ scopes: ['task:write'] })
-  await rejects(client.tasks.execute({ task_id, parameters: { mode: 'other' } }), { code: 'FORBIDDEN' })
-  await client.tasks.execute({ task_id })
+  const toAll = await nexus.client.tasks.create({
+    name: 'x',
+    type: 'scheduled',
+    schedule,
+    handler: { type: 'command', command: 'restart', target: { all: true } },
+  })
+  const parameters = { mode: 'other' }
+  const [none, diagnostic, bound, every] = await Promise.all([
+    nexus.as({ scopes: ['task:write'] }),
+    nexus.as({ scopes: ['task:write', 'command:execute:diagnostic'] }),
+    nexus.as({ scopes: ['task:write', 'command:execute'], device_id: 'd' }),
+    nexus.as({ scopes: ['task:write', 'command:execute'] }),
+  ])
+  for (const [{ client }, id, refusal] of [
+    [none, task_id, forbidden('handler.command', 'command:execute:custom')],
+    [diagnostic, task_id, forbidden('handler.command', 'command:execute:custom')],
+    [diagnostic, toAll.task_id, forbidden('handler.command', 'command:execute:system')],
+    [bound, toAll.task_id, forbidden('handler.target.all', 'admin')],
+    [every, toAll.task_id, forbidden('handler.target.all', 'admin')],
+  ] as const) {
+    await rejects(client.tasks.execute({ task_id: id, parameters }), refusal)
+    await rejects(client.tasks.update({ task_id: id, parameters }), refusal)
+    await client.tasks.execute({ task_id: id })
+  }
+  await bound.client.tasks.execute({ task_id, parameters })
+  await nexus.client.tasks.update({ task_id, handler: { target: { device_id: 'other' } } })
+  await rejects(bound.client.tasks.execute({ task_id, parameters }), forbidden('handler.target'))
 })
 
 test('what is wrong with a handler is told of the one that is meant', async (t) => {

@@ -1,4 +1,5 @@
 import type { EventType, RunCause, RunStatus } from '@nexus/contract'
+import type { Commands } from '../commands/index.ts'
 import type { Principal, Tx } from '../core/context.ts'
 import { type Failure, fail } from '../core/failure.ts'
 import type { Told } from '../core/told.ts'
@@ -20,6 +21,7 @@ export interface TaskDeps {
   work: Work
   events: Pick<Events, 'publish' | 'publishAll' | 'chain'>
   http: Pick<HttpSender, 'check'>
+  commands: Pick<Commands, 'assertExecutes'>
   acting: Pick<Acting, 'principal'>
   /** Whether the rate limit lets a worker take runs beside what it reports. */
   mayTake(principal: Principal): boolean

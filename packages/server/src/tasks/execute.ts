@@ -5,13 +5,13 @@ import { fail, invalid } from '../core/failure.ts'
 import { advanceTask } from './advance.ts'
 import { lockedTask, type TaskDeps } from './deps.ts'
 import { makeRun } from './make-run.ts'
-import { assertScopes } from './permission.ts'
+import { assertMay } from './permission.ts'
 import type { RunRecord, TaskRecord } from './record.ts'
 import { checkTemplates, rootsWithoutEvent } from './templates.ts'
 
 /**
  * A run now, beside others, whatever the task waits for. Errors: NOT_FOUND, VALIDATION_ERROR, CONFLICT
- * (`too_many_active_runs`), FORBIDDEN (parameters, where what the task does needs a scope that the key lacks).
+ * (`too_many_active_runs`), FORBIDDEN (parameters, of a task that the key could not have made so).
  */
 export async function executeTask(
   deps: TaskDeps,
@@ -29,7 +29,7 @@ export async function executeTask(
     const given = { ...task.definition.parameters, ...parameters }
     checkSize(given)
     // Whoever says what is done needs what whoever said that it is done needed.
-    assertScopes(ctx.principal, { ...task.definition, parameters: given })
+    await assertMay(deps, ctx.principal, { ...task.definition, parameters: given }, tx)
   }
   const occasion = { cause: 'manual' as const, parameters, traceId: ctx.traceId, causeId: task.eventId }
   const run = (await makeRun(deps, tx, task, occasion, { now })) as RunRecord

@@ -43,6 +43,7 @@ export interface TasksOptions {
   work: Work
   events: Pick<Events, 'publish' | 'publishAll' | 'chain' | 'attend'>
   http: HttpSender
+  commands: TaskDeps['commands']
   acting: Acting
   mayTake: TaskDeps['mayTake']
   now(): number
@@ -76,7 +77,7 @@ const trimRestMs = 60_000
 
 /** Tasks: what is to be done and when; their runs are leased work, done by workers or by Nexus itself. */
 export function createTasks(options: TasksOptions): Tasks {
-  const { store, work, events, http, acting, mayTake, now, keepMs, observe, onError } = options
+  const { store, work, events, http, commands, acting, mayTake, now, keepMs, observe, onError } = options
   const watch = new RunWatch()
   const scheduler = new Scheduler({
     store,
@@ -98,6 +99,7 @@ export function createTasks(options: TasksOptions): Tasks {
     work,
     events,
     http,
+    commands,
     acting,
     mayTake,
     told: new Told(),

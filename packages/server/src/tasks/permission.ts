@@ -1,6 +1,6 @@
 import type { TaskDefinition } from '@nexus/contract'
 import { checkTarget } from '../commands/index.ts'
-import { type Ctx, holds, type Principal } from '../core/context.ts'
+import { type Ctx, holds, type Principal, type Tx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
 import { scopeOfEvent } from '../events/index.ts'
 import { handlerOf, parametersOf } from './definition.ts'
@@ -12,21 +12,30 @@ import { dependenciesNamed } from './templates.ts'
  * address that may not be called).
  */
 export async function assertPermitted(
-  { http }: Pick<TaskDeps, 'http'>,
+  deps: Pick<TaskDeps, 'http' | 'commands'>,
   { principal }: Ctx,
   definition: TaskDefinition,
 ): Promise<void> {
-  assertScopes(principal, definition)
+  await assertMay(deps, principal, definition)
   const handler = handlerOf(definition)
-  if (handler.type === 'http') await http.check(handler.url, 'handler.url')
-  if (handler.type === 'command') checkTarget(principal, handler.target, 'handler.target')
+  if (handler.type === 'http') await deps.http.check(handler.url, 'handler.url')
 }
 
-/** What the task does, and what it asks, needs these of its caller too. Errors: FORBIDDEN, naming the scope. */
-export function assertScopes(principal: Principal, definition: TaskDefinition): void {
+/**
+ * The same but for addresses, which is known to the state alone: what the task does, to what, and what it asks needs these
+ * scopes of its caller too. Errors: FORBIDDEN, naming the scope.
+ */
+export async function assertMay(
+  { commands }: Pick<TaskDeps, 'commands'>,
+  principal: Principal,
+  definition: TaskDefinition,
+  tx?: Tx,
+): Promise<void> {
   const handler = handlerOf(definition)
-  const isCommand = principal.scopes.some((scope) => scope.startsWith('command:execute'))
-  if (handler.type === 'command' && !isCommand && !holds(principal, 'admin')) throw lacks('handler', 'command:execute')
+  if (handler.type === 'command') {
+    await commands.assertExecutes(principal, handler.command, 'handler.command', tx)
+    checkTarget(principal, handler.target, 'handler.target')
+  }
   if (handler.type === 'telemetry_query' && !holds(principal, 'telemetry:read'))
     throw lacks('handler', 'telemetry:read')
   if (dependenciesNamed(parametersOf(definition)).length > 0 && !holds(principal, 'task:read'))

@@ -12,7 +12,7 @@ import { checkDefinition } from './definition.ts'
 import { assertNoCycle } from './dependencies.ts'
 import { foundTask, lockedTask, type TaskDeps } from './deps.ts'
 import { nextTickOf } from './next-tick.ts'
-import { assertScopes } from './permission.ts'
+import { assertMay } from './permission.ts'
 import { publishTask } from './publish.ts'
 import type { TaskRecord } from './record.ts'
 
@@ -38,7 +38,7 @@ export async function updateTask(deps: TaskDeps, ctx: WriteCtx, input: Patch): P
   const now = ctx.now()
   // Somebody else may have changed it since that was checked.
   checkDefinition(definition, now)
-  assertScopes(ctx.principal, definition)
+  await assertMay(deps, ctx.principal, definition, tx)
   if (isDeepStrictEqual(before, definition)) return changedTask(deps, tx, task.taskId)
   if (!isDeepStrictEqual(before.dependencies, definition.dependencies)) {
     await deps.store.lockDependencies(tx)

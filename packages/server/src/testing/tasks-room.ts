@@ -48,6 +48,7 @@ export async function openTasksRoom(t: TestContext, room: TasksRoomOptions = {})
         )
       },
     },
+    commands: { assertExecutes: async () => {} },
     acting: {
       principal: async (keyId) => principals.get(keyId),
       invoke: async (id, _ctx, input) => {

@@ -259,8 +259,8 @@ function definitionStore(
 ): Pick<CommandStore, 'definition' | 'definitions' | 'putDefinition' | 'deleteDefinition'> {
   const prepared = preparedTable(engine, 'command_definitions', 'name')
   return {
-    async definition(name) {
-      const [row] = await prepared.find(undefined, [name])
+    async definition(name, tx) {
+      const [row] = await prepared.find(tx, [name])
       return row && rows.toDefinition(row)
     },
 
