@@ -38,7 +38,7 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     if (name === 'PostgreSQL') nodes.unshift(await openTasksRoom(t, { ...options, clock: room.clock }))
     for (const device_id of ['a', 'b']) await room.call('devices.put', { device_id })
     equal((await room.store.fanOuts(10)).length, 2)
-    deepEqual(await room.store.signals(10), [])
+    deepEqual(await room.store.signals(10, []), [])
     await Promise.all(nodes.map((node) => node.tasks.sweep()))
     for (const id of ids) deepEqual((await devicesOf(room, id)).toSorted(), ['a', 'b'])
     deepEqual(await room.store.fanOuts(10), [])
@@ -56,7 +56,7 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
       return moveFanOut(...said)
     }
     await rejects(room.tasks.sweep(), /killed/)
-    equal((await room.store.signals(1000)).length, 50)
+    equal((await room.store.signals(1000, [])).length, 50)
     await room.tasks.sweep()
     for (const id of ids) deepEqual(await devicesOf(room, id), ['a'])
   })

@@ -1,4 +1,5 @@
 import type { Tx } from '../core/context.ts'
+import { doAllDue, failedAmong } from '../core/due-work.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
 import type { TaskStore } from './ports.ts'
 import { type FanOutRecord, isDeafTo } from './record.ts'
@@ -54,18 +55,19 @@ export class FanOuts implements Loop {
   /** Rejects, when all others are done, with why one could not be: it does not hold them up, and is tried again later. */
   async sweep(signal?: AbortSignal): Promise<void> {
     const { store, load } = this.#deps
-    const failed = new Map<number, unknown>()
+    const causes: unknown[] = []
     let known: ReadonlySet<number> = new Set()
-    while (!signal?.aborted) {
-      const open = (await store.fanOuts(besides + failed.size)).filter((id) => !failed.has(id))
-      if (open.length === 0) break
+    const act = async (open: readonly number[]) => {
       // Other nodes may have been given tasks, before the event, of which this one has not heard.
       if (store.isShared && open.some((id) => !known.has(id))) await load()
       known = new Set(open)
-      const done = await Promise.allSettled(open.map((id) => store.write((tx) => this.#step(tx, id))))
-      for (const [i, one] of done.entries()) if (one.status === 'rejected') failed.set(open[i]!, one.reason)
+      const onError = (cause: unknown) => void causes.push(cause)
+      return failedAmong(open, (id) => store.write((tx) => this.#step(tx, id)), { onError, besides })
     }
-    for (const reason of failed.values()) throw reason
+    const find = (passedOver: ReadonlySet<number>) => store.fanOuts(besides + passedOver.size)
+    // One that is found may take many steps.
+    await doAllDue([{ atOnce: 1, find, idOf: (id) => id, act }], () => signal?.aborted === true)
+    for (const cause of causes) throw cause
   }
 
   async #step(tx: Tx, fanOutId: number): Promise<void> {

@@ -73,8 +73,8 @@ export interface TaskStore {
   nextWake(): Promise<number | undefined>
   /** Says that something happened to a task that others depend on, or that it has to be advanced. */
   signal(tx: Tx, taskId: string): Promise<void>
-  /** The oldest signals. */
-  signals(limit: number): Promise<{ signalId: number; taskId: string }[]>
+  /** The oldest signals, but for those of some tasks. */
+  signals(limit: number, but: readonly string[]): Promise<{ signalId: number; taskId: string }[]>
   clearSignals(tx: Tx, signalIds: readonly number[]): Promise<void>
   /** The tasks that depend on one. */
   dependents(taskId: string, tx?: Tx): Promise<string[]>
@@ -152,8 +152,8 @@ export interface TaskStore {
   hasQueued(tx: Tx, taskId: string, dedupeKey: string): Promise<boolean>
   /** Which of these ticks have a run. */
   ticksWithRuns(tx: Tx, taskId: string, ticks: readonly number[]): Promise<ReadonlySet<number>>
-  /** Runs that nobody has taken although it is time. */
-  stalled(now: number, limit: number): Promise<RunRecord[]>
+  /** Runs that nobody has taken although it is time, by their ids. */
+  stalled(now: number, limit: number): Promise<string[]>
   nextStall(): Promise<number | undefined>
 
   /**

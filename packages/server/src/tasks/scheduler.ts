@@ -1,5 +1,6 @@
 import { type Alarm, createAlarm, failedRestMs } from '../core/alarm.ts'
 import type { Tx } from '../core/context.ts'
+import { type DueWork, doAllDue, failedAmong } from '../core/due-work.ts'
 import type { Loop } from '../core/loop.ts'
 import type { LeftToDo } from './open-gates.ts'
 import type { TaskStore } from './ports.ts'
@@ -14,6 +15,8 @@ export interface SchedulerDeps {
   now(): number
   onError(cause: unknown): void
 }
+
+type Signal = Awaited<ReturnType<TaskStore['signals']>>[number]
 
 /** How long it rests at most: an instant that another node has set is not told here. */
 const restMsMax = 5000
@@ -55,57 +58,58 @@ export class Scheduler implements Loop {
   }
 
   async #run(): Promise<number | undefined> {
-    const { store, now } = this.#deps
-    let isOk = true
-    for (let isMore = true; isMore && isOk && !this.#isStopped; ) {
-      const heard = await this.#hearSignals()
-      const due = await store.due(now(), dueAtOnce)
-      const done = await this.#each(due, (taskId) => this.#advance(taskId))
-      const told = await this.#tellStalled()
-      isOk = heard.isOk && done && told.isOk
-      isMore = heard.isMore || due.length === dueAtOnce || told.isMore
+    const { store, now, stalled } = this.#deps
+    const due: DueWork<string, string> = {
+      atOnce: dueAtOnce,
+      find: (passedOver) => store.due(now(), dueAtOnce + passedOver.size),
+      idOf: (taskId) => taskId,
+      act: (taskIds) => this.#each(taskIds, (taskId) => this.#advance(taskId)),
     }
+    const stalls: DueWork<string, string> = {
+      atOnce: dueAtOnce,
+      find: (passedOver) => store.stalled(now(), dueAtOnce + passedOver.size),
+      idOf: (runId) => runId,
+      act: (runIds) => this.#each(runIds, (runId) => store.write((tx) => stalled(tx, runId, now()))),
+    }
+    const isOk = await doAllDue([this.#signals(), due, stalls], () => this.#isStopped)
     if (!isOk) return now() + failedRestMs
     const next = [await store.nextWake(), await store.nextStall()].filter((at) => at !== undefined)
     return next.length === 0 ? undefined : Math.min(...next)
   }
 
-  /** Advances tasks to which something happened, and those that depend on them, before that is forgotten. */
-  async #hearSignals(): Promise<{ isOk: boolean; isMore: boolean }> {
+  /**
+   * Tasks to which something happened are advanced, and those that depend on them, before that is forgotten. Where one of these
+   * cannot be, all of them are advanced again later.
+   */
+  #signals(): DueWork<Signal, string> {
     const { store } = this.#deps
-    const signals = await store.signals(dueAtOnce)
-    const byTask = Map.groupBy(signals, ({ taskId }) => taskId)
-    const isOk = await this.#each([...byTask.keys()], async (taskId) => {
-      await this.#advance(taskId)
-      for (const one of await store.dependents(taskId)) await this.#advanceAll(one)
-      const heard = byTask.get(taskId)!.map(({ signalId }) => signalId)
+    const hear = async (taskId: string, of: readonly Signal[]): Promise<boolean> => {
+      const failed = await this.#each([taskId], () => this.#advance(taskId))
+      failed.push(...(await this.#each(await store.dependents(taskId), (one) => this.#advanceAll(one), 1)))
+      if (failed.length > 0 || this.#isStopped) return false
+      const heard = of.map(({ signalId }) => signalId)
       await store.write((tx) => store.clearSignals(tx, heard))
-    })
-    return { isOk, isMore: signals.length === dueAtOnce }
-  }
-
-  async #tellStalled(): Promise<{ isOk: boolean; isMore: boolean }> {
-    const { store, now, stalled } = this.#deps
-    const found = await store.stalled(now(), dueAtOnce)
-    const isOk = await this.#each(
-      found.map(({ runId }) => runId),
-      (runId) => store.write((tx) => stalled(tx, runId, now())),
-    )
-    return { isOk, isMore: found.length === dueAtOnce }
-  }
-
-  /** One that cannot be done does not hold up the others. */
-  async #each(ids: readonly string[], act: (id: string) => Promise<unknown>): Promise<boolean> {
-    let isOk = true
-    for (let i = 0; i < ids.length && !this.#isStopped; i += besides) {
-      const done = await Promise.allSettled(ids.slice(i, i + besides).map(act))
-      for (const one of done) {
-        if (one.status === 'fulfilled') continue
-        isOk = false
-        this.#deps.onError(one.reason)
-      }
+      return true
     }
-    return isOk
+    return {
+      atOnce: dueAtOnce,
+      find: (passedOver) => store.signals(dueAtOnce, [...passedOver]),
+      idOf: ({ taskId }) => taskId,
+      act: async (signals) => {
+        const byTask = Map.groupBy(signals, ({ taskId }) => taskId)
+        const unheard: string[] = []
+        const failed = await this.#each([...byTask.keys()], async (taskId) => {
+          if (!(await hear(taskId, byTask.get(taskId)!))) unheard.push(taskId)
+        })
+        return [...failed, ...unheard]
+      },
+    }
+  }
+
+  /** One that cannot be done does not hold up the others. Returns those. */
+  #each(ids: readonly string[], act: (id: string) => Promise<unknown>, atOnce = besides): Promise<string[]> {
+    const { onError } = this.#deps
+    return failedAmong(ids, act, { onError, besides: atOnce, isStopped: () => this.#isStopped })
   }
 
   async #advance(taskId: string, after: RunPlace | null = null): Promise<RunPlace | null> {

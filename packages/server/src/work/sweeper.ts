@@ -1,14 +1,12 @@
 import { type Alarm, createAlarm, failedRestMs } from '../core/alarm.ts'
 import type { Tx } from '../core/context.ts'
-import { Failure } from '../core/failure.ts'
+import { type DueWork, doAllDue, failedAmong } from '../core/due-work.ts'
 import { commitChanges } from './commit.ts'
 import type { EngineDeps } from './engine.ts'
 import type { WorkItem } from './item.ts'
 import { swept } from './transitions.ts'
 
 const sweptMax = 500
-/** So many that cannot be swept are passed over; what is due after those waits for them. */
-const failedMax = 10_000
 /** How long it rests at most: an instant that another node has set is not told here. */
 const restMsMax = 5000
 
@@ -34,37 +32,24 @@ export function createSweeper(deps: Omit<EngineDeps, 'onDue'>, onError: (cause: 
       }))
       await commitChanges(engine, tx, changes)
     })
-  /** Together, or else each by itself, so that one that cannot be swept holds up no other. Returns the ids of such. */
-  const sweepSome = async (due: readonly WorkItem[], now: number): Promise<string[]> => {
+  /** Together, or else each by itself. Returns the ids of those that cannot be swept. */
+  const sweepSome = async (due: readonly WorkItem[]): Promise<string[]> => {
+    const now = deps.now()
     try {
       await commit(due, now)
       return []
-    } catch (cause) {
-      if (isOfState(cause)) throw cause
+    } catch {
+      const failed = await failedAmong(due, (item) => commit([item], now), { onError })
+      return failed.map(({ id }) => id)
     }
-    const failed: string[] = []
-    for (const item of due) {
-      try {
-        await commit([item], now)
-      } catch (cause) {
-        if (isOfState(cause)) throw cause
-        onError(cause)
-        failed.push(item.id)
-      }
-    }
-    return failed
   }
-  const sweepAll = async (): Promise<boolean> => {
-    const failed = new Set<string>()
-    for (let mayBeMore = true; mayBeMore && !isStopped && failed.size < failedMax; ) {
-      const now = deps.now()
-      const found = await deps.store.due(now, sweptMax + failed.size)
-      const due = found.filter(({ id }) => !failed.has(id))
-      for (const id of due.length === 0 ? [] : await sweepSome(due, now)) failed.add(id)
-      mayBeMore = due.length >= sweptMax
-    }
-    return failed.size === 0
+  const dueItems: DueWork<WorkItem, string> = {
+    atOnce: sweptMax,
+    find: (passedOver) => deps.store.due(deps.now(), sweptMax + passedOver.size),
+    idOf: ({ id }) => id,
+    act: sweepSome,
   }
+  const sweepAll = () => doAllDue([dueItems], () => isStopped)
   const run = async () => ((await sweepAll()) ? deps.store.nextDue() : deps.now() + failedRestMs)
   const alarm = createAlarm({ now: deps.now, restMsMax, run, onError })
   return {
@@ -85,9 +70,4 @@ async function unbegunOf(deps: EngineDeps, tx: Tx, due: readonly WorkItem[]): Pr
   for (const [kind, of] of Map.groupBy(running, ({ kind }) => kind))
     for (const id of (await deps.unbegun[kind]?.(tx, of)) ?? []) unbegun.add(id)
   return unbegun
-}
-
-/** The state itself failed: no other item would fare better. */
-function isOfState(cause: unknown): boolean {
-  return cause instanceof Failure && String(cause.details.reason).startsWith('state_')
 }

@@ -250,12 +250,12 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
     async stalled(now, limit) {
       const found = await reads
         .selectFrom('task_runs')
-        .selectAll()
+        .select('run_id')
         .where('stall_at', '<=', now)
         .orderBy('stall_at')
         .limit(limit)
         .execute()
-      return found.map(rows.toRun)
+      return found.map((row) => row.run_id)
     },
 
     async nextStall() {

@@ -208,8 +208,10 @@ function signalStore({ reads }: StateEngine): Pick<TaskStore, 'signal' | 'signal
       await within(tx).insertInto('task_signals').values({ task_id }).execute()
     },
 
-    async signals(limit) {
-      const found = await reads.selectFrom('task_signals').selectAll().orderBy('signal_id').limit(limit).execute()
+    async signals(limit, but) {
+      let query = reads.selectFrom('task_signals').selectAll()
+      if (but.length > 0) query = query.where('task_id', 'not in', but)
+      const found = await query.orderBy('signal_id').limit(limit).execute()
       return found.map((row) => ({ signalId: row.signal_id, taskId: row.task_id }))
     },
 
