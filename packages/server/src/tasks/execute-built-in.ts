@@ -3,13 +3,11 @@ import { taskLimits } from '@nexus/contract'
 import type { Ctx, Tx } from '../core/context.ts'
 import { durationMs } from '../core/duration.ts'
 import { Failure } from '../core/failure.ts'
+import { endError, keyRevoked, refusalError } from './end-error.ts'
 import { type Outcome, RunOver } from './executor.ts'
 import { httpResult } from './http-result.ts'
 import type { Acting, HttpSender } from './ports.ts'
 import type { RunPlan, RunRecord } from './record.ts'
-
-/** Why a run fails in whose name nothing may be done any more. */
-export const keyRevoked = 'key_revoked'
 
 export interface BuiltInDeps {
   acting: Acting
@@ -29,7 +27,7 @@ export async function executeBuiltIn(
   stopping: AbortSignal,
 ): Promise<Outcome> {
   const principal = await deps.acting.principal(run.keyId)
-  if (!principal) return failed(keyRevoked, 'The key in whose name it runs is no more', false)
+  if (!principal) return { error: endError('failed', keyRevoked)!, retryable: false }
   const { handler } = run.plan
   const ctx: Ctx = {
     principal,
@@ -54,7 +52,8 @@ export async function executeBuiltIn(
     }
   } catch (cause) {
     if (signal.aborted || !(cause instanceof Failure)) throw cause
-    return failed(cause.code.toLowerCase(), cause.details.issue ?? cause.message, isPassing(cause))
+    const { code, message, isPassing } = refusalError(cause)
+    return failed(code, message, isPassing)
   }
 }
 
@@ -159,9 +158,4 @@ async function query({ acting, now }: BuiltInDeps, ctx: Ctx, { query }: Handler<
 
 function failed(code: string, message: string, retryable: boolean) {
   return { error: { code, message: message.slice(0, taskLimits.messageLengthMax) }, retryable }
-}
-
-/** What may be otherwise a moment later. */
-function isPassing({ code }: Failure): boolean {
-  return code === 'SERVICE_UNAVAILABLE' || code === 'TIMEOUT' || code === 'RATE_LIMIT_EXCEEDED' || code === 'CONFLICT'
 }

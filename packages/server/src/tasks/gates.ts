@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { RunError } from '@nexus/contract'
 import { toIso } from '../core/clock.ts'
 import type { Tx } from '../core/context.ts'
@@ -6,7 +5,7 @@ import type { WaitingFor } from '../work/index.ts'
 import { type DependencyVerdict, judgeDependencies, type Upstream } from './dependencies.ts'
 import type { TaskDeps } from './deps.ts'
 import { endError } from './end-error.ts'
-import type { GuardAnswer } from './guards.ts'
+import { answerFor, type GuardAnswer } from './guards.ts'
 import { byHand, type RunPlace, type RunRecord, type TaskRecord } from './record.ts'
 import {
   dependenciesNamed,
@@ -56,9 +55,10 @@ export async function passGates(
   if (plan.inTurn && isBusy) return waits({ reason: 'concurrency' })
   const asked = plan.isGuarded ? task.definition.guard : undefined
   if (asked) {
-    const isAnswered = guard !== undefined && isDeepStrictEqual(guard.guard, asked)
-    if (isAnswered && !guard.holds && asked.else === 'skip') return endsAs('skipped', 'guard')
-    if (!isAnswered || !guard.holds) return waits({ reason: 'guard', query: asked.query })
+    const answer = answerFor(task, guard)
+    if (answer?.error) return { end: 'failed', reason: answer.error.code, error: answer.error }
+    if (answer && !answer.holds && asked.else === 'skip') return endsAs('skipped', 'guard')
+    if (!answer?.holds) return waits({ reason: 'guard', query: asked.query })
   }
   return resolved(deps, tx, run, now)
 }

@@ -1,4 +1,5 @@
-import type { TaskGuard } from '@nexus/contract'
+import { isDeepStrictEqual } from 'node:util'
+import type { RunError, TaskGuard } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
 import type { TaskStore } from './ports.ts'
 import type { TaskRecord } from './record.ts'
@@ -6,13 +7,26 @@ import type { TaskRecord } from './record.ts'
 /** Whether a guard, as it was asked about, holds. */
 export interface GuardAnswer {
   guard: TaskGuard
+  /** The key in whose name it was asked. */
+  runsAs: string
   holds: boolean
+  /** Why nobody may ask in that name; null: it was asked. */
+  error: RunError | null
+}
+
+/** Undefined: the answer is about the task as it was before a change, or there is none. */
+export function answerFor(
+  { definition, runsAs }: Pick<TaskRecord, 'definition' | 'runsAs'>,
+  answer: GuardAnswer | undefined,
+): GuardAnswer | undefined {
+  const isFor = answer?.runsAs === runsAs && isDeepStrictEqual(answer.guard, definition.guard)
+  return isFor ? answer : undefined
 }
 
 export interface GuardsDeps {
   store: Pick<TaskStore, 'write' | 'find'>
-  /** Asks telemetry, in the name of a key. */
-  holds(task: TaskRecord, guard: TaskGuard): Promise<boolean>
+  /** See `askGuard`. */
+  ask(task: TaskRecord, guard: TaskGuard): Promise<GuardAnswer>
   /** See `advanceTask`. `isMore`: runs that this answer is about are left. */
   advance(tx: Tx, taskId: string, guard: GuardAnswer): Promise<{ isMore: boolean }>
   onError(cause: unknown): void
@@ -65,11 +79,11 @@ export class Guards {
   }
 
   async #answer(taskId: string): Promise<void> {
-    const { store, holds, advance } = this.#deps
+    const { store, ask, advance } = this.#deps
     const [task] = await store.find([taskId])
     const guard = task?.definition.guard
     if (!task || !guard) return
-    const answer = { guard, holds: await holds(task, guard) }
+    const answer = await ask(task, guard)
     const goOn = () => store.write((tx) => advance(tx, taskId, answer))
     while (!this.#isStopped && (await goOn()).isMore);
   }

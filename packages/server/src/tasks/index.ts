@@ -6,11 +6,11 @@ import type { Trail } from '../core/trail.ts'
 import type { Events } from '../events/index.ts'
 import type { LockRecords, OnChange, Work } from '../work/index.ts'
 import { advanceTask } from './advance.ts'
+import { askGuard } from './ask-guard.ts'
 import type { RunObserver, TaskDeps } from './deps.ts'
 import { EventDepths } from './event-depths.ts'
 import { type BuiltInDeps, executeBuiltIn } from './execute-built-in.ts'
 import { Executor, type Outcome } from './executor.ts'
-import { guardHolds } from './guard-holds.ts'
 import { Guards } from './guards.ts'
 import { type TaskHandlers, taskHandlers } from './handlers.ts'
 import { lockTasksOf } from './lock-records.ts'
@@ -88,7 +88,7 @@ export function createTasks(options: TasksOptions): Tasks {
   })
   const guards = new Guards({
     store,
-    holds: (task, guard) => guardHolds({ acting, now }, task, guard),
+    ask: (task, guard) => askGuard({ acting, now }, task, guard),
     advance: (tx, taskId, guard) => advanceTask(deps, tx, taskId, now(), { guard }),
     onError,
   })

@@ -1,6 +1,6 @@
 import type { Tx } from '../core/context.ts'
 import type { TaskDeps } from './deps.ts'
-import { keyRevoked } from './execute-built-in.ts'
+import { keyRevoked } from './end-error.ts'
 import { publishTask } from './publish.ts'
 import { hasRunEnded, type RunChange, type RunRecord, type TaskRecord } from './record.ts'
 import { standAs } from './standing.ts'

@@ -3,6 +3,7 @@ import type { Tx } from '../core/context.ts'
 import type { WaitingFor } from '../work/index.ts'
 import type { TaskDeps } from './deps.ts'
 import { type Moment, passGates } from './gates.ts'
+import { answerFor } from './guards.ts'
 import { byHand, type HeldFor, placeOf, type RunPlace, type RunRecord, type TaskRecord } from './record.ts'
 import { stallMs } from './run-work.ts'
 import { stopRuns } from './stop-runs.ts'
@@ -77,10 +78,11 @@ class Gates {
     return runs.length === passedAtOnce ? placeOf(runs.at(-1)!) : null
   }
 
-  /** Where nothing is known of the guard, or it does not hold, they go on waiting. */
+  /** Where nothing is known of the guard, or it does not hold, they go on waiting; not for one that nobody may ask. */
   async tryGuard(): Promise<boolean> {
     const { guard } = this.#task.definition
-    const isOpen = guard === undefined || (this.#isAnswered() && (this.#moment.guard!.holds || guard.else === 'skip'))
+    const answer = answerFor(this.#task, this.#moment.guard)
+    const isOpen = guard === undefined || answer?.holds || (answer && (answer.error || guard.else === 'skip'))
     if (!isOpen) return false
     const runs = await this.#held('guard', passedAtOnce)
     let isBusy = runs.length > 0 && (await this.#isBusy())
@@ -102,12 +104,9 @@ class Gates {
   async askGuard(): Promise<number | null> {
     const { taskId, definition } = this.#task
     if (!definition.guard || (await this.#held('guard', 1)).length === 0) return null
-    if (!this.#isAnswered()) this.#deps.store.afterCommit(this.#tx, () => this.#deps.guards.ask(taskId))
+    if (!answerFor(this.#task, this.#moment.guard))
+      this.#deps.store.afterCommit(this.#tx, () => this.#deps.guards.ask(taskId))
     return this.#moment.now + guardMs
-  }
-
-  #isAnswered(): boolean {
-    return this.#moment.guard !== undefined && isDeepStrictEqual(this.#moment.guard.guard, this.#task.definition.guard)
   }
 
   #isBusy(): Promise<boolean> {

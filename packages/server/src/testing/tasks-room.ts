@@ -1,6 +1,7 @@
 import type { TestContext } from 'node:test'
 import type { Event, Input, Run, RunOrder, Task } from '@nexus/contract'
 import type { Principal } from '../core/context.ts'
+import type { Failure } from '../core/failure.ts'
 import { createTaskStore, createWorkStore } from '../storage/state/index.ts'
 import { createTasks, type HttpOutcome, type HttpRequest, type TasksOptions } from '../tasks/index.ts'
 import { createWork } from '../work/index.ts'
@@ -26,6 +27,8 @@ export async function openTasksRoom(t: TestContext, room: TasksRoomOptions = {})
   const principals = new Map<string, Principal>([[ctx.principal.keyId, ctx.principal]])
   /** What telemetry answers to a guard, by its metric. */
   const readings = new Map<string, number>()
+  /** With what it refuses the next guards. */
+  const refusals: Failure[] = []
   const work = createWork({
     store: createWorkStore(state, now),
     now,
@@ -53,6 +56,8 @@ export async function openTasksRoom(t: TestContext, room: TasksRoomOptions = {})
       principal: async (keyId) => principals.get(keyId),
       invoke: async (id, _ctx, input) => {
         if (id !== 'telemetry.query') throw new Error(`${id} is not in this room`)
+        const refusal = refusals.shift()
+        if (refusal) throw refusal
         const metric = (input as Input<'telemetry.query'>).metrics as string
         const value = readings.get(metric)
         return {
@@ -89,6 +94,7 @@ export async function openTasksRoom(t: TestContext, room: TasksRoomOptions = {})
     answers,
     principals,
     readings,
+    refusals,
     /** Makes a task, and has done what is due of it. */
     async create(input: Partial<Input<'tasks.create'>> = {}): Promise<Task> {
       const task = await call('tasks.create', { name: 'x', type: 'one_time', ...input })
