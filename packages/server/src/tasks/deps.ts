@@ -14,7 +14,7 @@ import type { Triggers } from './triggers.ts'
 import type { Workers } from './workers.ts'
 
 /** What is said of a run beside what becomes of its work. */
-export type Said = Partial<Pick<RunRecord, 'status' | 'statusReason' | 'result' | 'error'>>
+export type Said = Partial<Pick<RunRecord, 'status' | 'statusReason' | 'result' | 'error' | 'checkpoint'>>
 
 export interface TaskDeps {
   store: TaskStore

@@ -1,5 +1,5 @@
 import { taskLimits } from '@nexus/contract'
-import type { Principal, Tx } from '../core/context.ts'
+import type { Principal } from '../core/context.ts'
 import { createLoop, type Loop } from '../core/loop.ts'
 import { Told } from '../core/told.ts'
 import type { Trail } from '../core/trail.ts'
@@ -10,13 +10,13 @@ import { askGuard } from './ask-guard.ts'
 import type { RunObserver, TaskDeps } from './deps.ts'
 import { EventDepths } from './event-depths.ts'
 import { type BuiltInDeps, executeBuiltIn } from './execute-built-in.ts'
-import { Executor, type Outcome } from './executor.ts'
+import { Executor } from './executor.ts'
 import { Guards } from './guards.ts'
 import { type TaskHandlers, taskHandlers } from './handlers.ts'
 import { lockTasksOf } from './lock-records.ts'
 import { onRunWork } from './on-run-work.ts'
 import type { Acting, HttpSender, TaskStore } from './ports.ts'
-import { endRun, type Held, renewRun } from './report.ts'
+import { keepCheckpoint, settleRun } from './report.ts'
 import { runTrail } from './run-trail.ts'
 import { RunWatch } from './run-watch.ts'
 import { Scheduler } from './scheduler.ts'
@@ -116,8 +116,7 @@ export function createTasks(options: TasksOptions): Tasks {
   const builtIn: BuiltInDeps = {
     acting,
     http,
-    keepCheckpoint: (tx, { runId: run_id, leaseToken }, checkpoint) =>
-      keepCheckpoint(deps, tx, { run_id, lease_token: leaseToken! }, checkpoint),
+    keepCheckpoint: (tx, run, checkpoint) => keepCheckpoint(deps, tx, run, checkpoint),
     now,
   }
   const executor = new Executor({
@@ -125,7 +124,7 @@ export function createTasks(options: TasksOptions): Tasks {
     work,
     watch,
     execute: (run, signal, stopping) => executeBuiltIn(builtIn, run, signal, stopping),
-    settle: (tx, held, outcome) => settle(deps, tx, held, outcome),
+    settle: (tx, held, outcome) => settleRun(deps, tx, held, outcome),
     onError,
   })
   const trimming = createLoop({
@@ -155,18 +154,4 @@ export function createTasks(options: TasksOptions): Tasks {
       await Promise.all([triggers.stop(), scheduler.stop(), guards.stop(), trimming.stop(), executor.stop(graceMs)])
     },
   }
-}
-
-/** One of Nexus's own handlers says how an attempt ended. */
-async function settle(deps: TaskDeps, tx: Tx, held: Held, outcome: Outcome): Promise<unknown> {
-  if ('result' in outcome) return endRun(deps, { tx }, { ...held, result: outcome.result })
-  const { error, retryable, retryAfterMs = 0, checkpoint } = outcome
-  if (checkpoint !== undefined) await keepCheckpoint(deps, tx, held, checkpoint)
-  return endRun(deps, { tx }, { ...held, error: { ...error, retryable, retry_after_seconds: retryAfterMs / 1000 } })
-}
-
-/** Errors: NOT_FOUND, CONFLICT (`lease_lost`). */
-async function keepCheckpoint(deps: TaskDeps, tx: Tx, held: Held, checkpoint: unknown): Promise<void> {
-  const { run } = await renewRun(deps, { tx }, held)
-  await deps.store.saveRuns(tx, [{ ...run, checkpoint }])
 }

@@ -4,8 +4,9 @@ import { invalid } from '../core/failure.ts'
 import type { Claim } from '../work/index.ts'
 import type { TaskDeps } from './deps.ts'
 import { leaseMark, releaseRuns } from './release.ts'
+import { runOrders } from './run-orders.ts'
 import { workerQueue } from './run-work.ts'
-import { giveRunsBack, keepWithin, takenAtOnce, takeRuns } from './take-runs.ts'
+import { giveRunsBack, keepFitting, takenAtOnce, takeRuns } from './take-runs.ts'
 
 /** A look is a search in each of them. */
 const placesMax = 200
@@ -38,11 +39,11 @@ export async function leaseRuns(
 async function takenOrAwaited(deps: TaskDeps, ctx: Ctx, claim: Claim, seconds: number): Promise<RunOrder[]> {
   const { store, work } = deps
   const isTakenFirst = seconds === 0 || (claim.max > takenAtOnce && (await work.mayHaveReady(claim.queues)))
-  const ready = isTakenFirst ? await store.write((tx) => takeRuns(deps, tx, claim)) : []
+  const ready = isTakenFirst ? await keepFitting(deps, await store.write((tx) => takeRuns(deps, tx, claim))) : []
   if (seconds === 0) return ready
   if (ready.length === 0) {
     const over = AbortSignal.any([ctx.signal, AbortSignal.timeout(seconds * 1000)])
-    return keepWithin(deps, await work.lease(claim, over))
+    return keepFitting(deps, await runOrders(deps, await work.lease(claim, over)))
   }
   if (!ctx.signal.aborted) return ready
   // Who waited has gone.

@@ -2,9 +2,9 @@ import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Event } from '@nexus/contract'
 import fc from 'fast-check'
-import { sql } from 'kysely'
 import { Failure } from '../core/failure.ts'
 import { enginesUnderTest } from '../storage/state/testing/engines-under-test.ts'
+import { isWaiting } from '../testing/deadlocks.ts'
 import { callerOver } from '../testing/gate.ts'
 import { openTasksRoom, type TasksRoom } from '../testing/tasks-room.ts'
 import { until } from '../testing/until.ts'
@@ -136,7 +136,7 @@ test('a task that comes to depend on one that ends at another node, in that mome
     const ending = second.complete(order!).finally(() => {
       isOver = true
     })
-    await until('the end is noted, or waits', async () => isOver || (await isWaiting(second)))
+    await until('the end is noted, or waits', async () => isOver || (await isWaiting(second.state)))
     commit.resolve()
     const { task_id } = await making
     await ending
@@ -144,12 +144,6 @@ test('a task that comes to depend on one that ends at another node, in that mome
     deepEqual(await second.stands(task_id), ['queued/no_worker'])
   }
 })
-
-/** Whether a transaction waits for another one. */
-async function isWaiting({ state }: TasksRoom): Promise<boolean> {
-  const waiting = sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-  return (await waiting.execute(state.reads)).rows.length > 0
-}
 
 test('events at one node trigger a task that was made at another, and no more once it was deleted', {
   skip,

@@ -16,7 +16,7 @@ import type { Claim } from '../work/index.ts'
 import type { TaskDeps } from './deps.ts'
 import { claimOf, isUnheard, noteSeen } from './lease.ts'
 import { faultOfEnd, takeEnds } from './take-ends.ts'
-import { takeRuns } from './take-runs.ts'
+import { keepFitting, takeRuns } from './take-runs.ts'
 
 type Reported = Output<'workers.report'>
 
@@ -68,7 +68,9 @@ export async function reportEnds(
   }
 }
 
-/** What it was given goes to others where the worker has said by now that it does not hear of it. */
+/**
+ * Of what it was given as much as one answer may have; nothing where the worker has said by now that it does not hear of it.
+ */
 export async function answerReport(
   deps: TaskDeps,
   _ctx: Ctx,
@@ -76,7 +78,9 @@ export async function answerReport(
   reported: Reported,
 ): Promise<Reported> {
   if (!lease || reported.runs.length === 0) return reported
-  return (await isUnheard(deps, { worker_id, ...lease })) ? { ...reported, runs: [] } : reported
+  if (await isUnheard(deps, { worker_id, ...lease })) return { ...reported, runs: [] }
+  const runs = await keepFitting(deps, reported.runs)
+  return runs.length === reported.runs.length ? reported : { ...reported, runs }
 }
 
 const idShape = new RegExp(idPattern)

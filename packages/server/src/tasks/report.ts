@@ -1,15 +1,16 @@
 import { type Input, type RunEnd, type RunStanding, taskLimits } from '@nexus/contract'
 import { checkNumbers } from '../core/check-numbers.ts'
-import type { WriteCtx } from '../core/context.ts'
+import type { Tx, WriteCtx } from '../core/context.ts'
 import { Failure, invalid } from '../core/failure.ts'
 import type { WorkItem } from '../work/index.ts'
 import { foundRun, type TaskDeps } from './deps.ts'
+import type { Outcome } from './executor.ts'
 import { publishProgress } from './publish.ts'
 import type { RunRecord } from './record.ts'
 import { runLeaseLost, runStanding } from './run-standing.ts'
-import { endFault, takeEnds } from './take-ends.ts'
+import { type End, endFault, takeEnds } from './take-ends.ts'
 
-export interface Held {
+interface Held {
   run_id: string
   lease_token: string
 }
@@ -56,8 +57,39 @@ export function checkEnd(end: RunEnd): void {
 }
 
 /** A run is done, or an attempt failed: see `takeEnds`. Errors: NOT_FOUND, CONFLICT (`lease_lost`). */
-export async function endRun(deps: TaskDeps, { tx }: Pick<WriteCtx, 'tx'>, end: RunEnd): Promise<RunStanding> {
+export async function endRun(deps: TaskDeps, { tx }: Pick<WriteCtx, 'tx'>, end: End): Promise<RunStanding> {
   const [answer] = await takeEnds(deps, tx, [end])
   if (answer instanceof Failure) throw answer
   return answer!
+}
+
+/**
+ * One of Nexus's own handlers says how an attempt ended. What the next one has to know is written with that: were it before,
+ * the run and its work would be locked before their task. Errors: NOT_FOUND, CONFLICT (`lease_lost`).
+ */
+export async function settleRun(deps: TaskDeps, tx: Tx, held: Held, outcome: Outcome): Promise<RunStanding> {
+  if ('result' in outcome) return endRun(deps, { tx }, { ...held, result: outcome.result })
+  const { error, retryable, retryAfterMs = 0, checkpoint } = outcome
+  return endRun(
+    deps,
+    { tx },
+    {
+      ...held,
+      error: { ...error, retryable, retry_after_seconds: retryAfterMs / 1000 },
+      checkpoint,
+    },
+  )
+}
+
+/**
+ * Keeps what the next attempt has to know, as one of Nexus's own handlers goes on. Errors: NOT_FOUND, CONFLICT (`lease_lost`).
+ */
+export async function keepCheckpoint(
+  deps: TaskDeps,
+  tx: Tx,
+  { runId, leaseToken }: RunRecord,
+  checkpoint: unknown,
+): Promise<void> {
+  const { run } = await renewRun(deps, { tx }, { run_id: runId, lease_token: leaseToken! })
+  await deps.store.saveRuns(tx, [{ ...run, checkpoint }])
 }

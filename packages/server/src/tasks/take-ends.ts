@@ -10,6 +10,9 @@ import { noSuchRun, type Said, type TaskDeps } from './deps.ts'
 import type { RunRecord } from './record.ts'
 import { runLeaseLost, runStanding } from './run-standing.ts'
 
+/** `checkpoint`: what the next attempt has to know, where Nexus's own handler says so; undefined: what was kept before. */
+export type End = RunEnd & { checkpoint?: unknown }
+
 const checkForm = validator(RunEnd, 'end of a run')
 
 /** The same of one that nothing has checked yet. */
@@ -41,8 +44,8 @@ export function endFault({ result, error }: RunEnd): Failure | undefined {
  * was asked to stop has. Each is answered by itself, and the same again as the first time; one that is refused changes
  * nothing. The failures: NOT_FOUND, CONFLICT (`lease_lost`).
  */
-export async function takeEnds(deps: TaskDeps, tx: Tx, ends: readonly RunEnd[]): Promise<(RunStanding | Failure)[]> {
-  const answers = new Map<RunEnd, RunStanding | Failure>()
+export async function takeEnds(deps: TaskDeps, tx: Tx, ends: readonly End[]): Promise<(RunStanding | Failure)[]> {
+  const answers = new Map<End, RunStanding | Failure>()
   for (const round of roundsOf(ends)) {
     const taken = await takeRound(deps, tx, [...round.values()])
     for (const [i, end] of [...round.values()].entries()) answers.set(end, taken[i]!)
@@ -51,8 +54,8 @@ export async function takeEnds(deps: TaskDeps, tx: Tx, ends: readonly RunEnd[]):
 }
 
 /** Of each run one: what the first makes of it is what the next is about. */
-function roundsOf(ends: readonly RunEnd[]): Map<string, RunEnd>[] {
-  const rounds: Map<string, RunEnd>[] = []
+function roundsOf(ends: readonly End[]): Map<string, End>[] {
+  const rounds: Map<string, End>[] = []
   for (const end of ends) {
     const round = rounds.find((one) => !one.has(end.run_id))
     if (round) round.set(end.run_id, end)
@@ -61,11 +64,15 @@ function roundsOf(ends: readonly RunEnd[]): Map<string, RunEnd>[] {
   return rounds
 }
 
-async function takeRound(deps: TaskDeps, tx: Tx, ends: readonly RunEnd[]): Promise<(RunStanding | Failure)[]> {
+async function takeRound(deps: TaskDeps, tx: Tx, ends: readonly End[]): Promise<(RunStanding | Failure)[]> {
   const ids = ends.map(({ run_id }) => run_id)
   const before = await runsById(deps, tx, ids)
   const known = ends.filter(({ run_id }) => before.has(run_id))
-  for (const end of known) deps.told.note(tx, end.run_id, saidIn(end))
+  for (const end of known)
+    deps.told.note(tx, end.run_id, {
+      ...saidIn(end),
+      ...(end.checkpoint !== undefined && { checkpoint: end.checkpoint }),
+    })
   const reported = new Map((await deps.work.report(tx, known.map(reportOf))).map((one) => [one.id, one]))
   // It is written: what else becomes of them in this transaction is told by others.
   for (const { run_id } of known) deps.told.forget(tx, run_id)

@@ -1,7 +1,7 @@
 import { type RunOrder, taskLimits } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
 import { countWithin } from '../core/count-within.ts'
-import type { Claim, WorkItem } from '../work/index.ts'
+import type { Claim } from '../work/index.ts'
 import type { TaskDeps } from './deps.ts'
 import { runOrders } from './run-orders.ts'
 
@@ -10,8 +10,8 @@ export const takenAtOnce = 16
 const bytesMax = taskLimits.ordersBytesMax
 
 /**
- * Takes what is ready, in steps of which each heeds how much those before weighed: all that is given with one answer has
- * `ordersBytesMax` bytes of parameters and checkpoints, or is one run. The rest stays where it is.
+ * Takes what is ready, in steps of which each heeds how much those before weighed. The rest stays where it is; what the last
+ * step brought may be more than one answer may have (`keepFitting`).
  */
 export async function takeRuns(deps: TaskDeps, tx: Tx, claim: Claim): Promise<RunOrder[]> {
   const orders: RunOrder[] = []
@@ -26,33 +26,27 @@ export async function takeRuns(deps: TaskDeps, tx: Tx, claim: Claim): Promise<Ru
     }
     orders.push(...next)
     if (items.length < asked) break
-    // Those that come may be larger than all before: what is too much is given back.
+    // Those that come may be larger than all before.
     step = Math.min(orders.length * 4, Math.floor((bytesMax - bytes) / Math.max(largest, 1)))
   }
-  return bytes <= bytesMax ? orders : keepFirst(deps, tx, orders, fitting(orders))
+  return orders
 }
 
-/** Of runs that were given without that, as many as one answer may have; the others go back, and the attempts do not count. */
-export async function keepWithin(deps: TaskDeps, items: readonly WorkItem[]): Promise<RunOrder[]> {
-  const orders = await runOrders(deps, items)
-  const count = items.length <= 1 ? items.length : fitting(orders)
-  if (count >= orders.length) return orders
-  return deps.store.write((tx) => keepFirst(deps, tx, orders, count))
+/**
+ * Of runs that were given, as many as one answer may have: `ordersBytesMax` bytes of parameters and checkpoints, or one run.
+ * The others go back, and the attempts do not count; not in the transaction that took them, for that has their work, and their
+ * tasks are to be locked first.
+ */
+export async function keepFitting(deps: TaskDeps, orders: RunOrder[]): Promise<RunOrder[]> {
+  const count = countWithin(orders.map(weightOf), bytesMax)
+  if (count < orders.length) await deps.store.write((tx) => giveRunsBack(deps, tx, orders.slice(count)))
+  return orders.slice(0, count)
 }
 
 /** Runs that nobody will hear of; the attempts do not count. */
 export async function giveRunsBack({ work }: TaskDeps, tx: Tx, orders: readonly RunOrder[]): Promise<void> {
   const said = orders.map(({ run_id: id, lease_token: leaseToken }) => ({ id, leaseToken, kind: 'unheard' as const }))
   await work.report(tx, said)
-}
-
-async function keepFirst(deps: TaskDeps, tx: Tx, orders: RunOrder[], count: number): Promise<RunOrder[]> {
-  await giveRunsBack(deps, tx, orders.slice(count))
-  return orders.slice(0, count)
-}
-
-function fitting(orders: readonly RunOrder[]): number {
-  return countWithin(orders.map(weightOf), bytesMax)
 }
 
 function weightOf({ parameters, checkpoint }: RunOrder): number {
