@@ -43,6 +43,15 @@ export async function advanceTask(
   return left
 }
 
+/**
+ * Does all that is due of one task by now, in one transaction however much it is: for what ends its schedule, or pauses it, and
+ * so leaves no other time for that.
+ */
+export async function advanceWholly(deps: TaskDeps, tx: Tx, task: TaskRecord, now: number): Promise<void> {
+  do await advanceTask(deps, tx, task.taskId, now)
+  while (isLive(task) && task.nextTick !== null && task.nextTick <= now)
+}
+
 /** Makes the runs that are due. Returns when there are more, so far as is known. */
 async function fireAll(deps: TaskDeps, tx: Tx, task: TaskRecord, moment: Moment): Promise<number | null> {
   if (task.deletedAt !== null || task.endedAt !== null) {
@@ -96,18 +105,24 @@ async function fireTicks(deps: TaskDeps, tx: Tx, task: TaskRecord, moment: Momen
     next: task.nextTick!,
     now,
   })
-  task.nextTick = next ?? null
   const miss = (tick: number, reason: string) =>
     noteEnded(deps, tx, task, occasionOf(task, tick), { status: 'missed', reason }, now)
-  if (before !== null) await miss(before, 'misfire_and_all_before')
-  for (const tick of missed) await miss(tick, 'misfire')
-  for (const [i, tick] of [...late, ...fire].entries()) {
-    if (isSpent(task)) break
+  const make = async (tick: number, mustQueue: boolean) => {
+    if (isSpent(task)) return
     await giveUpWaiting(deps, tx, task)
     const dependenciesSince = previousAtOrBefore(schedule, tick - 1) ?? 0
-    await makeRun(deps, tx, task, { ...occasionOf(task, tick), dependenciesSince, mustQueue: i < late.length }, moment)
+    await makeRun(deps, tx, task, { ...occasionOf(task, tick), dependenciesSince, mustQueue }, moment)
   }
+  if (before !== null) await miss(before, 'misfire_and_all_before')
+  const past = [...missed, ...late]
+  for (const [i, tick] of past.slice(0, pastAtOnce).entries())
+    await (i < missed.length ? miss(tick, 'misfire') : make(tick, true))
+  task.nextTick = past[pastAtOnce] ?? next ?? null
+  if (past.length <= pastAtOnce) for (const tick of fire) await make(tick, false)
 }
+
+/** So many ticks that came while nobody was there have their runs in a transaction; the others and those after them follow. */
+const pastAtOnce = 100
 
 function occasionOf(task: TaskRecord, scheduledFor: number): Occasion {
   return { cause: 'schedule', scheduledFor, traceId: newTraceId(), causeId: task.eventId }

@@ -1,6 +1,6 @@
 import type { Input, Output } from '@nexus/contract'
 import { toIso } from '../core/clock.ts'
-import type { WriteCtx } from '../core/context.ts'
+import { type Ctx, inTransaction, type WriteCtx } from '../core/context.ts'
 import { fail, invalid } from '../core/failure.ts'
 import { advanceTask } from './advance.ts'
 import { scheduleOf } from './definition.ts'
@@ -10,6 +10,35 @@ import { between } from './schedule.ts'
 import { tickMax, tickMin } from './ticks.ts'
 
 const maxDefault = 100
+/** So many in a transaction. */
+const madeAtOnce = 100
+
+type Asked = Input<'tasks.backfill'>
+
+/** How far a backfill has come. */
+export interface Backfill {
+  made: Output<'tasks.backfill'>['runs']
+  /** The ticks whose runs are still to be made. */
+  left: readonly number[]
+  existing: number
+  more: boolean
+}
+
+/**
+ * Makes all but the last of very many runs, in steps, so that nobody waits for all of them; undefined: they are few. Where no
+ * answer comes of it, the same call again makes the others. Errors: those of `backfillTask`.
+ */
+export async function prepareBackfill(deps: TaskDeps, ctx: Ctx, asked: Asked): Promise<Backfill | undefined> {
+  const { store } = deps
+  const { max = maxDefault } = asked
+  if (max <= madeAtOnce) return undefined
+  let backfill = await store.write((tx) => begun(deps, { tx, now: ctx.now }, asked))
+  while (backfill.left.length > madeAtOnce) {
+    const before = backfill
+    backfill = await store.write((tx) => step(deps, inTransaction(ctx, tx), asked, before))
+  }
+  return backfill
+}
 
 /**
  * Runs of past ticks that have none, or that were missed or skipped, one after another. Errors: NOT_FOUND, CONFLICT
@@ -18,24 +47,42 @@ const maxDefault = 100
 export async function backfillTask(
   deps: TaskDeps,
   ctx: WriteCtx,
-  { task_id, start, end, max = maxDefault }: Input<'tasks.backfill'>,
+  asked: Asked,
+  before: Backfill | undefined,
 ): Promise<Output<'tasks.backfill'>> {
-  const { tx } = ctx
-  const now = ctx.now()
-  const range = rangeOf(start, end, now)
-  const task = await lockedTask(deps, tx, task_id)
-  const schedule = task.definition.type === 'scheduled' ? scheduleOf(task.definition, task.createdAt) : undefined
+  const { made, existing, more } = await step(deps, ctx, asked, before ?? (await begun(deps, ctx, asked)))
+  return { runs: made, existing, more }
+}
+
+async function begun(
+  deps: TaskDeps,
+  { tx, now }: Pick<WriteCtx, 'tx' | 'now'>,
+  { task_id, start, end, max = maxDefault }: Asked,
+): Promise<Backfill> {
+  const range = rangeOf(start, end, now())
+  const { definition, createdAt } = await lockedTask(deps, tx, task_id)
+  const schedule = definition.type === 'scheduled' ? scheduleOf(definition, createdAt) : undefined
   if (!schedule) throw fail('CONFLICT', { reason: 'no_schedule', issue: 'the task has no recurring schedule' })
   const { ticks, more } = between(schedule, range.start, range.end, max)
   const existing = await deps.store.ticksWithRuns(tx, task_id, ticks)
-  const runs: Output<'tasks.backfill'>['runs'] = []
-  for (const tick of ticks.filter((one) => !existing.has(one))) {
-    const occasion = { cause: 'backfill' as const, scheduledFor: tick, traceId: ctx.traceId, causeId: task.eventId }
-    const run = await makeRun(deps, tx, task, { ...occasion, mustQueue: true }, { now })
+  return { made: [], left: ticks.filter((tick) => !existing.has(tick)), existing: existing.size, more }
+}
+
+async function step(
+  deps: TaskDeps,
+  { tx, traceId, now }: WriteCtx,
+  { task_id }: Asked,
+  { made, left, ...more }: Backfill,
+): Promise<Backfill> {
+  const task = await lockedTask(deps, tx, task_id)
+  const runs: Backfill['made'] = []
+  for (const tick of left.slice(0, madeAtOnce)) {
+    const occasion = { cause: 'backfill' as const, scheduledFor: tick, traceId, causeId: task.eventId }
+    const run = await makeRun(deps, tx, task, { ...occasion, mustQueue: true }, { now: now() })
     if (run) runs.push({ run_id: run.runId, scheduled_for: toIso(tick), status: run.status })
   }
-  await advanceTask(deps, tx, task_id, now)
-  return { runs, existing: existing.size, more }
+  await advanceTask(deps, tx, task_id, now())
+  return { ...more, made: [...made, ...runs], left: left.slice(madeAtOnce) }
 }
 
 function rangeOf(from: string, to: string, now: number): { start: number; end: number } {

@@ -1,7 +1,7 @@
 import type { Input, Task } from '@nexus/contract'
 import type { WriteCtx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
-import { advanceTask } from './advance.ts'
+import { advanceTask, advanceWholly } from './advance.ts'
 import { changedTask } from './changed-task.ts'
 import { lockedTask, type TaskDeps } from './deps.ts'
 import { askToEnd } from './end-in-steps.ts'
@@ -20,7 +20,7 @@ export async function pauseTask(deps: TaskDeps, ctx: WriteCtx, { task_id }: Inpu
     throw fail('CONFLICT', { reason: 'task_ended', status: task.status, issue: `the task is ${task.status}` })
   if (task.pausedAt !== null) return changedTask(deps, tx, task_id)
   // What came until now has its run, which waits.
-  await advanceTask(deps, tx, task_id, ctx.now())
+  await advanceWholly(deps, tx, task, ctx.now())
   Object.assign(task, { pausedAt: ctx.now(), statusReason: 'paused', nextTick: null })
   await advanceTask(deps, tx, task_id, ctx.now())
   await publishTask(deps, { tx, traceId: ctx.traceId }, 'task.paused', task, task.eventId)

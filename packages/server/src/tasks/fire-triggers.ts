@@ -5,8 +5,10 @@ import type { Moment } from './gates.ts'
 import { makeRun, noteEnded, type Occasion } from './make-run.ts'
 import { isDeafTo, isSpent, type TaskRecord, type TriggerRecord } from './record.ts'
 
+/** So many in a transaction. */
+const firedAtOnce = 100
 /** With a debounce, so many keys may wait. */
-const triggersAtOnce = 1000
+const waitingMax = 1000
 
 /**
  * Makes the runs of the events that triggered a task, and forgets those in the same transaction: of each event one run comes,
@@ -14,30 +16,36 @@ const triggersAtOnce = 1000
  * is more to do; null: when something happens.
  */
 export async function fireTriggers(deps: TaskDeps, tx: Tx, task: TaskRecord, moment: Moment): Promise<number | null> {
-  const noted = await deps.store.triggers(tx, task.taskId, triggersAtOnce)
-  if (noted.length === 0) return null
-  // One that is for many tasks may be noted after what came later.
-  const found = noted.filter(({ at }) => !isDeafTo(task, at)).sort((a, b) => a.at - b.at || seqOf(a) - seqOf(b))
   const debounceMs = (task.definition.trigger!.debounce_seconds ?? 0) * 1000
-  const taken: TriggerRecord[] = noted.filter(({ at }) => isDeafTo(task, at))
-  const isQuiet = (at: number) => at + debounceMs <= moment.now || task.pausedAt !== null
-  let wakeAt: number | null = null
-  if (debounceMs === 0) {
-    for (const trigger of found) await fire(deps, tx, task, trigger, moment)
-    taken.push(...found)
-  } else
-    for (const group of Map.groupBy(found, ({ dedupeKey }) => dedupeKey).values()) {
-      const newest = group.at(-1)!
-      if (isQuiet(newest.at)) await fire(deps, tx, task, newest, moment)
-      else wakeAt = Math.min(wakeAt ?? Number.POSITIVE_INFINITY, newest.at + debounceMs)
-      // Of those that wait only the newest counts.
-      taken.push(...group.filter((one) => one !== newest || isQuiet(one.at)))
-    }
+  const limit = debounceMs === 0 ? firedAtOnce : waitingMax
+  const noted = await deps.store.triggers(tx, task.taskId, limit)
+  if (noted.length === 0) return null
+  const found = noted.filter(({ at }) => !isDeafTo(task, at)).sort(byTime)
+  const quiet = task.pausedAt === null ? moment.now - debounceMs : Number.POSITIVE_INFINITY
+  const { due, waiting, wakeAt } =
+    debounceMs === 0 ? { due: found, waiting: [], wakeAt: null } : debounced(found, quiet)
+  for (const trigger of due.slice(0, firedAtOnce)) await fire(deps, tx, task, trigger, moment)
+  const left = new Set([...due.slice(firedAtOnce), ...waiting])
+  const taken = noted.filter((one) => !left.has(one))
   await deps.store.clearTriggers(
     tx,
     taken.map(({ triggerId }) => triggerId),
   )
-  return noted.length === triggersAtOnce && taken.length > 0 ? moment.now : wakeAt
+  const isMore = due.length > firedAtOnce || (noted.length === limit && taken.length > 0)
+  return isMore ? moment.now : wakeAt && wakeAt + debounceMs
+}
+
+/** One that is for many tasks may be noted after what came later. */
+function byTime(a: TriggerRecord, b: TriggerRecord): number {
+  return a.at - b.at || seqOf(a) - seqOf(b)
+}
+
+/** Of each key the newest counts, once it came no later than `quiet`. `wakeAt`: when the first of those that wait came. */
+function debounced(found: readonly TriggerRecord[], quiet: number) {
+  const newest = [...Map.groupBy(found, ({ dedupeKey }) => dedupeKey).values()].map((group) => group.at(-1)!)
+  const waiting = newest.filter(({ at }) => at > quiet)
+  const wakeAt = waiting.length === 0 ? null : Math.min(...waiting.map(({ at }) => at))
+  return { due: newest.filter(({ at }) => at <= quiet), waiting, wakeAt }
 }
 
 function seqOf({ eventId }: TriggerRecord): number {

@@ -1,5 +1,5 @@
 import { type Handlers, prepared } from '../core/invoke.ts'
-import { backfillTask } from './backfill.ts'
+import { backfillTask, prepareBackfill } from './backfill.ts'
 import { cancelTask, pauseTask, resumeTask } from './control.ts'
 import { createTask, prepareTask } from './create.ts'
 import { deleteTask } from './delete.ts'
@@ -39,7 +39,10 @@ export function taskHandlers(deps: TaskDeps): TaskHandlers {
     'tasks.pause': (ctx, input) => pauseTask(deps, ctx, input),
     'tasks.resume': (ctx, input) => resumeTask(deps, ctx, input),
     'tasks.cancel': (ctx, input) => cancelTask(deps, ctx, input),
-    'tasks.backfill': (ctx, input) => backfillTask(deps, ctx, input),
+    'tasks.backfill': prepared({
+      prepare: (ctx, input) => prepareBackfill(deps, ctx, input),
+      run: (ctx, input, before) => backfillTask(deps, ctx, input, before),
+    }),
     'tasks.schedule': (ctx, input) => previewSchedule(deps, ctx, input),
     'tasks.runs.list': (ctx, input) => listRuns(deps, ctx, input),
     'runs.list': (ctx, input) => listAllRuns(deps, ctx, input),

@@ -60,7 +60,8 @@ export class Scheduler implements Loop {
   async #run(): Promise<number | undefined> {
     const { store, now, stalled } = this.#deps
     const due: DueWork<string, string> = {
-      atOnce: dueAtOnce,
+      // One that is found may take many steps.
+      atOnce: 1,
       find: (passedOver) => store.due(now(), dueAtOnce + passedOver.size),
       idOf: (taskId) => taskId,
       act: (taskIds) => this.#each(taskIds, (taskId) => this.#advance(taskId)),

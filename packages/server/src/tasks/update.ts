@@ -4,7 +4,7 @@ import type { Ctx, Tx, WriteCtx } from '../core/context.ts'
 import { invalid } from '../core/failure.ts'
 import { mergePatch } from '../core/merge-patch.ts'
 import { validator } from '../core/validate.ts'
-import { advanceTask } from './advance.ts'
+import { advanceTask, advanceWholly } from './advance.ts'
 import { assertVersion } from './assert-version.ts'
 import { changedTask } from './changed-task.ts'
 import { prepareTask } from './create.ts'
@@ -31,7 +31,7 @@ export async function prepareUpdate(deps: TaskDeps, ctx: Ctx, input: Patch): Pro
  */
 export async function updateTask(deps: TaskDeps, ctx: WriteCtx, input: Patch): Promise<Task> {
   const { tx } = ctx
-  let task = await lockedBeside(deps, tx, input.task_id, input.dependencies ?? [])
+  const task = await lockedBeside(deps, tx, input.task_id, input.dependencies ?? [])
   assertVersion(task, input.if_match)
   const before = task.definition
   const definition = patched(task, input)
@@ -47,8 +47,7 @@ export async function updateTask(deps: TaskDeps, ctx: WriteCtx, input: Patch): P
   const isRescheduled = !isDeepStrictEqual(before.schedule, definition.schedule)
   if (isRescheduled) {
     // A tick that is due by now is still one of the schedule before.
-    await advanceTask(deps, tx, task.taskId, now)
-    task = await lockedTask(deps, tx, task.taskId)
+    await advanceWholly(deps, tx, task, now)
   }
   Object.assign(task, { definition, runsAs: ctx.principal.keyId, updatedAt: now, version: task.version + 1 })
   const isProlonged = task.endedAt !== null && before.max_runs !== definition.max_runs
