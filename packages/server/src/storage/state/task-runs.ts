@@ -353,7 +353,8 @@ const tickText = `select 1 from task_runs where task_id = ? and scheduled_for = 
   and retry_of is null and status not in ('skipped', 'missed') limit 1`
 
 async function trim(engine: StateEngine, before: number): Promise<boolean> {
-  const old = await engine.reads
+  const { reads } = engine
+  const old = await reads
     .selectFrom('task_runs')
     .select('run_id')
     .where('completed_at', '<', before)
@@ -372,25 +373,27 @@ async function trim(engine: StateEngine, before: number): Promise<boolean> {
     .orderBy('completed_at')
     .limit(trimmedAtOnce)
     .execute()
-  const ids = old.map((row) => row.run_id)
+  const runIds = old.map((row) => row.run_id)
+  const gone = await reads
+    .selectFrom('tasks')
+    .select('tasks.task_id')
+    .where('deleted_at', '<', before)
+    .where((where) => {
+      const runs = where.selectFrom('task_runs').select('run_id').whereRef('task_runs.task_id', '=', 'tasks.task_id')
+      return where.not(where.exists(runIds.length === 0 ? runs : runs.where('run_id', 'not in', runIds)))
+    })
+    .limit(trimmedAtOnce)
+    .execute()
+  const taskIds = gone.map((row) => row.task_id)
+  if (runIds.length === 0 && taskIds.length === 0) return false
   await engine.write(async (tx) => {
     const db = within(tx)
-    if (ids.length > 0) {
-      await db.deleteFrom('work').where('id', 'in', ids).execute()
-      await db.deleteFrom('task_run_log').where('run_id', 'in', ids).execute()
-      await db.deleteFrom('task_runs').where('run_id', 'in', ids).execute()
+    if (runIds.length > 0) {
+      await db.deleteFrom('work').where('id', 'in', runIds).execute()
+      await db.deleteFrom('task_run_log').where('run_id', 'in', runIds).execute()
+      await db.deleteFrom('task_runs').where('run_id', 'in', runIds).execute()
     }
-    await db
-      .deleteFrom('tasks')
-      .where('deleted_at', '<', before)
-      .where((where) =>
-        where.not(
-          where.exists(
-            where.selectFrom('task_runs').select('run_id').whereRef('task_runs.task_id', '=', 'tasks.task_id'),
-          ),
-        ),
-      )
-      .execute()
+    if (taskIds.length > 0) await db.deleteFrom('tasks').where('task_id', 'in', taskIds).execute()
   })
-  return ids.length === trimmedAtOnce
+  return runIds.length === trimmedAtOnce || taskIds.length === trimmedAtOnce
 }

@@ -15,6 +15,7 @@ import { taskFanOuts } from './0013-task-fan-outs.ts'
 import { heldRuns } from './0014-held-runs.ts'
 import { ownRuns } from './0015-own-runs.ts'
 import { liveRuns } from './0016-live-runs.ts'
+import { tasksDeleted } from './0017-tasks-deleted.ts'
 
 export const migrations: Migrations = {
   '0001-keys': keys,
@@ -33,4 +34,5 @@ export const migrations: Migrations = {
   '0014-held-runs': heldRuns,
   '0015-own-runs': ownRuns,
   '0016-live-runs': liveRuns,
+  '0017-tasks-deleted': tasksDeleted,
 }
