@@ -5,6 +5,7 @@ import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
 import { Kysely, sql } from 'kysely'
 import type { Tx } from '../../core/context.ts'
+import type { Failure } from '../../core/failure.ts'
 import { GroupCommit } from './group-commit.ts'
 import { NodeSqliteDialect } from './node-sqlite-dialect.ts'
 import { SqliteStatements } from './sqlite-statements.ts'
@@ -72,6 +73,40 @@ test('a commit that fails refuses all of its group and keeps nothing; the next g
   deepEqual(kept(), [3])
 })
 
+test('a group that can not even be rolled back is refused, keeps nothing, and the next one goes on', async (t) => {
+  const { group, kept, failNext, ran } = open(t)
+  failNext('commit', 'rollback')
+  await rejects(
+    group.write((tx) => insert(tx, 1)),
+    ({ details, cause }: Failure) => {
+      const { errors } = cause as AggregateError
+      deepEqual(
+        [details.reason, ...errors.map(({ message }) => message)],
+        ['state_commit_failed', 'commit failed', 'rollback failed'],
+      )
+      return true
+    },
+  )
+  await group.write((tx) => insert(tx, 2))
+  deepEqual(kept(), [2])
+  deepEqual(ran.slice(ran.indexOf('commit')), [
+    'commit',
+    'rollback',
+    'rollback',
+    'begin immediate',
+    'savepoint one_write',
+    'release one_write',
+    'commit',
+  ])
+
+  failNext('commit', 'rollback')
+  await rejects(group.write((tx) => insert(tx, 3)))
+  failNext('rollback')
+  await rejects(group.write((tx) => insert(tx, 4)))
+  await group.write((tx) => insert(tx, 5))
+  deepEqual(kept(), [2, 5])
+})
+
 test('a transaction that can not begin refuses those who wait, and later ones are served', async (t) => {
   const { group, kept, failNext } = open(t)
   failNext('begin immediate')
@@ -127,12 +162,12 @@ function open(t: TestContext, options: { elapsed?: () => number; waitingMax?: nu
   })
 
   const ran: string[] = []
-  let failing: string | undefined
+  let failing: string[] = []
   const connection = {
     exec(command: string) {
       ran.push(command)
-      if (command === failing) {
-        failing = undefined
+      if (failing.includes(command)) {
+        failing = failing.filter((one) => one !== command)
         throw new Error(`${command} failed`)
       }
       database.exec(command)
@@ -151,8 +186,8 @@ function open(t: TestContext, options: { elapsed?: () => number; waitingMax?: nu
         .all()
         .map((row) => Number(row.id)),
     clear: () => database.exec('delete from kept'),
-    failNext: (command: string) => {
-      failing = command
+    failNext: (...commands: string[]) => {
+      failing = commands
     },
   }
 }

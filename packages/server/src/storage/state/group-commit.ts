@@ -32,7 +32,7 @@ type Outcome = { write: Write; ended(committed: boolean): void } & ({ error: unk
  * Lets concurrent writes share one commit, and so one fsync. Writes run one after another, each in a savepoint of the
  * group's transaction; one that throws undoes its own savepoint alone. The group commits when no write waits at the end
  * of the tick, or after 5 ms, and only then is any of its writers answered: even a refusal may rest on what another
- * write of the group did. If the commit fails, all of the group are refused.
+ * write of the group did. If the commit fails, all of the group are refused, and nothing of it is kept, whatever else fails.
  */
 export class GroupCommit {
   readonly #deps: GroupCommitDeps
@@ -72,15 +72,16 @@ export class GroupCommit {
     const outcomes: Outcome[] = []
     this.#deps.onBegin?.()
     try {
+      // One before that could not be undone then.
+      this.#rollBack()
       connection.exec('begin immediate')
       await this.#fill(outcomes)
       connection.exec('commit')
     } catch (error) {
-      if (connection.isTransaction) connection.exec('rollback')
       const lost = fail(
         'SERVICE_UNAVAILABLE',
         { reason: 'state_commit_failed' },
-        { cause: error, retryAfterSeconds: 1 },
+        { cause: this.#causeOf(error), retryAfterSeconds: 1 },
       )
       for (const { ended } of outcomes) ended(false)
       const refused = outcomes.length > 0 ? outcomes.map(({ write }) => write) : this.#waiting.splice(0)
@@ -88,6 +89,21 @@ export class GroupCommit {
       return
     }
     for (const outcome of outcomes) settle(outcome)
+  }
+
+  #rollBack(): void {
+    const { connection } = this.#deps
+    if (connection.isTransaction) connection.exec('rollback')
+  }
+
+  /** Why a group failed, once it is undone; where that fails too the next one does it, before it begins. */
+  #causeOf(error: unknown): unknown {
+    try {
+      this.#rollBack()
+      return error
+    } catch (another) {
+      return new AggregateError([error, another], 'The transaction failed, and could not be rolled back')
+    }
   }
 
   async #fill(outcomes: Outcome[]): Promise<void> {
