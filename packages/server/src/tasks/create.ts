@@ -7,6 +7,7 @@ import { changedTask } from './changed-task.ts'
 import { checkDefinition } from './definition.ts'
 import { assertNoCycle } from './dependencies.ts'
 import type { TaskDeps } from './deps.ts'
+import { endsTaken } from './fire-dependent.ts'
 import { nextTickOf } from './next-tick.ts'
 import { assertPermitted } from './permission.ts'
 import { publishTask } from './publish.ts'
@@ -28,7 +29,8 @@ export async function createTask(deps: TaskDeps, ctx: WriteCtx, definition: Inpu
   await deps.store.lockUpstream(tx, dependencies)
   await assertNoCycle(draft.taskId, dependencies, (ids) => deps.store.dependenciesOf(ids, tx))
   const eventId = await publishTask(deps, { tx, traceId: ctx.traceId }, 'task.created', draft, null)
-  await deps.store.insert(tx, { ...draft, eventId })
+  const consumed = definition.type === 'dependent' ? await endsTaken(deps.store, tx, definition) : {}
+  await deps.store.insert(tx, { ...draft, eventId, consumed })
   await advanceTask(deps, tx, draft.taskId, now)
   return changedTask(deps, tx, draft.taskId)
 }

@@ -1,3 +1,4 @@
+import type { TaskDefinition } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
 import { newTraceId } from '../core/ids.ts'
 import { dependencyPolicyOf } from './definition.ts'
@@ -7,11 +8,15 @@ import { type Moment, upstreamOf } from './gates.ts'
 import { makeRun, noteEnded } from './make-run.ts'
 import type { TaskRecord } from './record.ts'
 
-/** A run once each dependency has an end that no run has taken yet; ends from before the task do not count. */
+/**
+ * A run once each dependency has an end that no run has taken yet; those from before it was depended upon count as taken. Ends
+ * of one task are told apart by their own order: the clock of another node says nothing about it.
+ */
 export async function fireDependent(deps: TaskDeps, tx: Tx, task: TaskRecord, moment: Moment): Promise<void> {
   const { dependencies = [] } = task.definition
   const { condition, on_failure } = dependencyPolicyOf(task.definition)
   const upstream = await upstreamOf(deps.store, tx, dependencies)
+  // Where nothing is noted the instant of its making says what came before.
   const since = (taskId: string) => task.consumed[taskId] ?? task.createdAt
   const { verdict } = judgeDependencies(upstream, { condition }, since)
   if (verdict === 'waiting' || (verdict === 'failed' && on_failure === 'wait')) return
@@ -22,6 +27,20 @@ export async function fireDependent(deps: TaskDeps, tx: Tx, task: TaskRecord, mo
     const status = on_failure === 'fail' ? 'failed' : 'skipped'
     await noteEnded(deps, tx, task, occasion, { status, reason: 'dependency_failed' }, moment.now)
   }
+}
+
+/**
+ * The ends of a task's dependencies that count as taken where it is made, or its dependencies change, from those `before` on;
+ * nobody notes another meanwhile (`TaskStore.lockUpstream`).
+ */
+export async function endsTaken(
+  store: TaskDeps['store'],
+  tx: Tx,
+  { dependencies = [] }: TaskDefinition,
+  before: TaskRecord['consumed'] = {},
+): Promise<TaskRecord['consumed']> {
+  const upstream = await upstreamOf(store, tx, dependencies)
+  return Object.fromEntries(upstream.map(({ taskId, ends }) => [taskId, before[taskId] ?? ends?.endedAt ?? 0]))
 }
 
 /** The ends that are taken, whatever they were. */

@@ -1,8 +1,9 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Input } from '@nexus/contract'
+import type { Input, Task } from '@nexus/contract'
 import type { Failure } from '../core/failure.ts'
 import { newTraceId } from '../core/ids.ts'
+import { enginesUnderTest } from '../storage/state/testing/engines-under-test.ts'
 import { openTasksRoom, type TasksRoom } from '../testing/tasks-room.ts'
 import { until } from '../testing/until.ts'
 
@@ -75,6 +76,33 @@ for (const condition of ['all_done', 'any_success'] as const)
     equal((await room.runs(task_id)).length, 0)
     await finish(room, 'b', 'complete')
     equal((await room.runs(task_id)).length, 1)
+  })
+
+for (const { name, skip, fresh } of await enginesUnderTest())
+  test(`${name}: whatever the clocks of nodes say, an end counts if it came after the dependency, and none from before`, {
+    skip: skip ?? false,
+  }, async (t) => {
+    const room = await openTasksRoom(t, await fresh(t))
+    const rarely = { type: 'scheduled', schedule: { cron: '0 0 1 1 *' } } as const
+    const [a, b] = [await room.create({ ...rarely, name: 'a' }), await room.create({ ...rarely, name: 'b' })]
+    const end = async ({ task_id }: Task, name: string) => {
+      await room.execute(task_id)
+      await finish(room, name, 'complete')
+    }
+    await end(a, 'a')
+    await end(b, 'b')
+    room.clock.at += 10_000
+    const { task_id } = await room.create({ type: 'dependent', dependencies: [a.task_id] })
+    deepEqual(await room.stands(task_id), [])
+    // What notes the end has a clock that is behind.
+    room.clock.at -= 5000
+    await end(a, 'a')
+    deepEqual(await room.stands(task_id), ['queued/no_worker'])
+    await room.call('tasks.update', { task_id, dependencies: [a.task_id, b.task_id] })
+    await end(a, 'a')
+    equal((await room.runs(task_id)).length, 1)
+    await end(b, 'b')
+    equal((await room.runs(task_id)).length, 2)
   })
 
 test('a tick waits for its dependency, is skipped when the next one comes, and by its policy after a time', async (t) => {

@@ -53,7 +53,7 @@ export interface TaskRecord {
   lastEndedAt: number | null
   /** What is being cancelled, one after the other. */
   endings: readonly Ending[]
-  /** Of a `dependent` task: up to which end of each dependency it has run. */
+  /** Of a `dependent` task: up to which end of each dependency it has run, by the instant of that; 0: up to none. */
   consumed: Readonly<Record<string, number>>
 }
 

@@ -11,6 +11,7 @@ import { prepareTask } from './create.ts'
 import { checkDefinition } from './definition.ts'
 import { assertNoCycle } from './dependencies.ts'
 import { foundTask, lockedTask, type TaskDeps } from './deps.ts'
+import { endsTaken } from './fire-dependent.ts'
 import { nextTickOf } from './next-tick.ts'
 import { assertMay } from './permission.ts'
 import { publishTask } from './publish.ts'
@@ -43,6 +44,7 @@ export async function updateTask(deps: TaskDeps, ctx: WriteCtx, input: Patch): P
   if (!isDeepStrictEqual(before.dependencies, definition.dependencies)) {
     await deps.store.lockDependencies(tx)
     await assertNoCycle(task.taskId, definition.dependencies ?? [], (ids) => deps.store.dependenciesOf(ids, tx))
+    if (definition.type === 'dependent') task.consumed = await endsTaken(deps.store, tx, definition, task.consumed)
   }
   const isRescheduled = !isDeepStrictEqual(before.schedule, definition.schedule)
   if (isRescheduled) {
