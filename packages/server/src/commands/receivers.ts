@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { ExecutionOrder } from '@nexus/contract'
 import type { Tx } from '../core/context.ts'
 import { inParts } from '../core/in-parts.ts'
-import { createLoop, type Loop } from '../core/loop.ts'
+import { createLoop, failedRestMs, type Loop } from '../core/loop.ts'
 import type { Reported, Work, WorkItem } from '../work/index.ts'
 import { leaseMarkOf } from './acks-first.ts'
 import type { ExecutionRecord } from './record.ts'
@@ -38,7 +38,6 @@ export interface ReceiverOptions {
 
 const renewMs = 10_000
 const renewedAtOnce = 500
-const failedRestMs = 1000
 
 /** An execution in the hands of a connection. */
 interface InHand {

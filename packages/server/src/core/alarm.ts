@@ -1,4 +1,6 @@
-import type { Loop } from './loop.ts'
+import { failedRestMs, type Loop } from './loop.ts'
+
+export { failedRestMs }
 
 export interface Alarm extends Loop {
   /** Something is due at this instant, maybe earlier than anything before. */
@@ -14,9 +16,6 @@ export interface AlarmOptions {
   /** A turn that throws doesn't end it: the next comes a second later. */
   onError(cause: unknown): void
 }
-
-/** How long rests what could not do all that was due. */
-export const failedRestMs = 1000
 
 /** Work that is due at instants: it sleeps until the next of them, and begins with what became due while nobody was there. */
 export function createAlarm({ now, restMsMax, run, onError }: AlarmOptions): Alarm {

@@ -3,8 +3,8 @@ import { invalid } from './failure.ts'
 /** Tells whether an event is wanted, by what it says. */
 export type Matches = (data: object) => boolean
 
-export const filterLeavesMax = 32
-export const filterDepthMax = 5
+const filterLeavesMax = 32
+const filterDepthMax = 5
 const pathLengthMax = 256
 export const pathPartsMax = 8
 const listMax = 100

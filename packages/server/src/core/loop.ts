@@ -23,7 +23,8 @@ export interface LoopOptions {
   onError(cause: unknown): void
 }
 
-const failedRestMs = 1000
+/** How long rests what could not do all that was due. */
+export const failedRestMs = 1000
 
 /**
  * States: idle -> resting <-> running -> stopped. After a turn the loop first pauses, and wakes no earlier; then it rests

@@ -30,7 +30,7 @@ const nicknames: Record<string, string> = {
 }
 
 /** In characters. */
-export const cronLengthMax = 256
+const cronLengthMax = 256
 const shownMax = 40
 
 /** Six fields, from the second to the day of the week. */

@@ -1,4 +1,4 @@
-import type { EventType, RunCause, RunStatus } from '@nexus/contract'
+import type { RunCause, RunStatus } from '@nexus/contract'
 import type { Commands } from '../commands/index.ts'
 import type { Principal, Tx } from '../core/context.ts'
 import { type Failure, fail } from '../core/failure.ts'
@@ -40,8 +40,6 @@ export interface TaskDeps {
 
 /** Told of runs that began and ended, and how long after they were due or began; takes no time, and never throws. */
 export type RunObserver = (what: 'started' | RunStatus, cause: RunCause, ms: number) => void
-
-export type TaskEventType = Extract<EventType, `task.${string}`>
 
 /** Errors: NOT_FOUND. */
 export async function foundTask({ store }: Pick<TaskDeps, 'store'>, taskId: string, tx?: Tx): Promise<TaskRecord> {

@@ -3,6 +3,7 @@ import { taskLimits } from '@nexus/contract'
 import type { Ctx, Tx } from '../core/context.ts'
 import { durationMs } from '../core/duration.ts'
 import { Failure } from '../core/failure.ts'
+import { cancelConfirmMs } from '../work/index.ts'
 import { endError, keyRevoked, refusalError } from './end-error.ts'
 import { type Outcome, RunOver } from './executor.ts'
 import { httpResult } from './http-result.ts'
@@ -133,8 +134,8 @@ async function cancelCommand(
   }
 }
 
-/** Two seconds less than this run itself has, from when it was told, to confirm that it ends (`work/transitions.ts`). */
-const cancelWaitMs = 8000
+/** Less than this run itself has, from when it was told, to confirm that it ends. */
+const cancelWaitMs = cancelConfirmMs - 2000
 
 async function query({ acting, now }: BuiltInDeps, ctx: Ctx, { query }: Handler<'telemetry_query'>): Promise<Outcome> {
   const { last, ...asked } = query

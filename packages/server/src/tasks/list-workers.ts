@@ -3,7 +3,7 @@ import { toIso } from '../core/clock.ts'
 import type { Ctx } from '../core/context.ts'
 import { decodeCursor, page } from '../core/paging.ts'
 import type { TaskDeps } from './deps.ts'
-import type { HeldRuns } from './ports.ts'
+import type { LeasedRuns } from './ports.ts'
 import type { SeenWorker } from './workers.ts'
 
 const limitDefault = 50
@@ -20,11 +20,11 @@ export async function listWorkers(
   const holding = await store.holders(after, limit + 1)
   const ids = [...new Set([...here, ...holding])].sort().slice(0, limit + 1)
   const { rows, next } = page(ids, limit, (id) => [id])
-  const held = Map.groupBy(await store.heldByEach(rows), ({ workerId }) => workerId)
+  const held = Map.groupBy(await store.leasedByEach(rows), ({ workerId }) => workerId)
   return { workers: rows.map((id) => infoOf(id, seen.get(id), held.get(id) ?? [])), next_cursor: next }
 }
 
-function infoOf(worker_id: string, seen: SeenWorker | undefined, held: readonly HeldRuns[]): WorkerInfo {
+function infoOf(worker_id: string, seen: SeenWorker | undefined, held: readonly LeasedRuns[]): WorkerInfo {
   const places = held.map(({ place }) => [place.slice(0, place.indexOf(' ')), place.slice(place.indexOf(' ') + 1)])
   return {
     worker_id,

@@ -34,7 +34,7 @@ export interface RunSearch {
 }
 
 /** Runs of a worker from one place: a queue and a name, with a blank between them. */
-export interface HeldRuns {
+export interface LeasedRuns {
   workerId: string
   place: string
   runs: number
@@ -164,9 +164,9 @@ export interface TaskStore {
   /** Workers that have runs in hand, by their ids. */
   holders(after: string, limit: number): Promise<string[]>
   /** How many runs each of these has, by where they are from. */
-  heldByEach(workerIds: readonly string[]): Promise<HeldRuns[]>
+  leasedByEach(workerIds: readonly string[]): Promise<LeasedRuns[]>
   /** What a worker has in hand. */
-  heldBy(tx: Tx, workerId: string): Promise<{ runId: string; leaseToken: string }[]>
+  leasedBy(tx: Tx, workerId: string): Promise<{ runId: string; leaseToken: string }[]>
   /** Work of these queues that is under way, where no process but this one can be at it; where others may be, none. */
   leftBehind(queues: readonly string[], limit: number): Promise<{ id: string; leaseToken: string }[]>
 

@@ -16,7 +16,7 @@ export async function releaseRuns(
   // What is being claimed for them is given back when it has been.
   workers.release(poll_ids)
   const marks = poll_ids.map((pollId) => `${leaseMark(pollId)}-`)
-  const held = (await store.heldBy(tx, worker_id)).filter(({ leaseToken }) =>
+  const held = (await store.leasedBy(tx, worker_id)).filter(({ leaseToken }) =>
     marks.some((mark) => leaseToken.startsWith(mark)),
   )
   const said = held.map(({ runId: id, leaseToken }) => ({ id, leaseToken, kind: 'unheard' as const }))

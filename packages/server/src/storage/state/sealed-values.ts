@@ -1,8 +1,6 @@
 import { noteJsonSize } from './at-hand.ts'
 import type { Sealer } from './sealer.ts'
 
-export type SealedValues = ReturnType<typeof sealedValues>
-
 /**
  * Values as JSON that is sealed, and back. What was sealed or opened once at a place is not sealed again when its row
  * is written anew, as long as it is the same object: so nobody changes one in place.

@@ -38,7 +38,7 @@ type RunStore = Pick<
   | 'ticksWithRuns'
   | 'stalled'
   | 'nextStall'
-  | 'heldBy'
+  | 'leasedBy'
   | 'leftBehind'
   | 'addLog'
   | 'oldestLines'
@@ -269,7 +269,7 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
       return row?.stall_at ?? undefined
     },
 
-    async heldBy(tx, workerId) {
+    async leasedBy(tx, workerId) {
       const found = await within(tx)
         .selectFrom('task_runs')
         .select(['run_id', 'lease_token'])

@@ -6,7 +6,7 @@ const lookedAtOnce = 500
 const lookedMax = 5000
 
 /** Looks through runs of all tasks, and who has them. */
-export function searchStore({ kind, reads }: StateEngine): Pick<TaskStore, 'search' | 'holders' | 'heldByEach'> {
+export function searchStore({ kind, reads }: StateEngine): Pick<TaskStore, 'search' | 'holders' | 'leasedByEach'> {
   const workerId = kind === 'postgres' ? sql<string>`worker_id collate "C"` : sql<string>`worker_id`
   /** The next runs, newest first. Ids of runs sort as they were made, and so need no index of their own. */
   const next = (search: RunSearch, before: RunPlace | undefined, limit: number) => {
@@ -66,7 +66,7 @@ export function searchStore({ kind, reads }: StateEngine): Pick<TaskStore, 'sear
       return found.map((row) => row.worker_id!)
     },
 
-    async heldByEach(workerIds) {
+    async leasedByEach(workerIds) {
       if (workerIds.length === 0) return []
       const found = await reads
         .selectFrom('task_runs')
