@@ -56,8 +56,8 @@ function countReference(reference: string, walk: Walk): number {
   return count
 }
 
-/** https://www.rfc-editor.org/rfc/rfc6901 */
-function targetOf(root: object, reference: string): unknown {
+/** What a reference leads to; https://www.rfc-editor.org/rfc/rfc6901 */
+export function targetOf(root: object, reference: string): unknown {
   if (!reference.startsWith('#/'))
     throw new ReferenceFault(`refers to ${reference}: a reference begins with #/ and leads into the schema itself`)
   const steps = decodeURIComponent(reference.slice(2)).split('/')
