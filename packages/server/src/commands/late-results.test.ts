@@ -78,6 +78,51 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     await rejects(room.finish(order), is('lease_lost'))
   })
 
+  test(`${name}: of what a device was given and lost nobody says that none took it, and what it did counts`, {
+    skip: skip ?? false,
+  }, async (t) => {
+    const room = await openCommandsRoom(t, await fresh(t))
+    const slow = { timeout_seconds: 3600, delivery: { ttl_seconds: 60, max_attempts: 3 } }
+    const ends: [string, (command_id: string) => Promise<unknown>, string, string][] = [
+      ['failed/outcome_unknown', () => room.pass(30_000), 'outcome_unknown', 'completed'],
+      [
+        'cancelled/unconfirmed',
+        (command_id) => room.call('commands.cancel', { command_id }),
+        'unconfirmed',
+        'completed',
+      ],
+    ]
+    for (const [ended, end, reason, status] of ends) {
+      const { command_id, order } = await begin(room, slow)
+      await room.pass(30_001)
+      deepEqual(await room.stands(command_id), ['pending/queued'])
+      await end(command_id)
+      deepEqual(await room.stands(command_id), [ended])
+      deepEqual((await stands(room, command_id)).status_reason, reason)
+      await room.finish(order, { result: { by: 'd' } })
+      const now = await stands(room, command_id)
+      deepEqual([now.status, now.late, now.by], [status, true, 'd'])
+    }
+
+    const device_ids = ['d', 'e', 'f']
+    const rollout = { abort: { failed_percent: 1 } }
+    const { command_id } = await room.submit({ command: 'y', target: { device_ids }, rollout, ...slow })
+    const [order] = await room.lease('d')
+    await room.pass(30_001)
+    const [failing] = await room.lease('e')
+    await room.finish(failing!, { status: 'failed' })
+    deepEqual(await room.stands(command_id), ['cancelled/unconfirmed', 'failed/error', 'cancelled/aborted'])
+    const [given] = (await room.call('commands.executions.list', { command_id })).executions
+    deepEqual(given!.status_reason, 'rollout_aborted')
+    await room.finish(order!, { result: { by: 'd' } })
+    deepEqual(await room.stands(command_id), ['completed', 'failed/error', 'cancelled/aborted'])
+    const { executions } = await room.call('commands.executions.list', { command_id })
+    deepEqual(
+      executions.map(({ late }) => late ?? false),
+      [true, false, false],
+    )
+  })
+
   test(`${name}: another result than the one that was kept is refused as that, however it came to be kept`, {
     skip: skip ?? false,
   }, async (t) => {

@@ -1,7 +1,7 @@
 import type { Change, OnChange } from '../work/index.ts'
 import { afterWork } from './after-work.ts'
 import type { CommandDeps } from './deps.ts'
-import type { ExecutionChange } from './record.ts'
+import type { ExecutionChange, ExecutionRecord, Said } from './record.ts'
 import { settleExecutions } from './settle.ts'
 
 /** Brings executions up to date with the work behind them, in the transaction in which that changes. */
@@ -17,7 +17,7 @@ export function onWorkChange(deps: CommandDeps): OnChange {
     const executions = new Map(found.map((execution) => [execution.executionId, execution]))
     const changed = news.flatMap(({ before: was, after: item }): ExecutionChange[] => {
       const before = executions.get(item.id)
-      return before ? [{ before, after: { ...afterWork(before, was, item), ...told.of(tx, item.id) } }] : []
+      return before ? [{ before, after: withSaid(afterWork(before, was, item), told.of(tx, item.id)) }] : []
     })
     await settleExecutions(deps, tx, changed, now)
     store.afterCommit(tx, () => {
@@ -26,6 +26,12 @@ export function onWorkChange(deps: CommandDeps): OnChange {
       for (const [i, { after }] of changed.entries()) receivers.changed(after, news[i]!.after)
     })
   }
+}
+
+/** The abort of a roll-out does not hide that a device may have done what it was given. */
+function withSaid(after: ExecutionRecord, said: Said | undefined): ExecutionRecord {
+  const isUnknown = after.subStatus === 'unconfirmed' && said?.subStatus === 'aborted'
+  return { ...after, ...said, ...(isUnknown && { subStatus: after.subStatus }) }
 }
 
 /** More than a sign of life of the worker. */

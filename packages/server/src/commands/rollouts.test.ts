@@ -120,7 +120,7 @@ test('too many failures of those that ended abort, once so many have', async (t)
 })
 
 test('a device that is lost under an aborted roll-out is not given the command again', async (t) => {
-  const { submit, lease, finish, pass, call } = await openCommandsRoom(t)
+  const { submit, lease, finish, pass, call, stands } = await openCommandsRoom(t)
   const { command_id } = await submit({
     target: { device_ids: ['a', 'b'] },
     delivery: { max_attempts: 3 },
@@ -133,6 +133,7 @@ test('a device that is lost under an aborted roll-out is not given the command a
   deepEqual(await lease('b'), [])
   const { status, status_reason, summary } = await call('commands.get', { command_id })
   deepEqual([status, status_reason, summary.cancelled], ['failed', 'rollout_aborted', 1])
+  deepEqual(await stands(command_id), ['failed/error', 'cancelled/unconfirmed'])
 })
 
 test('devices are given it at the rate, each at its instant, whatever was missed', async (t) => {

@@ -11,7 +11,8 @@ export type Priority = (typeof priorities)[number]
  *        ^          |
  *        +----------+ an attempt failed, was too slow, or its worker was lost, and another one is left
  *
- * A pending item can also end as timeout (nobody took it in time) or cancelled. What has ended never changes.
+ * A pending item can also end as timeout (nobody took it in time), as failed (the same, where its last attempt was lost) or
+ * cancelled. What has ended never changes.
  */
 export type WorkState = 'pending' | 'running' | EndState
 export type EndState = 'completed' | 'failed' | 'timeout' | 'cancelled'

@@ -4,6 +4,9 @@ import { type AttemptFault, dueAt, type EndState, hasEnded, type WorkItem } from
 /** How long a worker has to confirm a cancel. */
 export const cancelConfirmMs = 10_000
 
+/** Why an attempt failed of which nobody knows how far it went, where another one may follow. */
+const workerLostReason = 'worker_lost'
+
 /** Given to a worker: one attempt more, under a lease. */
 export function taken(item: WorkItem, now: number, worker: string, leaseToken: string): WorkItem {
   return {
@@ -23,8 +26,8 @@ export function taken(item: WorkItem, now: number, worker: string, leaseToken: s
 /** The worker that it was given to never heard of it; `startedAt` as it was before. */
 export function returned(item: WorkItem, startedAt: number | null, now: number): WorkItem {
   const unbegun = { ...item, attempt: item.attempt - 1, startedAt }
-  if (item.cancelRequestedAt !== null) return ended(unbegun, now, 'cancelled', 'cancelled')
-  return { ...released(unbegun), state: 'pending' }
+  if (item.cancelRequestedAt !== null) return cancelled(unbegun, now)
+  return { ...withoutWorker(unbegun), state: 'pending' }
 }
 
 /** The same where that is not known any more: of an attempt that is not the first, the time of this one stays. */
@@ -38,7 +41,15 @@ export function renewed(item: WorkItem, now: number): WorkItem {
 }
 
 export function ended(item: WorkItem, now: number, state: EndState, statusReason: string | null): WorkItem {
-  return { ...released(item), state, endedAt: now, statusReason, notBefore: null, waitingFor: null, blocked: false }
+  return {
+    ...withoutWorker(item),
+    state,
+    endedAt: now,
+    statusReason,
+    notBefore: null,
+    waitingFor: null,
+    blocked: false,
+  }
 }
 
 /** What a worker reports of an attempt that failed. */
@@ -66,12 +77,12 @@ export function attemptFailed(
   // Nothing is known against another attempt: it is taken over as soon as somebody is free.
   const delayMs = fault === 'worker_lost' ? 0 : attemptDelayMs(retry, attempt, random)
   const notBefore = now + Math.max(delayMs, retryAfterMs)
-  return { ...released(item), state: 'pending', notBefore, statusReason: reason }
+  return { ...withoutWorker(item), state: 'pending', notBefore, statusReason: reason }
 }
 
 /** Asks for an end: at once if nobody works on it, else the worker is given some time to confirm. */
 export function cancelling(item: WorkItem, now: number): WorkItem {
-  if (item.state === 'pending') return ended(item, now, 'cancelled', 'cancelled')
+  if (item.state === 'pending') return cancelled(item, now)
   if (item.cancelRequestedAt !== null) return item
   return { ...item, cancelRequestedAt: now, cancelBy: now + cancelConfirmMs }
 }
@@ -81,7 +92,7 @@ export function swept(item: WorkItem, now: number, random: number, isUnbegun = f
   const due = dueAt(item)
   if (hasEnded(item) || due === null || due > now) return item
   if (item.state === 'pending') {
-    if (item.startBy !== null && item.startBy <= now) return ended(item, now, 'timeout', 'not_started_in_time')
+    if (item.startBy !== null && item.startBy <= now) return notStarted(item, now)
     return { ...item, notBefore: null }
   }
   if (isUnbegun) return unheard(item, now)
@@ -93,12 +104,29 @@ export function swept(item: WorkItem, now: number, random: number, isUnbegun = f
 
 /** Its worker is gone: of work that may be done but once nobody knows what became of it. */
 export function workerLost(item: WorkItem, now: number, random: number): WorkItem {
-  const reason = item.retry.attemptsMax === 1 ? 'outcome_unknown' : 'worker_lost'
+  const reason = item.retry.attemptsMax === 1 ? 'outcome_unknown' : workerLostReason
   return attemptFailed(item, now, 'worker_lost', { reason, retryable: true }, random)
 }
 
+/** Nobody has it. Whoever had it when it was lost can't be asked: he may be at it yet. */
+function cancelled(item: WorkItem, now: number): WorkItem {
+  return ended(item, now, 'cancelled', isLost(item) ? 'unconfirmed' : 'cancelled')
+}
+
+/** No attempt may begin any more. One that was lost may have come to its end: that is no work that nobody took. */
+function notStarted(item: WorkItem, now: number): WorkItem {
+  return isLost(item)
+    ? ended(item, now, 'failed', workerLostReason)
+    : ended(item, now, 'timeout', 'not_started_in_time')
+}
+
+/** Whether nobody knows what became of its last attempt. */
+function isLost({ statusReason }: WorkItem): boolean {
+  return statusReason === workerLostReason
+}
+
 /** Without a worker. */
-function released(item: WorkItem): WorkItem {
+function withoutWorker(item: WorkItem): WorkItem {
   return {
     ...item,
     worker: null,

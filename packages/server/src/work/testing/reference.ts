@@ -74,7 +74,7 @@ export class Reference {
 
   cancel(id: string): void {
     const item = this.items.find((one) => one.id === id)!
-    if (item.state === 'pending') this.#end(item, 'cancelled', 'cancelled')
+    if (item.state === 'pending') this.#end(item, 'cancelled', item.isLost ? 'unconfirmed' : 'cancelled')
     else if (item.state === 'running') item.stopBy ??= this.now + 10_000
   }
 
@@ -102,7 +102,8 @@ export class Reference {
   sweep(): void {
     for (const item of this.items) {
       if (item.state === 'pending') {
-        if (item.startBy !== null && item.startBy <= this.now) this.#end(item, 'timeout', 'not_started_in_time')
+        if (item.startBy !== null && item.startBy <= this.now)
+          this.#end(item, item.isLost ? 'failed' : 'timeout', item.isLost ? 'worker_lost' : 'not_started_in_time')
         else if (item.readyAt !== undefined && item.readyAt <= this.now) item.readyAt = undefined
       } else if (item.state === 'running') {
         if (item.stopBy !== undefined && item.stopBy <= this.now) this.#end(item, 'cancelled', 'unconfirmed')
@@ -126,6 +127,7 @@ export class Reference {
     if (isOver(item)) return
     item.state = 'pending'
     item.statusReason = reason
+    item.isLost = fault === 'worker_lost'
     if (fault === 'worker_lost') return
     item.readyAt = this.now + Math.min(retry.initialDelayMs * retry.multiplier ** (attempt - 1), retry.maxDelayMs)
   }
@@ -136,7 +138,7 @@ export class Reference {
 
   #return(item: Expected): void {
     item.attempt--
-    if (item.stopBy !== undefined) this.#end(item, 'cancelled', 'cancelled')
+    if (item.stopBy !== undefined) this.#end(item, 'cancelled', item.isLost ? 'unconfirmed' : 'cancelled')
     else item.state = 'pending'
   }
 
@@ -179,6 +181,8 @@ export interface Expected extends NewWork {
   order: number
   statusReason: string | null
   held: boolean
+  /** Nobody knows what became of its last attempt. */
+  isLost: boolean
   readyAt: number | undefined
   silentAt: number | undefined
   tooLongAt: number | undefined
@@ -198,6 +202,7 @@ function expectedOf(work: NewWork, now: number): Expected {
     ...work,
     ...{ state: 'pending', attempt: 0, given: 0, turn: 0, createdAt: now, order: 0, statusReason: null },
     held: work.waitingFor !== null,
+    isLost: false,
     readyAt: work.notBefore !== null && work.notBefore > now ? work.notBefore : undefined,
     ...{ silentAt: undefined, tooLongAt: undefined, stopBy: undefined },
   }
