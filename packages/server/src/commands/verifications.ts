@@ -35,6 +35,11 @@ export class Verifications implements Loop {
   readonly #alarm: Alarm
   /** By execution. Executions for which the follower had no room are looked at again with each turn. */
   readonly #known = new Map<string, Verifying>()
+  /**
+   * Those whose frames were heard from the success on. Of these the newest reading says nothing more: it may be from before, with
+   * a timestamp of a clock that is ahead.
+   */
+  readonly #heardWhole = new Set<string>()
   readonly #passed = new Map<string, Verifying>()
 
   /** `max`: how many are known at once. */
@@ -61,23 +66,33 @@ export class Verifications implements Loop {
 
   /** A device has succeeded, and that is durable. */
   begin(one: Verifying): void {
+    if (this.#follow(one)) this.#heardWhole.add(one.executionId)
+  }
+
+  /** What began before this start, on another node, or while there was no room: what came since then may show by what is newest. */
+  #takeUp(one: Verifying): void {
+    if (this.#follow(one) !== undefined && this.#hasPassed(one)) this.#pass(one)
+  }
+
+  /** False: the follower has no room. Undefined: it is followed already, or too many are known. */
+  #follow(one: Verifying): boolean | undefined {
     const { executionId, deviceId, verify, verifyBy } = one
     this.#alarm.expect(verifyBy)
     const isKnown = this.#known.has(executionId)
-    if (isKnown ? this.#deps.follower.has(keyOf(executionId)) : this.#known.size >= this.#max) return
+    if (isKnown ? this.#deps.follower.has(keyOf(executionId)) : this.#known.size >= this.#max) return undefined
     this.#known.set(executionId, one)
     const holds = (_: Reading, at: number) => {
       if (at <= verifyBy) this.#pass(one)
     }
     const condition = parseCondition(verify.metric, 'verify.metric')
-    this.#deps.follower.follow(keyOf(executionId), { deviceId, condition, holds })
-    if (this.#hasPassed(one)) this.#pass(one)
+    return this.#deps.follower.follow(keyOf(executionId), { deviceId, condition, holds })
   }
 
   /** It has ended. */
   end(executionId: string): void {
     this.#deps.follower.leave(keyOf(executionId))
     this.#known.delete(executionId)
+    this.#heardWhole.delete(executionId)
     this.#passed.delete(executionId)
   }
 
@@ -86,7 +101,7 @@ export class Verifications implements Loop {
     await this.#catchUp()
     const pass: Rule = (execution) => verified(execution, now())
     const judge = (one: Verifying): Rule => {
-      if (this.#hasPassed(one)) return pass
+      if (!this.#heardWhole.has(one.executionId) && this.#hasPassed(one)) return pass
       const last = this.#deps.follower.last(keyOf(one.executionId))
       return (execution) => verificationFailed(execution, one.verify, last, now())
     }
@@ -135,7 +150,7 @@ export class Verifications implements Loop {
     }
     const current = await caughtUp(this.#known, this.#max, read, (executionId) => this.end(executionId))
     const now = this.#deps.now()
-    for (const one of current.values()) if (one.verifyBy > now) this.begin(one)
+    for (const one of current.values()) if (one.verifyBy > now) this.#takeUp(one)
   }
 
   /** Whether the newest reading is from after the success, and meets the condition. */

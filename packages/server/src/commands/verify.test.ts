@@ -50,6 +50,26 @@ test('a condition that does not hold in time fails the execution, which keeps wh
   deepEqual(await stands(command_id), ['failed/verify_failed'])
 })
 
+test('a reading from before the success shows nothing, although the clock of its device is ahead', async (t) => {
+  const { submit, lease, finish, measure, commands, pass, stands, clock } = await openCommandsRoom(t)
+  await measure('d', { up: 1 }, clock.at + 600_000)
+  const { command_id } = await submit({ verify })
+  await finish((await lease())[0]!)
+  await commands.sweep()
+  await pass(59_999)
+  deepEqual(await stands(command_id), ['running/verifying'])
+  await pass(1)
+  deepEqual(await stands(command_id), ['failed/verify_failed'])
+})
+
+test('a frame that arrives after the success shows it, although the clock of its device is behind', async (t) => {
+  const { submit, lease, finish, measure, stands, clock } = await openCommandsRoom(t)
+  const { command_id } = await submit({ verify })
+  await finish((await lease())[0]!)
+  await measure('d', { up: 1 }, clock.at - 600_000)
+  deepEqual(await stands(command_id), ['completed'])
+})
+
 test('without a reading it fails, and says so; a failure of the device is not verified', async (t) => {
   const { submit, lease, finish, call, pass, stands } = await openCommandsRoom(t)
   const { command_id } = await submit({ verify })
