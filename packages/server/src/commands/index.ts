@@ -68,7 +68,7 @@ export interface Commands extends Loop {
   receive(ctx: Ctx, deviceId: string, sink: Sink, options: ReceiverOptions): () => void
   /** Where the events of a command are, for a key that may see it. Errors: FORBIDDEN, NOT_FOUND. */
   trail(principal: Principal, commandId: string): Promise<Trail>
-  /** Does what is due of ends on other nodes, progress, roll-outs and verifications; the loops do so by themselves. */
+  /** Does what is due of ends and cancels elsewhere, progress, roll-outs and verifications; the loops do so by themselves. */
   sweep(): Promise<void>
   /** How many devices receive over a connection. */
   receiving(): number
@@ -96,6 +96,9 @@ export function createCommands(options: CommandsOptions): Commands {
     write: (fn) => store.write(fn),
     ordersOf: (items) => ordersOf({ store }, items),
     resync: (back) => resync({ store, work }, back),
+    ...(store.isShared && {
+      others: { onCancelled: (hear) => store.onCancelled(hear), find: (ids) => work.find(ids) },
+    }),
     onError,
   })
   const follower = new Follower(events, followedMax)
@@ -168,6 +171,7 @@ export function createCommands(options: CommandsOptions): Commands {
     trail: (principal, commandId) => trailOf(deps, principal, commandId),
     async sweep() {
       await tellEnds()
+      await receivers.look()
       await progress.sweep()
       await verifications.sweep()
       await rollouts.sweep()

@@ -1,5 +1,6 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { test } from 'node:test'
+import type { ExecutionOrder } from '@nexus/contract'
 import { enginesUnderTest } from '../storage/state/testing/engines-under-test.ts'
 import { openCommandsRoom } from '../testing/commands-room.ts'
 import { until } from '../testing/until.ts'
@@ -69,4 +70,38 @@ test('a device that goes from one node to another receives there what it had not
   for (const order of [one!, after.orders[0]!, third]) equal((await second.finish(order)).status, 'completed')
   equal((await first.call('commands.get', { command_id })).status, 'completed')
   after.close()
+})
+
+test('a cancel at one node is told at once to the device that is connected to another', {
+  skip: skip ?? false,
+}, async (t) => {
+  const options = await fresh(t)
+  const first = await openCommandsRoom(t, options)
+  const second = await openCommandsRoom(t, { ...options, clock: first.clock })
+  const told: string[] = []
+  const orders: ExecutionOrder[] = []
+  const sink = {
+    execute: (order: ExecutionOrder) => orders.push(order) > 0,
+    room: () => undefined,
+    cancel: ({ execution_id }: { execution_id: string }) => void told.push(execution_id),
+    replaced: () => {},
+  }
+  const close = second.commands.receive(second.ctx, 'd', sink, { max: 16, have: [] })
+  const { command_id } = await second.submit()
+  await until('it is given', async () => orders.length === 1)
+  let isHeard = false
+  second.state.signals.listen('test', () => {
+    isHeard = true
+  })
+  await until('signals are heard', async () => {
+    first.state.signals.tell('test', 'a')
+    return isHeard
+  })
+  // No loop runs: nobody looks, and no lease is renewed.
+  await first.call('commands.cancel', { command_id })
+  await until('it is told', async () => told.length > 0)
+  deepEqual(told, [orders[0]!.execution_id])
+  await second.finish(orders[0]!, { status: 'cancelled' })
+  deepEqual(await first.stands(command_id), ['cancelled'])
+  close()
 })

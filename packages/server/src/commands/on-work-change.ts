@@ -19,11 +19,14 @@ export function onWorkChange(deps: CommandDeps): OnChange {
       const before = executions.get(item.id)
       return before ? [{ before, after: withSaid(afterWork(before, was, item), told.of(tx, item.id)) }] : []
     })
+    const items = new Map(news.map(({ after }) => [after.id, after]))
     await settleExecutions(deps, tx, changed, now)
     store.afterCommit(tx, () => {
       for (const { before, after } of changed)
         if (before.sentAt === null && after.sentAt !== null) rollouts.given(after)
-      for (const [i, { after }] of changed.entries()) receivers.changed(after, news[i]!.after)
+      for (const { after } of changed) receivers.changed(after, items.get(after.executionId)!)
+      const elsewhere = changed.filter(isToStop).filter(({ after }) => !receivers.holds(after))
+      if (elsewhere.length > 0) store.announceCancelled(elsewhere.map(({ after }) => after.executionId))
     })
   }
 }
@@ -32,6 +35,10 @@ export function onWorkChange(deps: CommandDeps): OnChange {
 function withSaid(after: ExecutionRecord, said: Said | undefined): ExecutionRecord {
   const isUnknown = after.subStatus === 'unconfirmed' && said?.subStatus === 'aborted'
   return { ...after, ...said, ...(isUnknown && { subStatus: after.subStatus }) }
+}
+
+function isToStop({ before, after }: ExecutionChange): boolean {
+  return after.subStatus === 'cancelling' && before.subStatus !== after.subStatus
 }
 
 /** More than a sign of life of the worker. */

@@ -58,6 +58,10 @@ export interface CommandStore extends RolloutStore {
   find(commandIds: readonly string[], tx?: Tx): Promise<CommandRecord[]>
   /** Whether other nodes may write it too. */
   readonly isShared: boolean
+  /** Tells other nodes that these are to be stopped, which no connection here has in hand. It may be lost. */
+  announceCancelled(executionIds: readonly string[]): void
+  /** `hear` is told what others announce. */
+  onCancelled(hear: (executionIds: readonly string[]) => void): void
   /** Which of these have ended; as committed. */
   ended(commandIds: readonly string[]): Promise<string[]>
   /** What the commands of executions say, by the ids of the executions; as committed. */

@@ -81,6 +81,61 @@ test('what ended or was cancelled on another node makes room, or is told, when l
   deepEqual(said, ['execute one', 'cancel one', 'execute two'])
 })
 
+test('what other nodes ended or cancelled is told at once where it is heard, and else found by a look, part by part', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const items = new Map<string, WorkItem>()
+  let hear: (executionIds: readonly string[]) => void = () => {}
+  const looked: number[] = []
+  const others: ReceiversDeps['others'] = {
+    onCancelled: (fn) => {
+      hear = fn
+    },
+    async find(ids) {
+      looked.push(ids.length)
+      return ids.flatMap((id) => items.get(id) ?? [])
+    },
+  }
+  const { said, give, pass, receivers } = await openReceiver(t, { others })
+  items.set('one', { ...itemOf('one'), cancelRequestedAt: 1 })
+  await give('one')
+  deepEqual(said, ['execute one'])
+  hear(['other', 'one'])
+  await pass(0)
+  hear(['one'])
+  await pass(0)
+  deepEqual(said, ['execute one', 'cancel one'])
+  items.delete('one')
+  items.set('two', itemOf('two'))
+  await give('two')
+  await pass(2000)
+  deepEqual(said, ['execute one', 'cancel one', 'execute two'])
+  items.set('two', { ...itemOf('two'), cancelRequestedAt: 1 })
+  await pass(2000)
+  deepEqual(said, ['execute one', 'cancel one', 'execute two', 'cancel two'])
+
+  const many = Array.from({ length: 1200 }, (_, n) => itemOf(`many-${n}`))
+  for (const item of many) items.set(item.id, item)
+  const sink = { execute: () => true, cancel: () => {}, room: () => undefined, replaced: () => {} }
+  const { receivers: full } = await openReceiver(t, {
+    others,
+    resync: async () => ({ held: many.splice(0), again: [], taken: [] }),
+  })
+  await endOfTurn()
+  looked.length = 0
+  await full.look()
+  await full.look()
+  deepEqual(looked, [500, 500, 200])
+
+  // What a connection had that was replaced is known for as long as it lasts, and a device with nothing takes no room.
+  full.open('d', sink, { max: 1, have: [] })
+  equal(full.elsewhere('d').size, 1200)
+  items.clear()
+  await full.look()
+  await full.look()
+  equal(full.elsewhere('d').size, 0)
+  await receivers.stop()
+})
+
 test('what was leased and could not be read goes back unheard, and is given as soon as it can be', async (t) => {
   let isDown = true
   const haves: (readonly string[])[] = []

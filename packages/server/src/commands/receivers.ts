@@ -25,7 +25,17 @@ export interface ReceiversDeps {
   ordersOf(items: readonly WorkItem[]): Promise<ExecutionOrder[]>
   /** See `resync`. */
   resync(back: Return): Promise<Resynced>
+  /** Left out: there are none. */
+  others?: OtherNodes
   onError(cause: unknown): void
+}
+
+/** Other nodes over the same state, which may end what is in hand here, or ask for its end. */
+export interface OtherNodes {
+  /** `hear` is told of executions that are to be stopped there, though maybe not of all. */
+  onCancelled(hear: (executionIds: readonly string[]) => void): void
+  /** The work as it is committed. */
+  find: Work['find']
 }
 
 export interface ReceiverOptions {
@@ -38,6 +48,9 @@ export interface ReceiverOptions {
 
 const renewMs = 10_000
 const renewedAtOnce = 500
+/** How often is looked for what other nodes did of which nothing was heard, and at how many executions each time. */
+const lookMs = 2000
+const lookedMax = 1000
 
 /** An execution in the hands of a connection. */
 interface InHand {
@@ -69,19 +82,26 @@ export class Receivers implements Loop {
   /** By device, what connections had in hand that were replaced while they were open, as in `inHand`. */
   readonly #elsewhere = new Map<string, Map<string, string>>()
   readonly #renewals: Loop
+  readonly #looks: Loop
+  #looked = 0
+  /** What was heard last is looked at. */
+  #hearing: Promise<void> = Promise.resolve()
 
   constructor(deps: ReceiversDeps) {
     this.#deps = deps
     this.#renewals = createLoop({ restMs: renewMs, run: () => this.#renew(), onError: deps.onError })
+    this.#looks = createLoop({ restMs: lookMs, run: () => this.look(), onError: deps.onError })
+    deps.others?.onCancelled((executionIds) => this.#hear(new Set(executionIds)))
   }
 
   start(): void {
     this.#renewals.start()
+    if (this.#deps.others) this.#looks.start()
   }
 
   async stop(): Promise<void> {
     for (const receiver of this.#byDevice.values()) end(receiver)
-    await this.#renewals.stop()
+    await Promise.all([this.#renewals.stop(), this.#looks.stop(), this.#hearing])
   }
 
   /** How many devices receive here. */
@@ -94,12 +114,18 @@ export class Receivers implements Loop {
     return this.#byDevice.has(deviceId)
   }
 
+  /** Whether a connection here has an execution in hand. */
+  holds({ deviceId, executionId }: Pick<ExecutionRecord, 'deviceId' | 'executionId'>): boolean {
+    return this.#byDevice.get(deviceId)?.inHand.has(executionId) ?? false
+  }
+
   /** Begins to give a device its work; returns what ends that. */
   open(deviceId: string, sink: Sink, { max, have, acksFirst }: ReceiverOptions): () => void {
     const before = this.#byDevice.get(deviceId)
     if (before) {
       end(before)
-      this.#elsewhere.set(deviceId, this.elsewhere(deviceId))
+      const elsewhere = this.elsewhere(deviceId)
+      if (elsewhere.size > 0) this.#elsewhere.set(deviceId, elsewhere)
       before.sink.replaced()
     }
     const receiver: Receiver = {
@@ -246,6 +272,49 @@ export class Receivers implements Loop {
     }
   }
 
+  /**
+   * Looks at some of what is in hand here, the next time at those that follow: other nodes may have ended it, or asked for its
+   * end. The loop does so by itself.
+   */
+  async look(): Promise<void> {
+    const all = [...this.#held()]
+    const from = this.#looked < all.length ? this.#looked : 0
+    this.#looked = from + lookedMax
+    await this.#lookAt(all.slice(from, this.#looked))
+  }
+
+  #hear(executionIds: ReadonlySet<string>): void {
+    const looked = this.#hearing.then(() => this.#lookAt([...this.#held()].filter(({ id }) => executionIds.has(id))))
+    this.#hearing = looked.catch(this.#deps.onError)
+  }
+
+  /** What connections have in hand, and what those had that were replaced. */
+  *#held(): Generator<Held> {
+    for (const receiver of this.#byDevice.values())
+      for (const [id, one] of receiver.inHand) yield { id, leaseToken: one.leaseToken, in: { receiver, id, one } }
+    for (const [deviceId, had] of this.#elsewhere)
+      for (const [id, leaseToken] of had) yield { id, leaseToken, replacedOf: deviceId }
+  }
+
+  async #lookAt(held: readonly Held[]): Promise<void> {
+    const { others } = this.#deps
+    for (const part of others ? inParts(held, renewedAtOnce) : []) {
+      const found = await others!.find(part.map(({ id }) => id))
+      const running = new Map(found.filter(({ state }) => state === 'running').map((item) => [item.id, item]))
+      for (const one of part) {
+        const item = running.get(one.id)
+        this.#looksLike(one, item?.leaseToken === one.leaseToken ? item : undefined)
+      }
+    }
+  }
+
+  /** `item` undefined: it has ended, or is in other hands. */
+  #looksLike(held: Held, item: WorkItem | undefined): void {
+    if (held.replacedOf !== undefined) {
+      if (!item) this.#forget(held.replacedOf, held.id)
+    } else if (!item || !held.in.one.isCancelled) this.#heard(held.in, item ?? { id: held.id, lost: true })
+  }
+
   /** Where it has ended, or is to be stopped, another node may have made it so. */
   #heard({ receiver, id, one }: Renewed, reported: Reported): void {
     if (receiver.inHand.get(id) !== one) return
@@ -259,6 +328,12 @@ interface Renewed {
   id: string
   one: InHand
 }
+
+/** `replacedOf`: the device whose connection had it in hand when it was replaced. */
+type Held = { id: string; leaseToken: string } & (
+  | { in: Renewed; replacedOf?: undefined }
+  | { in?: undefined; replacedOf: string }
+)
 
 function inHandOf({ leaseToken, cancelRequestedAt }: WorkItem, state: InHand['state']): InHand {
   return { leaseToken: leaseToken!, state, isCancelled: cancelRequestedAt !== null }

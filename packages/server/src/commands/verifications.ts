@@ -36,8 +36,8 @@ export class Verifications implements Loop {
   /** By execution. Executions for which the follower had no room are looked at again with each turn. */
   readonly #known = new Map<string, Verifying>()
   /**
-   * Those whose frames were heard from the success on. Of these the newest reading says nothing more: it may be from before, with
-   * a timestamp of a clock that is ahead.
+   * Those whose frames were heard from the success on. Of these the newest reading says nothing more: it may be from
+   * before, with a timestamp of a clock that is ahead.
    */
   readonly #heardWhole = new Set<string>()
   readonly #passed = new Map<string, Verifying>()
@@ -69,7 +69,7 @@ export class Verifications implements Loop {
     if (this.#follow(one)) this.#heardWhole.add(one.executionId)
   }
 
-  /** What began before this start, on another node, or while there was no room: what came since then may show by what is newest. */
+  /** What began before this start, on another node, or while there was no room: the newest reading may be from since then. */
   #takeUp(one: Verifying): void {
     if (this.#follow(one) !== undefined && this.#hasPassed(one)) this.#pass(one)
   }

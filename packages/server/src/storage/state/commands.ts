@@ -21,6 +21,9 @@ const trimmedAtOnce = 100
 /** Of all of them together, for a transaction keeps others waiting; one command goes as a whole. */
 const trimmedTargets = 1000
 
+const cancelledTopic = 'command.cancelled'
+const announcedTogether = 100
+
 export function createCommandStore(engine: StateEngine, sealer: Sealer): CommandStore {
   const { reads } = engine
   const db = (tx: Tx | undefined) => (tx ? within(tx) : reads)
@@ -68,6 +71,13 @@ export function createCommandStore(engine: StateEngine, sealer: Sealer): Command
     },
 
     isShared: engine.kind === 'postgres',
+
+    announceCancelled(executionIds) {
+      for (const part of inParts(executionIds, announcedTogether)) engine.signals.tell(cancelledTopic, part.join(' '))
+    },
+
+    onCancelled: (hear) =>
+      engine.signals.listen(cancelledTopic, (texts) => hear(texts.flatMap((text) => text.split(' ')))),
 
     async ended(commandIds) {
       const found = await reads
