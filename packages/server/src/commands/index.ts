@@ -29,7 +29,15 @@ import { trailOf } from './trail.ts'
 import { Verifications } from './verifications.ts'
 import { commandEnd, outcomeOf } from './wait.ts'
 
-export type { Callback, Callbacks, CommandFilter, CommandStore, ExecutionFilter, RolloutStore } from './ports.ts'
+export type {
+  Callback,
+  Callbacks,
+  CommandFilter,
+  CommandPlace,
+  CommandStore,
+  ExecutionFilter,
+  RolloutStore,
+} from './ports.ts'
 export type { ReceiverOptions, Sink } from './receivers.ts'
 export type { CommandOrder, CommandRecord, Counts, DefinitionRecord, ExecutionRecord, LogRecord } from './record.ts'
 export { checkTarget } from './target.ts'

@@ -1,16 +1,17 @@
 import { commandCategories, type Input, type Output } from '@nexus/contract'
 import { boundedPage } from '../core/bounded-page.ts'
 import type { Ctx } from '../core/context.ts'
-import { decodeCursor } from '../core/paging.ts'
+import { decodeCursor, encodeCursor } from '../core/paging.ts'
 import { authoriseCategory, type CommandDeps, permittedCategories } from './deps.ts'
+import type { CommandPlace } from './ports.ts'
 import type { CommandRecord } from './record.ts'
 import { shownCommands } from './shown.ts'
 
 const limitDefault = 50
 
 /**
- * Newest first, in pages bounded in bytes too; of the categories that the key may see. Errors: FORBIDDEN (a category
- * that it may not).
+ * Newest first, in pages bounded in bytes and in what a call looks at; of the categories that the key may see. Errors:
+ * FORBIDDEN (a category that it may not).
  */
 export async function listCommands(
   deps: CommandDeps,
@@ -26,17 +27,22 @@ export async function listCommands(
     categories: categories.length === commandCategories.length ? undefined : categories,
   }
   const first = cursor === undefined ? undefined : positionOf(cursor)
+  const position = ({ submittedAt, commandId }: CommandPlace) => [submittedAt, commandId]
+  let end: CommandPlace | null = null
   const { shown, next } = await boundedPage({
     limit,
-    read: (after: CommandRecord | undefined, count) =>
-      deps.store.list({ ...filter, before: after ?? first, limit: count }),
-    show: (rows) => shownCommands(deps, principal, rows),
-    position: ({ submittedAt, commandId }) => [submittedAt, commandId],
+    async read(after: CommandRecord | undefined, count) {
+      const { commands, lookedTo } = await deps.store.list({ ...filter, before: after ?? first, limit: count })
+      end = lookedTo
+      return commands
+    },
+    show: (rows: CommandRecord[]) => shownCommands(deps, principal, rows),
+    position: (row: CommandRecord) => position(row),
   })
-  return { commands: shown, next_cursor: next }
+  return { commands: shown, next_cursor: next ?? (end && encodeCursor(position(end))) }
 }
 
-function positionOf(cursor: string): { submittedAt: number; commandId: string } {
+function positionOf(cursor: string): CommandPlace {
   const [submittedAt, commandId] = decodeCursor(cursor, ['number', 'string']) as [number, string]
   return { submittedAt, commandId }
 }

@@ -8,9 +8,12 @@ export interface CommandFilter {
   deviceId: string | undefined
   /** Undefined: any. */
   categories: readonly CommandCategory[] | undefined
-  before: { submittedAt: number; commandId: string } | undefined
+  before: CommandPlace | undefined
   limit: number
 }
+
+/** Where a command stands among all of them. */
+export type CommandPlace = Pick<CommandRecord, 'submittedAt' | 'commandId'>
 
 export interface ExecutionFilter {
   commandId: string
@@ -66,8 +69,8 @@ export interface CommandStore extends RolloutStore {
   ended(commandIds: readonly string[]): Promise<string[]>
   /** What the commands of executions say, by the ids of the executions; as committed. */
   orders(executionIds: readonly string[]): Promise<Map<string, CommandOrder>>
-  /** Newest first. */
-  list(filter: CommandFilter): Promise<CommandRecord[]>
+  /** Newest first. `lookedTo`: so far was searched, and no further; null: to the end, or to the last of these. */
+  list(filter: CommandFilter): Promise<{ commands: CommandRecord[]; lookedTo: CommandPlace | null }>
   /** A command; nobody else changes it until the transaction ends. */
   lock(tx: Tx, commandId: string): Promise<CommandRecord>
   /**

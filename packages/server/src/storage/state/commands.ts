@@ -6,6 +6,7 @@ import { inParts } from '../../core/in-parts.ts'
 import { atHand, jsonSize } from './at-hand.ts'
 import { rolloutStore } from './command-rollouts.ts'
 import { type CommandRows, commandRows } from './command-rows.ts'
+import { searchCommands } from './command-search.ts'
 import type { StateEngine } from './engine.ts'
 import { FreshOrders } from './fresh-orders.ts'
 import { knownCommands } from './known-commands.ts'
@@ -112,20 +113,9 @@ export function createCommandStore(engine: StateEngine, sealer: Sealer): Command
       return row?.command_id
     },
 
-    async list({ status, deviceId, categories, before, limit }) {
-      let query = reads.selectFrom('commands').selectAll()
-      if (status !== undefined) query = query.where('status', '=', status)
-      if (categories !== undefined) query = query.where('category', 'in', categories)
-      if (deviceId !== undefined)
-        query = query.where('command_id', 'in', (select) =>
-          select.selectFrom('executions').select('executions.command_id').where('device_id', '=', deviceId),
-        )
-      if (before !== undefined)
-        query = query.where((where) =>
-          where(where.refTuple('submitted_at', 'command_id'), '<', where.tuple(before.submittedAt, before.commandId)),
-        )
-      const found = await query.orderBy('submitted_at', 'desc').orderBy('command_id', 'desc').limit(limit).execute()
-      return found.map(rows.toCommand)
+    list: async (filter) => {
+      const { found, lookedTo } = await searchCommands(reads, filter)
+      return { commands: found.map(rows.toCommand), lookedTo }
     },
 
     count: add,

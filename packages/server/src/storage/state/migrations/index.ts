@@ -16,6 +16,7 @@ import { heldRuns } from './0014-held-runs.ts'
 import { ownRuns } from './0015-own-runs.ts'
 import { liveRuns } from './0016-live-runs.ts'
 import { tasksDeleted } from './0017-tasks-deleted.ts'
+import { failedCommands } from './0018-failed-commands.ts'
 
 export const migrations: Migrations = {
   '0001-keys': keys,
@@ -35,4 +36,5 @@ export const migrations: Migrations = {
   '0015-own-runs': ownRuns,
   '0016-live-runs': liveRuns,
   '0017-tasks-deleted': tasksDeleted,
+  '0018-failed-commands': failedCommands,
 }
