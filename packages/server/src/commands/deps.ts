@@ -72,7 +72,7 @@ export async function changeableCommand(
   throw fail('FORBIDDEN', { field: 'command_id', issue: `the key is bound to the device ${deviceId}` })
 }
 
-export function noSuchCommand(commandId: string) {
+function noSuchCommand(commandId: string) {
   return fail('NOT_FOUND', { reason: 'no_such_command', command_id: commandId })
 }
 

@@ -59,8 +59,4 @@ export class Follower {
     this.#entries.get(key)?.leave()
     this.#entries.delete(key)
   }
-
-  stop(): void {
-    for (const key of [...this.#entries.keys()]) this.leave(key)
-  }
 }

@@ -10,7 +10,7 @@ export interface StateEngine {
    * Runs `fn` in a transaction, and resolves once it is durable; a throw undoes everything that `fn` wrote. `fn` may run
    * more than once (after a deadlock), so it awaits nothing but state queries. A `write` inside a `write` never ends.
    * Errors: SERVICE_UNAVAILABLE (`state_queue_full`, `state_contention`, `state_exhausted`, `state_unreachable`,
-   * `state_closed`).
+   * `state_commit_failed`, `state_closed`).
    */
   write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>
   /**

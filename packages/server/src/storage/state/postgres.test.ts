@@ -68,7 +68,7 @@ test('two transactions that lock keys against the order of each other both succe
   await engine.close()
 })
 
-test('what is sent unheard is done in its order, and its failure is that of the next statement, or of the commit', {
+test('what is sent unawaited is done in its order, and its failure is that of the next statement, or of the commit', {
   skip: skip ?? false,
 }, async (t) => {
   const engine = await openState(await fresh(t))
@@ -114,7 +114,7 @@ test('what is sent unheard is done in its order, and its failure is that of the 
   await engine.close()
 })
 
-test('a transaction whose unheard statement lost to another runs again', { skip: skip ?? false }, async (t) => {
+test('a transaction whose unawaited statement lost to another runs again', { skip: skip ?? false }, async (t) => {
   const engine = await openState(await fresh(t))
   let runs = 0
   await engine.write(async (tx) => {

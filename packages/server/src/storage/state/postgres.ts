@@ -38,9 +38,9 @@ export async function openPostgres(
 ): Promise<StateEngine> {
   const pool = openPool(url, options.connectionsMax ?? 10)
   const prepared = new Set<string>()
-  const unheard = new WeakSet<readonly unknown[]>()
+  const unawaited = new WeakSet<readonly unknown[]>()
   const db = new Kysely<StateTables>({
-    dialect: new PostgresDialect({ pool: translated(pool, { prepared, unheard }) }),
+    dialect: new PostgresDialect({ pool: translated(pool, { prepared, unawaited }) }),
   })
   try {
     await migrate(db, migrations, `PostgreSQL at ${new URL(url).host}`)
@@ -79,7 +79,7 @@ export async function openPostgres(
     send: async (tx, text, parameters) => {
       prepared.add(text)
       const sent = [...parameters]
-      unheard.add(sent)
+      unawaited.add(sent)
       await within(tx).executeQuery(CompiledQuery.raw(text, sent))
     },
     exclusive: async (tx, rule) => {

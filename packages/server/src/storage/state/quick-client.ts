@@ -8,21 +8,21 @@ export interface Marks {
   /** Texts that are parsed once a connection. */
   prepared: ReadonlySet<string>
   /** Parameters of those whose answer nobody makes use of. */
-  unheard: Pick<WeakSet<readonly unknown[]>, 'has'>
+  unawaited: Pick<WeakSet<readonly unknown[]>, 'has'>
 }
 
 /** Bounds what a connection has been sent, and has not answered. */
-const unheardMax = 32
+const unawaitedMax = 32
 
 /**
- * A client that saves ways to the server: `begin` and what is unheard travel with the statement that comes next. If one
+ * A client that saves ways to the server: `begin` and what is unawaited travel with the statement that comes next. If one
  * of them fails, that one fails with it, unless it is a rollback.
  */
-export function quickClient(client: pg.PoolClient, { prepared, unheard }: Marks): PostgresPoolClient {
+export function quickClient(client: pg.PoolClient, { prepared, unawaited }: Marks): PostgresPoolClient {
   let sent: Promise<unknown>[] = []
   const query = async (text: string, values: readonly unknown[] = []) => {
     const asked = client.query({ text, values: [...values], ...(prepared.has(text) && { name: nameOf(text) }) })
-    if ((text === 'begin' || unheard.has(values)) && sent.length < unheardMax) {
+    if ((text === 'begin' || unawaited.has(values)) && sent.length < unawaitedMax) {
       // Whoever asks next hears of it.
       asked.catch(() => {})
       sent.push(asked)
