@@ -58,7 +58,7 @@ async function openQueue({ clients, batch }: Mode, options: StateOptions): Promi
   const work = createWork({
     store,
     now: Date.now,
-    onChange: { command: onChange, task: onChange, ai: onChange },
+    rooms: { command: { onChange }, task: { onChange }, ai: { onChange } },
     onError: fatal,
   })
   work.start()

@@ -135,14 +135,13 @@ async function compose(
   const work = createWork({
     store: createWorkStore(state, now),
     now,
-    unbegun: { command: (tx, items) => commands.unbegun(tx, items) },
-    lockRecords: {
-      command: (tx, ids) => commands.lockRecords(tx, ids),
-      task: (tx, ids) => tasks.lockRecords(tx, ids),
-    },
-    onChange: {
-      command: (tx, changes, at) => commands.onWork(tx, changes, at),
-      task: (tx, changes, at) => tasks.onWork(tx, changes, at),
+    rooms: {
+      get command() {
+        return commands.work
+      },
+      get task() {
+        return { lockRecords: tasks.lockRecords, onChange: tasks.onWork }
+      },
     },
     onError: (err) => log.error({ err }, 'The work engine failed; it tries again'),
   })

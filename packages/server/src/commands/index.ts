@@ -6,7 +6,7 @@ import { createLoop, type Loop } from '../core/loop.ts'
 import { Told } from '../core/told.ts'
 import type { Trail } from '../core/trail.ts'
 import type { Events } from '../events/index.ts'
-import type { LockRecords, OnChange, Unbegun, Work } from '../work/index.ts'
+import type { Work, WorkRoom } from '../work/index.ts'
 import { isUnbegun } from './acks-first.ts'
 import { abortRollout, advanceRollout } from './advance-rollout.ts'
 import { assertExecutes } from './assert-executes.ts'
@@ -59,12 +59,8 @@ export interface CommandsOptions {
 
 export interface Commands extends Loop {
   handlers: CommandHandlers
-  /** What the engine locks before it changes the work behind commands. */
-  lockRecords: LockRecords
-  /** Of executions whose leases are over, those that their devices had yet to confirm, and so to begin. */
-  unbegun: Unbegun
-  /** What the engine tells of the work behind commands. */
-  onWork: OnChange
+  /** What the engine asks about the work behind commands. */
+  work: WorkRoom
   /** Errors: FORBIDDEN (the key is not the device's, or lacks the scope of `commands.lease`). */
   assertReceives(ctx: Ctx, deviceId: string): void
   /** See `assertExecutes`. */
@@ -161,14 +157,16 @@ export function createCommands(options: CommandsOptions): Commands {
   })
   return {
     handlers: commandHandlers(deps),
-    lockRecords: (tx, executionIds) => store.lockOf(tx, executionIds),
-    async unbegun(tx, items) {
-      const byId = new Map(items.map((item) => [item.id, item]))
-      const found = await store.findExecutions([...byId.keys()], tx)
-      const unbegun = found.filter((execution) => isUnbegun(execution, byId.get(execution.executionId)!))
-      return new Set(unbegun.map(({ executionId }) => executionId))
+    work: {
+      onChange: onWorkChange(deps),
+      lockRecords: (tx, executionIds) => store.lockOf(tx, executionIds),
+      async unbegun(tx, items) {
+        const byId = new Map(items.map((item) => [item.id, item]))
+        const found = await store.findExecutions([...byId.keys()], tx)
+        const unbegun = found.filter((execution) => isUnbegun(execution, byId.get(execution.executionId)!))
+        return new Set(unbegun.map(({ executionId }) => executionId))
+      },
     },
-    onWork: onWorkChange(deps),
     assertReceives,
     assertExecutes: (principal, command, field, tx) => assertExecutes({ store }, principal, command, field, tx),
     receive(ctx, deviceId, sink, receiver) {

@@ -25,9 +25,11 @@ export async function openCommandsRoom(t: TestContext, room: CommandsRoomOptions
     store: createWorkStore(state, now),
     now,
     random: () => 0.5,
-    unbegun: { command: (tx, items) => commands.unbegun(tx, items) },
-    lockRecords: { command: (tx, ids) => commands.lockRecords(tx, ids) },
-    onChange: { command: (tx, changes, at) => commands.onWork(tx, changes, at) },
+    rooms: {
+      get command() {
+        return commands.work
+      },
+    },
     onError,
   })
   const commands = createCommands({

@@ -33,8 +33,11 @@ export async function openTasksRoom(t: TestContext, room: TasksRoomOptions = {})
     store: createWorkStore(state, now),
     now,
     random: () => 0.5,
-    lockRecords: { task: (tx, ids) => tasks.lockRecords(tx, ids) },
-    onChange: { task: (tx, changes, at) => tasks.onWork(tx, changes, at) },
+    rooms: {
+      get task() {
+        return { lockRecords: tasks.lockRecords, onChange: tasks.onWork }
+      },
+    },
     onError,
   })
   const store = createTaskStore(state, sealer)

@@ -20,7 +20,7 @@ export async function commitChanges(deps: EngineDeps, tx: Tx, changes: readonly 
 async function lockRecords(deps: EngineDeps, tx: Tx, changes: readonly Changed[]): Promise<void> {
   const news = changes.filter(({ before, after }) => before.state !== after.state)
   for (const [kind, of] of Map.groupBy(news, ({ after }) => after.kind))
-    await deps.lockRecords[kind]?.(
+    await deps.rooms[kind]?.lockRecords?.(
       tx,
       of.map(({ after }) => after.id),
     )

@@ -23,6 +23,18 @@ export type LockRecords = (tx: Tx, ids: readonly string[]) => Promise<void>
  */
 export type Unbegun = (tx: Tx, items: readonly WorkItem[]) => Promise<ReadonlySet<string>>
 
+/** What the engine asks of the room whose work it does. */
+export interface WorkRoom {
+  onChange: OnChange
+  /** Where the room has records of its own that several workers change. */
+  lockRecords?: LockRecords
+  /** Where workers may confirm what they were given before they begin. */
+  unbegun?: Unbegun
+}
+
+/** Of each kind that there is work of. */
+export type WorkRooms = { readonly [Kind in WorkKind]?: WorkRoom }
+
 /** What became ready in a transaction, by queue. */
 export type ReadyIn = Map<string, { queue: QueueName; ids: Set<string> }>
 
@@ -37,9 +49,7 @@ export interface EngineDeps {
   /** What workers of this process hold, as it was committed. */
   held: HeldItems
   searches: Searches
-  lockRecords: Readonly<Partial<Record<WorkKind, LockRecords>>>
-  unbegun: Readonly<Partial<Record<WorkKind, Unbegun>>>
-  onChange: Readonly<Partial<Record<WorkKind, OnChange>>>
+  rooms: WorkRooms
   /** Something is due at this instant, maybe earlier than anything before. */
   onDue(at: number): void
 }

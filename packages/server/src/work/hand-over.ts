@@ -9,7 +9,8 @@ import { nameOf } from './waiters.ts'
 /** Tells the rooms of changes that are written, and lets those who wait have what became ready by them. */
 export async function tell(deps: EngineDeps, tx: Tx, changes: readonly Change[]): Promise<void> {
   const now = deps.now()
-  for (const [kind, of] of Map.groupBy(changes, ({ after }) => after.kind)) await deps.onChange[kind]?.(tx, of, now)
+  for (const [kind, of] of Map.groupBy(changes, ({ after }) => after.kind))
+    await deps.rooms[kind]?.onChange(tx, of, now)
   handOver(
     deps,
     tx,

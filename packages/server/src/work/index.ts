@@ -3,11 +3,11 @@ import type { Loop } from '../core/loop.ts'
 import { cancel } from './cancel.ts'
 import { claim } from './claim.ts'
 import { createElsewhere } from './elsewhere.ts'
-import type { EngineDeps, LockRecords, OnChange, Unbegun } from './engine.ts'
+import type { EngineDeps, WorkRooms } from './engine.ts'
 import { enqueue, type NewWork } from './enqueue.ts'
 import { HeldItems } from './held-items.ts'
 import { hold } from './hold.ts'
-import type { WaitingFor, WorkItem, WorkKind } from './item.ts'
+import type { WaitingFor, WorkItem } from './item.ts'
 import { lease } from './lease.ts'
 import type { Claim, WorkStore } from './ports.ts'
 import { type Report, type Reported, report } from './report.ts'
@@ -15,7 +15,7 @@ import { Searches } from './searches.ts'
 import { createSweeper } from './sweeper.ts'
 import { Waiters } from './waiters.ts'
 
-export type { Change, LockRecords, OnChange, Unbegun } from './engine.ts'
+export type { Change, LockRecords, OnChange, WorkRoom } from './engine.ts'
 export type { NewWork } from './enqueue.ts'
 export type {
   AttemptFault,
@@ -37,12 +37,8 @@ export interface WorkOptions {
   now(): number
   /** In [0, 1). */
   random?(): number
-  /** Of each kind whose room has records of its own that several workers change. */
-  lockRecords?: Readonly<Partial<Record<WorkKind, LockRecords>>>
-  /** Of each kind whose workers may confirm what they were given before they begin. */
-  unbegun?: Readonly<Partial<Record<WorkKind, Unbegun>>>
-  /** Of each kind that there is work of. */
-  onChange: Readonly<Partial<Record<WorkKind, OnChange>>>
+  /** Looked at when there is something to tell: they may come to be after the engine. */
+  rooms: WorkRooms
   onError(cause: unknown): void
 }
 
@@ -75,14 +71,12 @@ export interface Work extends Loop {
 }
 
 export function createWork(options: WorkOptions): Work {
-  const { store, now, random = Math.random, lockRecords = {}, unbegun = {}, onChange, onError } = options
+  const { store, now, random = Math.random, rooms, onError } = options
   const shared = {
     store,
     now,
     random,
-    lockRecords,
-    unbegun,
-    onChange,
+    rooms,
     waiters: new Waiters((queue) => store.announce(queue)),
     ready: new WeakMap(),
     held: new HeldItems(),

@@ -34,7 +34,7 @@ async function whatHeGets(commitsTogether: boolean, ends: Record<string, boolean
     waiters,
     ready: new WeakMap(),
     held: new HeldItems(),
-    onChange: {},
+    rooms: {},
     onDue: () => {},
     now: () => 0,
   }

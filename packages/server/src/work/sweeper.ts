@@ -68,6 +68,6 @@ async function unbegunOf(deps: EngineDeps, tx: Tx, due: readonly WorkItem[]): Pr
   const running = due.filter(({ state }) => state === 'running')
   const unbegun = new Set<string>()
   for (const [kind, of] of Map.groupBy(running, ({ kind }) => kind))
-    for (const id of (await deps.unbegun[kind]?.(tx, of)) ?? []) unbegun.add(id)
+    for (const id of (await deps.rooms[kind]?.unbegun?.(tx, of)) ?? []) unbegun.add(id)
   return unbegun
 }

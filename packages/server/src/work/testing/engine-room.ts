@@ -36,7 +36,7 @@ export function engineOver(state: StateEngine, now: () => number, told: Change[]
     store,
     now,
     random: () => 0.5,
-    onChange: { command: onChange, task: onChange, ai: onChange },
+    rooms: { command: { onChange }, task: { onChange }, ai: { onChange } },
     onError,
   })
   return { work, store, told, writes, vainLooks, onChange: hook }
