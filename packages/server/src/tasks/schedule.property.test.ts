@@ -140,15 +140,13 @@ test('where clocks change, ticks are those of a naive pass over the minutes, for
   fc.assert(property, { numRuns: 300 })
 })
 
-test('where clocks change, the usual rule is that of croner for a zone, but for days that were left out', () => {
-  const [hoursOnly, minutes] = [
-    windows.filter(({ timezone }) => !/Apia|Kwajalein/.test(timezone)),
-    fc.nat({ max: 5760 }),
-  ]
+test('where clocks change within a day, the usual rule is that of croner for a zone', () => {
+  // Of a gap that ends on another day croner makes no tick at its end, unless that day matches too.
+  const withinDay = windows.filter(({ timezone }) => !/Apia|Kwajalein|Pyongyang/.test(timezone))
   const property = fc.property(
-    fc.constantFrom(...hoursOnly),
+    fc.constantFrom(...withinDay),
     pattern,
-    minutes,
+    fc.nat({ max: 5760 }),
     ({ timezone, start }, fields, count) => {
       const cron = textOf(fields)
       const after = start + count * minute

@@ -142,7 +142,8 @@ function spoil(value: unknown, how: string, place: number, bad: unknown, key: st
   if (holder === undefined) return bad
   const keys = Object.keys(holder)
   const chosen = keys[place % keys.length]
-  if (how === 'add' || chosen === undefined) setOwn(holder, key, bad)
+  // A list has no other keys: JSON would leave them out.
+  if (how === 'add' || chosen === undefined) setOwn(holder, Array.isArray(holder) ? String(holder.length) : key, bad)
   else if (how === 'remove' && !Array.isArray(holder)) Reflect.deleteProperty(holder, chosen)
   else setOwn(holder, chosen, bad)
   return copy
