@@ -100,6 +100,32 @@ test('while a poll is open a report asks for nothing, and without a place neithe
   deepEqual(ids(), ['lease', 'lease'])
 })
 
+test('a report that frees more places than the open poll is for asks for them, and both together for no more than there are', async (t) => {
+  const { leasing, held, end, last, ids } = begin(t, 4)
+  await settled()
+  last().answer({ runs: orders('a', 'b', 'c') })
+  await settled()
+  deepEqual([ids(), last().input.max], [['lease', 'lease'], 1])
+  equal(leasing.ask(1), undefined)
+  const asked = leasing.ask(3)!
+  equal(asked.max, 3)
+  last().answer({ runs: orders('d') })
+  await settled()
+  end('a', 'b', 'c')
+  await settled()
+  // These places are asked for already.
+  deepEqual(ids(), ['lease', 'lease'])
+  leasing.given(asked, orders('e', 'f', 'g'))
+  await settled()
+  deepEqual(
+    [[...held], ids()],
+    [
+      ['d', 'e', 'f', 'g'],
+      ['lease', 'lease'],
+    ],
+  )
+})
+
 test('a report asks for the places that it frees and those that are free, and the poll goes on where nothing was ready', async (t) => {
   const { leasing, held, end, last, ids } = await full(t, 3)
   const asked = leasing.ask(2)!

@@ -38,15 +38,16 @@ const lastReleaseMs = 2000
 const askedMsMax = 3_600_000
 
 /**
- * Takes runs for a worker: with one long poll at a time, and while none is open with reports of what has ended. What was given
- * to an answer that never came it gives back.
+ * Takes runs for a worker: with one long poll at a time, and with reports of what has ended, unless a poll is open for as many
+ * places. What was given to an answer that never came it gives back.
  */
 export class Leasing {
   readonly #deps: LeasingDeps
   readonly #stop = new AbortController()
   /** Polls whose answers never came. */
   readonly #unheard: string[] = []
-  #isPolling = false
+  /** How many places the poll that is open is for. */
+  #polled = 0
   /** Ends a rest that was not asked for. */
   #rest: AbortController | undefined
   /** Whether that was done since a poll was last answered. */
@@ -64,11 +65,12 @@ export class Leasing {
   }
 
   /**
-   * What a report of so many ends asks for; undefined: nothing, for there is no room, or a poll that is open is answered first.
+   * What a report of so many ends asks for; undefined: nothing, for there is no room, or no more than for what a poll that is
+   * open is to be answered with.
    */
   ask(ended: number): Asked | undefined {
-    const max = Math.min(this.#room() + ended, workerLimits.leaseMax)
-    if (this.#stop.signal.aborted || this.#isPolling || max <= 0) return undefined
+    const max = Math.min(this.#room() - this.#polled + ended, workerLimits.leaseMax)
+    if (this.#stop.signal.aborted || max <= this.#polled) return undefined
     this.#asked = { ...this.#wanted(), max, poll_id: randomHex() }
     return this.#asked
   }
@@ -133,24 +135,29 @@ export class Leasing {
     return this.#deps.room() - (this.#asked?.max ?? 0)
   }
 
+  /** What is free now is for the next poll. */
+  #reserve(): void {
+    this.#polled = Math.min(Math.max(this.#room(), 0), workerLimits.leaseMax)
+  }
+
   #wanted(): Pick<Asked, 'names' | 'queues'> {
     const { names, queues } = this.#deps
     return { names: names(), ...(queues && { queues: [...queues] }) }
   }
 
   async #poll(signal: AbortSignal): Promise<void> {
-    this.#isPolling = true
     let pollId: string | undefined
     try {
       await this.#release(signal)
-      if (this.#room() > 0) {
+      this.#reserve()
+      if (this.#polled > 0) {
         pollId = randomHex()
         for (const order of await this.#lease(pollId, signal)) this.#deps.take(order)
       }
       // The next one follows at once where there is room.
-      this.#isPolling = this.#room() > 0
+      this.#reserve()
     } catch (error) {
-      this.#isPolling = false
+      this.#polled = 0
       if (pollId !== undefined && !isRefusal(error)) this.#unheard.push(pollId)
       throw error
     }
@@ -173,8 +180,10 @@ export class Leasing {
     await pace.enter()
     pace.leave()
     if (signal.aborted) return []
-    const max = Math.min(this.#room(), workerLimits.leaseMax)
-    const input = { worker_id: workerId, ...this.#wanted(), max, wait_seconds: waitSeconds, poll_id: pollId }
+    const input = {
+      ...{ worker_id: workerId, ...this.#wanted(), max: this.#polled },
+      ...{ wait_seconds: waitSeconds, poll_id: pollId },
+    }
     return (await invoke('workers.lease', input, { signal, timeoutMs }))?.runs ?? []
   }
 }
