@@ -16,7 +16,6 @@ export interface Dispatched extends Delays {
 
 const perSecond = 20
 const concurrency = 32
-/** pg-boss takes 64 a second here. */
 const patienceMs = 300_000
 
 /** Runs that are added one at a time, each due at once, while a worker waits. */

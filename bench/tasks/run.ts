@@ -18,6 +18,8 @@ const measuring: Record<Measure, Measured> = {
   schedules: (queue, { together }) => measureSchedules(queue, together),
 }
 
+const bursts: ReadonlySet<Measure> = new Set(['together', 'schedules'])
+
 /** Runs the chosen parts, one system at a time, in turn within each repetition, each on an empty engine. */
 async function run(options: BenchOptions, workDir: string): Promise<Results> {
   const results = emptyResults(options, await enginesIn(workDir, options.postgres).postgresSettings())
@@ -50,7 +52,7 @@ async function measureOne(
 ): Promise<Delays | undefined> {
   const engines = enginesIn(dir, options.postgres)
   try {
-    const queue = await peer.open(engines)
+    const queue = await peer.open(engines, bursts.has(measure))
     try {
       return await measuring[measure](queue, options)
     } finally {

@@ -5,12 +5,15 @@ import type { Peer, Started } from './peer.ts'
 
 const connectionsMax = 10
 const batchMax = 1000
+/** Jobs that it takes at once; it gives out of them by itself. */
+const localSize = 500
 
 export const graphileWorker: Peer = {
   name: 'graphile-worker',
-  description: 'over PostgreSQL; one runner, woken by `NOTIFY`; `runAt`, and a crontab with an item for each schedule',
+  description:
+    'over PostgreSQL; one runner, woken by `NOTIFY`, with its local queue where many are due at once; `runAt`, and a crontab with an item for each schedule',
   version: () => packageVersion('graphile-worker'),
-  async open({ postgresUrl }) {
+  async open({ postgresUrl }, isBurst) {
     const pool = new pg.Pool({ connectionString: await postgresUrl(), max: connectionsMax + 2 })
     // What fails is told by the query that fails.
     pool.on('error', () => {})
@@ -26,6 +29,11 @@ export const graphileWorker: Peer = {
         parsedCronItems,
         taskList: { bench: async (payload) => started((payload as { id: number }).id) },
         concurrency,
+        ...(isBurst && {
+          preset: {
+            worker: { concurrentJobs: concurrency, localQueue: { size: localSize }, completeJobBatchDelay: 0 },
+          },
+        }),
       })
       return { stop: () => runner.stop() }
     }

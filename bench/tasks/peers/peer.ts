@@ -28,7 +28,8 @@ export interface Peer {
   name: PeerName
   version(): string
   description: string
-  open(engines: Engines): Promise<RunQueue>
+  /** `isBurst`: much will be due at once, and the system is set up as it is best at that. */
+  open(engines: Engines, isBurst: boolean): Promise<RunQueue>
 }
 
 export interface Engines {
