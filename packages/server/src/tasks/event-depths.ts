@@ -4,7 +4,10 @@ import type { Events } from '../events/index.ts'
 const chainMax = 100
 const knownMax = 1000
 
-/** How many runs led to an event, one after another: its chain is read once, however many tasks it triggers. */
+/**
+ * How many runs led to an event, one after another, also those that never were; of a chain that is too long to tell, more than
+ * any number. It is read once, however many tasks the event triggers.
+ */
 export class EventDepths {
   readonly #events: Pick<Events, 'chain'>
   readonly #known = new Map<string, Promise<number>>()
@@ -26,6 +29,7 @@ export class EventDepths {
 
   async #read(tx: Tx, eventId: string): Promise<number> {
     const chain = await this.#events.chain(eventId, chainMax, tx)
-    return chain.filter(({ type }) => type === 'task.queued').length
+    if (chain.length === chainMax) return Number.POSITIVE_INFINITY
+    return new Set(chain.flatMap(({ data }) => ('run_id' in data ? [data.run_id] : []))).size
   }
 }

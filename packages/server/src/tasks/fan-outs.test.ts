@@ -146,7 +146,8 @@ test('what led to an event is read once, however many tasks it triggers, and aga
   const depths = new EventDepths({
     async chain(id) {
       if (++reads === 1) throw new Error('away')
-      return [{ type: 'task.completed' }, { type: 'task.queued' }, { type: id }] as never
+      const ofRun = { data: { run_id: 'run-1' } }
+      return [ofRun, ofRun, { data: { id } }] as never
     },
   })
   await rejects(depths.of(tx, 'evt-1'), /away/)

@@ -65,7 +65,10 @@ async function fire(deps: TaskDeps, tx: Tx, task: TaskRecord, trigger: TriggerRe
   }
   if (isSpent(task)) return
   if (dedupeKey !== null && (await deps.store.hasQueued(tx, task.taskId, dedupeKey))) return
-  if ((await deps.depths.of(tx, eventId)) >= taskLimits.causalDepthMax)
+  const depth = await deps.depths.of(tx, eventId)
+  // That one was left out for this says an event, too.
+  if (depth > taskLimits.causalDepthMax) return
+  if (depth === taskLimits.causalDepthMax)
     await noteEnded(deps, tx, task, occasion, { status: 'skipped', reason: 'causal_depth' }, moment.now)
   else await makeRun(deps, tx, task, occasion, moment)
 }
