@@ -121,6 +121,17 @@ export const ExecutionStanding = Type.Object({
 export type ExecutionStanding = Static<typeof ExecutionStanding>
 
 const held = { execution_id: Id, lease_token: LeaseToken }
+const atWork = {
+  ...held,
+  elapsed_ms: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+      description:
+        'For how long the device has been at it, or was; it began so long ago, though not before it was given to it',
+    }),
+  ),
+}
 
 export const ExecutionAck = Type.Object(
   {
@@ -133,7 +144,7 @@ export const ExecutionAck = Type.Object(
 
 export const ExecutionProgress = Type.Object(
   {
-    ...held,
+    ...atWork,
     seq: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'A lower one is ignored' }),
     percent: Type.Optional(Type.Number({ minimum: 0, maximum: 100 })),
     message: Type.Optional(Message),
@@ -153,7 +164,7 @@ export const LogLine = Type.Object(
 )
 
 export const ExecutionLogs = Type.Object(
-  { ...held, lines: Type.Array(LogLine, { minItems: 1, maxItems: commandLimits.logLinesMax }) },
+  { ...atWork, lines: Type.Array(LogLine, { minItems: 1, maxItems: commandLimits.logLinesMax }) },
   closed,
 )
 
@@ -161,7 +172,7 @@ export const executionOutcomes = ['completed', 'failed', 'cancelled'] as const
 
 export const ExecutionResult = Type.Object(
   {
-    ...held,
+    ...atWork,
     status: Type.Enum(executionOutcomes),
     result: Type.Optional(
       Type.Unknown({

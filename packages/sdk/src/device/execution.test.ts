@@ -33,7 +33,8 @@ const settled = () => new Promise((resolve) => setImmediate(resolve))
 
 /** An execution whose reports are answered as `state.answer` says. */
 function begin(t: TestContext, handler: CommandHandler, given = order()) {
-  t.mock.timers.enable({ apis: ['setTimeout'] })
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] })
+  t.mock.method(performance, 'now', () => Date.now())
   const said: DeviceReport[] = []
   const over: boolean[] = []
   const state = { answer: (_: DeviceReport): ExecutionStanding | Promise<ExecutionStanding> => standing }
@@ -114,7 +115,7 @@ test('a sign of life repeats what was said last, under its number', async (t) =>
   equal(said.length, 2)
   t.mock.timers.tick(200)
   await settled()
-  deepEqual(said[1], said[2])
+  deepEqual(said[2], { ...said[1], payload: { ...said[1]!.payload, elapsed_ms: 200 } })
   equal((said[2]!.payload as { seq: number }).seq, 1)
   execution.giveUp()
 })
@@ -138,7 +139,7 @@ test('of progress and lines that come faster than they are sent, the last and th
   )
 })
 
-test('a handler that is at work for a second is told to be, though it says nothing', async (t) => {
+test('a handler that is at work for a second is told to be, since when, and how long it took', async (t) => {
   const done = Promise.withResolvers<void>()
   const { said, types } = begin(t, () => done.promise)
   await settled()
@@ -147,9 +148,12 @@ test('a handler that is at work for a second is told to be, though it says nothi
   deepEqual(types(), ['ack'])
   t.mock.timers.tick(1)
   await settled()
-  deepEqual(said[1]!.payload, { execution_id: 'exe-1', lease_token: 'first', seq: 0 })
+  const held = { execution_id: 'exe-1', lease_token: 'first' }
+  deepEqual(said[1]!.payload, { ...held, elapsed_ms: 1000, seq: 0 })
+  t.mock.timers.tick(500)
   done.resolve()
   await settled()
+  deepEqual(said.at(-1)!.payload, { ...held, elapsed_ms: 1500, status: 'completed' })
   deepEqual(types(), ['ack', 'progress', 'result'])
 })
 
@@ -175,7 +179,7 @@ test('a result that comes after the time is over is reported all the same', asyn
   t.mock.timers.tick(60_000)
   await settled()
   deepEqual(said.at(-1)!.payload, {
-    ...{ execution_id: 'exe-1', lease_token: 'first' },
+    ...{ execution_id: 'exe-1', lease_token: 'first', elapsed_ms: 60_000 },
     ...{ status: 'completed', result: 'late' },
   })
 })
@@ -215,7 +219,7 @@ test('given again after its end it is answered, without running again', async (t
   await settled()
   deepEqual([runs, over], [1, [true]])
   deepEqual(said.at(-1)!.payload, {
-    ...{ execution_id: 'exe-1', lease_token: 'second' },
+    ...{ execution_id: 'exe-1', lease_token: 'second', elapsed_ms: 0 },
     ...{ status: 'completed', result: { n: 1 } },
   })
 })

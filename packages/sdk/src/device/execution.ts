@@ -62,6 +62,8 @@ export class Execution {
   #grace: ReturnType<typeof setTimeout> | undefined
   #chatter: ReturnType<typeof setTimeout> | undefined
   #begun: ReturnType<typeof setTimeout> | undefined
+  #begunAt: number | undefined
+  #tookMs: number | undefined
 
   constructor(deps: ExecutionDeps, order: ExecutionOrder, beginning: Beginning) {
     this.#deps = deps
@@ -149,9 +151,17 @@ export class Execution {
     const held = { execution_id, lease_token }
     if (!this.#isAcked && !this.#outcome) return this.#ack(held)
     const mayChat = this.#outcome !== undefined || !this.#isResting
-    if (mayChat && !this.#lines.isEmpty) return { type: 'command.log', payload: { ...held, lines: this.#lines.next() } }
-    if (mayChat && this.#isProgressDue) return { type: 'command.progress', payload: { ...held, ...this.#progress } }
-    return this.#outcome && { type: 'command.result', payload: { ...held, ...this.#outcome } }
+    const atWork = { ...held, ...this.#elapsed() }
+    if (mayChat && !this.#lines.isEmpty)
+      return { type: 'command.log', payload: { ...atWork, lines: this.#lines.next() } }
+    if (mayChat && this.#isProgressDue) return { type: 'command.progress', payload: { ...atWork, ...this.#progress } }
+    return this.#outcome && { type: 'command.result', payload: { ...atWork, ...this.#outcome } }
+  }
+
+  /** Nothing where it did not begin, or not in this process. */
+  #elapsed(): { elapsed_ms?: number } {
+    if (this.#begunAt === undefined) return {}
+    return { elapsed_ms: this.#tookMs ?? Math.round(performance.now() - this.#begunAt) }
   }
 
   #ack(held: { execution_id: string; lease_token: string }): DeviceReport {
@@ -234,6 +244,7 @@ export class Execution {
     this.#setDeadline()
     await this.#deps.remember(this)
     if (this.#state !== 'running') return
+    this.#begunAt = performance.now()
     this.#begun = setTimeout(() => this.beat(0), tellsBegunMs)
     void this.#handle(this.#handling!.handler)
   }
@@ -295,6 +306,7 @@ export class Execution {
 
   #end(outcome: Outcome): void {
     for (const timer of [this.#deadline, this.#grace, this.#chatter, this.#begun]) clearTimeout(timer)
+    this.#tookMs = this.#elapsed().elapsed_ms
     this.#outcome = outcome
     this.#state = 'ended'
     this.#isLost = false

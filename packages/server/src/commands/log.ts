@@ -15,7 +15,7 @@ export async function logExecution(
   const { execution: before, item } = await lockAndRenew(deps, ctx, input)
   const now = ctx.now()
   const { kept, log } = keepable(before.log, input.lines, commandLimits.logBytesMax)
-  const after = { ...begun(before, now), log }
+  const after = { ...begun(before, now, input.elapsed_ms), log }
   await settleExecutions(deps, ctx.tx, [{ before, after }], now)
   const { executionId: execution_id, deviceId: device_id } = before
   const lines = kept.map(({ at = toIso(now), level = 'info', message }) => ({

@@ -20,7 +20,7 @@ export async function reportProgress(
   const isNew = before.progress === null || seq > before.progress.seq
   if (!isNew && before.startedAt !== null) return executionStanding(before, item)
   const now = ctx.now()
-  const after = { ...begun(before, now), ...(isNew && { progress: { seq, percent, message } }) }
+  const after = { ...begun(before, now, input.elapsed_ms), ...(isNew && { progress: { seq, percent, message } }) }
   await settleExecutions(deps, ctx.tx, [{ before, after }], now)
   if (percent === null && message === null) return executionStanding(after, item)
   if (deps.progress.admits(after.executionId))

@@ -64,14 +64,19 @@ export function executionStanding(
   }
 }
 
+/** When it began, by how long its device has been at it. */
+export function begunAt({ startedAt, sentAt }: ExecutionRecord, elapsedMs: number, now: number): number {
+  return startedAt ?? Math.min(now, Math.max(now - elapsedMs, sentAt ?? now))
+}
+
 /** It has begun, which whatever a device says of it implies. */
-export function begun(execution: ExecutionRecord, now: number): ExecutionRecord {
-  const { deliveredAt, startedAt, subStatus } = execution
+export function begun(execution: ExecutionRecord, now: number, elapsedMs = 0): ExecutionRecord {
+  const { deliveredAt, subStatus } = execution
   return {
     ...execution,
     status: 'running',
     subStatus: subStatus === 'cancelling' ? subStatus : 'executing',
     deliveredAt: deliveredAt ?? now,
-    startedAt: startedAt ?? now,
+    startedAt: begunAt(execution, elapsedMs, now),
   }
 }

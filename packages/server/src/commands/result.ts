@@ -15,7 +15,7 @@ import { reasonWord } from '../core/reason-word.ts'
 import { leaseLost, type Report } from '../work/index.ts'
 import type { CommandDeps } from './deps.ts'
 import { type ExecutionRecord, isOver, type Said } from './record.ts'
-import { executionStanding, ownExecution, reportWork } from './report.ts'
+import { begunAt, executionStanding, ownExecution, reportWork } from './report.ts'
 import { schemaFaults } from './schema.ts'
 import { settleExecutions } from './settle.ts'
 import { verifyingFrom } from './verify.ts'
@@ -94,8 +94,11 @@ function beginVerifying(
 }
 
 function saidOf(before: ExecutionRecord, input: ResultInput, now: number): Said {
-  const startedAt = before.startedAt ?? before.deliveredAt ?? before.sentAt ?? now
-  return { startedAt, result: shownResult(input, now - startedAt), error: errorOf(input) }
+  const sinceGiven = now - (before.deliveredAt ?? before.sentAt ?? now)
+  const startedAt = begunAt(before, input.elapsed_ms ?? sinceGiven, now)
+  // What was done while the server was away took no longer than it did.
+  const durationMs = Math.min(now - startedAt, input.elapsed_ms ?? Number.POSITIVE_INFINITY)
+  return { startedAt, result: shownResult(input, durationMs), error: errorOf(input) }
 }
 
 function errorOf({ status, error }: ResultInput): CommandError | null {

@@ -37,8 +37,8 @@ async function bringUp(
   now: number,
 ): Promise<void> {
   const only = before.targetCount === 1 ? changes[0]!.after : undefined
-  const hasStarted = changes.some(({ after }) => after.startedAt !== null)
-  const startedAt = before.startedAt ?? (hasStarted ? now : null)
+  const starts = changes.flatMap(({ after }) => after.startedAt ?? [])
+  const startedAt = before.startedAt ?? (starts.length === 0 ? null : Math.min(...starts))
   const { status, statusReason } = outcomeOfAll(before, only)
   const after = isOver(status)
     ? overAs({ ...before, status, statusReason, startedAt }, now)
