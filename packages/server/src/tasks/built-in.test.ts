@@ -103,6 +103,17 @@ test('a run is a command: it ends as that does, and both are in one chain', asyn
   equal(events.find(({ type }) => type === 'command.submitted')!.cause_id, queued.id)
 })
 
+test('a command that somebody cancels is not sent again by the run that sent it', async (t) => {
+  const nexus = await startTestNexus(t)
+  const { client } = nexus
+  const handler = { type: 'command', command: 'x', target: { device_id: 'd' } } as const
+  const ended = runOf(nexus, { handler, retry_policy: { max_retries: 3 } })
+  const { command_id } = await until('the command is there', async () => (await client.commands.list()).commands[0])
+  await client.commands.cancel({ command_id })
+  const { status, error, attempt } = await ended
+  deepEqual([status, error!.code, attempt], ['failed', 'command_cancelled', 1])
+})
+
 test('a run is a query: its rows are the result, and another task may use them', async (t) => {
   const nexus = await startTestNexus(t)
   const { client } = nexus

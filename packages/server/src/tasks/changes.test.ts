@@ -175,9 +175,11 @@ test('a retry runs again what a run was about', async (t) => {
   const again = await room.call('runs.retry', { run_id: order!.run_id })
   deepEqual([again.retry_of, again.cause, again.parameters], [order!.run_id, 'retry', { a: 1 }])
   await rejects(room.call('runs.retry', { run_id: again.run_id }), because('run_active'))
+  await rejects(room.call('runs.retry', { run_id: order!.run_id }), because('retry_live'))
   const [second] = await room.lease()
   await room.complete(second!)
   equal((await room.get(task_id)).status, 'completed')
+  equal((await room.call('runs.retry', { run_id: order!.run_id })).retry_of, order!.run_id)
 })
 
 test('a run by hand and a pause take nothing from a task that runs once', async (t) => {

@@ -93,11 +93,10 @@ async function command(
   const { status, result, error, summary } = ended
   if (status === 'completed')
     return { result: { command_id, status, ...(result && { result }), ...(summary && { summary }) } }
-  // The next attempt submits one anew.
-  return {
-    ...failed(`command_${status}`, error?.message ?? `the command ${command_id} ended as ${status}`, true),
-    checkpoint: null,
-  }
+  // The next attempt submits one anew; but somebody wanted that one not to be done.
+  const isRetryable = status !== 'cancelled'
+  const message = error?.message ?? `the command ${command_id} ended as ${status}`
+  return { ...failed(`command_${status}`, message, isRetryable), checkpoint: null }
 }
 
 interface Submitted {

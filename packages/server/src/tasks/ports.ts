@@ -148,6 +148,8 @@ export interface TaskStore {
   hasHeld(tx: Tx, taskId: string): Promise<boolean>
   /** Whether one that goes in turn is past its gates and has not ended. */
   isBusy(tx: Tx, taskId: string): Promise<boolean>
+  /** The retry of a run that has not ended. */
+  liveRetry(tx: Tx, run: Pick<RunRecord, 'taskId' | 'runId'>): Promise<string | undefined>
   /** Whether one with the key is queued. */
   hasQueued(tx: Tx, taskId: string, dedupeKey: string): Promise<boolean>
   /** Which of these ticks have a run. */

@@ -93,7 +93,7 @@ export async function cancelRun(deps: TaskDeps, ctx: WriteCtx, { run_id }: Input
   return shownOne(deps, await foundRun(deps, run_id, tx), ctx)
 }
 
-/** With what it had, as a run of its own. Errors: NOT_FOUND, CONFLICT (`run_active`, `too_many_active_runs`). */
+/** With what it had, as a run of its own. Errors: NOT_FOUND, CONFLICT (`run_active`, `retry_live`, `too_many_active_runs`). */
 export async function retryRun(deps: TaskDeps, ctx: WriteCtx, { run_id }: Input<'runs.retry'>): Promise<Run> {
   const { tx } = ctx
   const now = ctx.now()
@@ -101,6 +101,9 @@ export async function retryRun(deps: TaskDeps, ctx: WriteCtx, { run_id }: Input<
   if (!hasRunEnded(before.status))
     throw fail('CONFLICT', { reason: 'run_active', status: before.status, issue: `the run is ${before.status}` })
   const task = await lockedTask(deps, tx, before.taskId)
+  const live = await deps.store.liveRetry(tx, before)
+  if (live !== undefined)
+    throw fail('CONFLICT', { reason: 'retry_live', run_id: live, issue: `its retry ${live} has not ended` })
   assertRoom(task)
   const occasion = { cause: 'retry' as const, scheduledFor: before.scheduledFor, traceId: before.traceId }
   const fresh = newRun(task, { ...occasion, causeId: before.lastEventId }, now)

@@ -34,16 +34,13 @@ type RunStore = Pick<
   | 'hasHeld'
   | 'holdBack'
   | 'isBusy'
+  | 'liveRetry'
   | 'hasQueued'
   | 'ticksWithRuns'
   | 'stalled'
   | 'nextStall'
   | 'leasedBy'
   | 'leftBehind'
-  | 'addLog'
-  | 'oldestLines'
-  | 'forgetLines'
-  | 'log'
   | 'trim'
 >
 
@@ -55,6 +52,7 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
   const heldForOne = perParameter(engine, heldForText)
   const anyHeld = perParameter(engine, anyHeldText)
   const busy = perParameter(engine, busyText)
+  const liveRetry = perParameter(engine, liveRetryText)
   const holdBack = perParameter(engine, holdBackText(engine.kind))
   const inTransactions = new KnownIn<RunRecord>(
     ({ runId }) => runId,
@@ -219,6 +217,11 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
 
     isBusy: async (tx, taskId) => (await engine.run(tx, busy, [taskId])).length > 0,
 
+    async liveRetry(tx, { taskId, runId }) {
+      const [live] = await engine.run<{ run_id: string }>(tx, liveRetry, [taskId, runId])
+      return live?.run_id
+    },
+
     async hasQueued(tx, taskId, dedupeKey) {
       const row = await within(tx)
         .selectFrom('task_runs')
@@ -293,26 +296,6 @@ export function runStore(engine: StateEngine, rows: TaskRows): RunStore {
       return found.map((row) => ({ id: row.id, leaseToken: row.lease_token! }))
     },
 
-    async addLog(tx, run, lines) {
-      const made = lines.map((line, i) => rows.ofLine(run, line, i))
-      for (const part of inParts(made, rowsMax)) await within(tx).insertInto('task_run_log').values(part).execute()
-    },
-
-    async oldestLines(tx, runId, limit) {
-      const oldest = within(tx).selectFrom('task_run_log').selectAll().where('run_id', '=', runId).orderBy('seq')
-      return (await oldest.limit(limit).execute()).map(rows.toLine)
-    },
-
-    async forgetLines(tx, runId, upTo) {
-      await within(tx).deleteFrom('task_run_log').where('run_id', '=', runId).where('seq', '<=', upTo).execute()
-    },
-
-    async log(runId, { after, limit }) {
-      let query = reads.selectFrom('task_run_log').selectAll().where('run_id', '=', runId)
-      if (after !== undefined) query = query.where('seq', '>', after)
-      return (await query.orderBy('seq').limit(limit).execute()).map(rows.toLine)
-    },
-
     trim: (before) => trim(engine, before),
   }
 }
@@ -336,6 +319,8 @@ const anyHeldText = 'select 1 from task_runs where task_id = ? and held > 0 and 
 
 const busyText = `select 1 from task_runs where task_id = ? and in_turn = 1 and held = 0 and completed_at is null
   limit 1`
+
+const liveRetryText = 'select run_id from task_runs where task_id = ? and completed_at is null and retry_of = ? limit 1'
 
 /** Of ids in the order of bytes PostgreSQL would compare each with each: no index of `work` is in that order. */
 function holdBackText(kind: StateEngine['kind']): string {

@@ -9,6 +9,7 @@ import { perParameter, preparedTable } from './prepared-table.ts'
 import type { Sealer } from './sealer.ts'
 import type { StateTables } from './tables.ts'
 import { type TaskRows, taskRows } from './task-rows.ts'
+import { runLogStore } from './task-run-log.ts'
 import { runStore } from './task-runs.ts'
 import { searchStore } from './task-search.ts'
 import type { TasksTable } from './task-tables.ts'
@@ -36,6 +37,7 @@ export function createTaskStore(engine: StateEngine, sealer: Sealer): TaskStore 
     announceTrigger: (taskId) => engine.signals.tell(triggerTopic, taskId),
     onTriggersAnnounced: (fn) => engine.signals.listen(triggerTopic, fn),
     ...runStore(engine, rows),
+    ...runLogStore(engine, rows),
     ...searchStore(engine),
     ...signalStore(engine),
     ...triggerStore(engine, rows),
