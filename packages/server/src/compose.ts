@@ -163,6 +163,7 @@ async function compose(
     lastReading: (deviceId, metric) => telemetry.lastReading(deviceId, metric),
     now,
     keepMs: config.commandsKeepDays * 86_400_000,
+    stopping: stopping.signal,
     observe: (type, category, ms) => metrics?.observeCommand(type, category, ms),
     onError: (err) => log.error({ err }, 'Commands could not be given to a device, or forgotten; trying again'),
   })

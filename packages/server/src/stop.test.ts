@@ -75,6 +75,25 @@ test('a query under way when the server is told to stop is answered', async (t) 
   deepEqual(await endOf(nexus), cleanEnd)
 })
 
+test('who waits for the end of a command when the server is told to stop is told how it stands', async (t) => {
+  const nexus = await start(t, testFolder(t))
+  const headers = { authorization: `Bearer ${nexus.key}`, 'content-type': 'application/json' }
+  const body = JSON.stringify({
+    ...{ command: 'x', target: { device_id: 'd' }, delivery: { mode: 'queue' } },
+    ...{ async: false, wait_seconds: 100 },
+  })
+  const waiting = fetch(`${nexus.url}/v1/commands/execute`, { method: 'POST', body, headers })
+  await until('the command is there', async () => {
+    const { commands } = (await (await fetch(`${nexus.url}/v1/commands`, { headers })).json()) as { commands: object[] }
+    return commands.length === 1
+  })
+  nexus.process.kill('SIGTERM')
+  const answer = await waiting
+  const { status, command_id } = (await answer.json()) as { status: string; command_id: string }
+  deepEqual([answer.status, status, answer.headers.get('location')], [202, 'pending', `/v1/commands/${command_id}`])
+  deepEqual(await endOf(nexus), cleanEnd)
+})
+
 test('told to stop again and again, the server stops once, and well', async (t) => {
   const folder = testFolder(t)
   const nexus = await start(t, folder)

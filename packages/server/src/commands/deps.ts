@@ -27,6 +27,7 @@ export interface CommandDeps {
   rollouts: Rollouts
   verifications: Verifications
   now(): number
+  stopping: AbortSignal
   observe: CommandObserver
 }
 

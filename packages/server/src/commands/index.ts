@@ -53,6 +53,8 @@ export interface CommandsOptions {
   now(): number
   /** How long commands are kept after their end. */
   keepMs: number
+  /** Aborted when Nexus stops: who waits for the end of a command is answered. */
+  stopping: AbortSignal
   observe: CommandObserver
   onError(cause: unknown): void
 }
@@ -144,6 +146,7 @@ export function createCommands(options: CommandsOptions): Commands {
     rollouts,
     verifications,
     now,
+    stopping: options.stopping,
     observe: options.observe,
   }
   const tellEnds = () => tellEndsElsewhere(store, deps.ends)

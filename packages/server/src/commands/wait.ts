@@ -12,8 +12,8 @@ type WaitDeps = Pick<CommandDeps, 'ends' | 'store'>
 const waitSecondsDefault = 30
 
 /**
- * The answer to a synchronous call: waits for the command to end, for as long as the caller would; if it has not, says how it
- * stands and what it waits for.
+ * The answer to a synchronous call: waits for the command to end, for as long as the caller would, or until Nexus stops; if it has
+ * not, says how it stands and what it waits for.
  */
 export async function answerSubmit(
   deps: CommandDeps,
@@ -25,7 +25,7 @@ export async function answerSubmit(
   const [command] = await deps.store.find([receipt.command_id])
   if (!command) return receipt
   const seconds = input.wait_seconds ?? Math.min(command.timeoutMs / 1000, waitSecondsDefault)
-  const signal = AbortSignal.any([ctx.signal, AbortSignal.timeout(seconds * 1000)])
+  const signal = AbortSignal.any([ctx.signal, deps.stopping, AbortSignal.timeout(seconds * 1000)])
   const ended = await commandEnd(deps, command.commandId, signal)
   if (ended) return outcomeOf(ended)
   const [now = command] = await deps.store.find([command.commandId])

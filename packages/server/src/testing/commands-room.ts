@@ -41,6 +41,7 @@ export async function openCommandsRoom(t: TestContext, room: CommandsRoomOptions
     lastReading: (deviceId, metric) => readings.get(`${deviceId} ${metric}`),
     now,
     keepMs: 86_400_000,
+    stopping: new AbortController().signal,
     observe: () => {},
     onError,
     ...options,
