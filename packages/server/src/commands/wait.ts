@@ -12,8 +12,8 @@ type WaitDeps = Pick<CommandDeps, 'ends' | 'store'>
 const waitSecondsDefault = 30
 
 /**
- * The answer to a synchronous call: waits for the command to end, for as long as the caller would, or until Nexus stops; if it has
- * not, says how it stands and what it waits for.
+ * The answer to a synchronous call: waits for the command to end, for as long as the caller would, or until Nexus stops; if it
+ * has not, says how it stands and what it waits for.
  */
 export async function answerSubmit(
   deps: CommandDeps,
