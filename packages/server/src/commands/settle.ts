@@ -4,7 +4,7 @@ import type { CommandDeps } from './deps.ts'
 import { publishChanges } from './publish.ts'
 import { type CommandRecord, type ExecutionChange, type ExecutionRecord, isOver } from './record.ts'
 import { rolloutSubStatus } from './rollout-standing.ts'
-import { countsChange, statusOf } from './status.ts'
+import { countsChange, reasonOfSeveral, statusOf } from './status.ts'
 
 /** Writes changed executions, brings their commands up to date, and tells of it, in one transaction. */
 export async function settleExecutions(
@@ -59,8 +59,8 @@ function outcomeOfAll(
 ): Pick<CommandRecord, 'status' | 'statusReason'> {
   const status = statusOf(before.counts, before.targetCount)
   if (isOver(status) && before.rolloutState?.aborted) return { status: 'failed', statusReason: 'rollout_aborted' }
-  const isSaid = !only || before.statusReason === 'approval_rejected'
-  return { status, statusReason: isSaid ? before.statusReason : only.statusReason }
+  if (before.statusReason === 'approval_rejected') return { status, statusReason: before.statusReason }
+  return { status, statusReason: only ? only.statusReason : reasonOfSeveral(status) }
 }
 
 function overAs(command: CommandRecord, now: number): CommandRecord {

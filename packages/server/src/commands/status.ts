@@ -12,6 +12,13 @@ export function statusOf(counts: Counts, targetCount: number): CommandStatus {
   return counts.failed + counts.timeout > 0 ? 'failed' : 'cancelled'
 }
 
+/** Why a command with several targets stands so. */
+export function reasonOfSeveral(status: CommandStatus): string | null {
+  if (status === 'failed') return 'executions_failed'
+  if (status === 'timeout') return 'executions_timed_out'
+  return status === 'cancelled' ? 'executions_cancelled' : null
+}
+
 /** The counts after executions went from one state to another. */
 export function countsChange(changes: readonly { before: CommandStatus; after: CommandStatus }[]): Partial<Counts> {
   const change: Partial<Record<CommandStatus, number>> = {}
