@@ -31,6 +31,15 @@ test('a message of a result that is no text is refused by its name, and another 
   equal((await nexus.client.commands.get({ command_id })).result?.message, 'x')
 })
 
+test('an error of what completed is refused, and lost to nobody', async (t) => {
+  const nexus = await startTestNexus(t)
+  const { command_id, say } = await giveTo(nexus, 'd')
+  const refused = await say('{},"error":{"code":"x","message":"y"}')
+  const { error } = (await refused.json()) as { error: { details: Record<string, unknown> } }
+  deepEqual([refused.status, error.details.field], [400, 'error'])
+  equal((await nexus.client.commands.get({ command_id })).status, 'pending')
+})
+
 test('parameters and results keep a field __proto__, and it changes nothing', async (t) => {
   const nexus = await startTestNexus(t)
   const odd = '{"__proto__":{"success":false,"polluted":1},"nested":{"__proto__":{"n":1}}}'

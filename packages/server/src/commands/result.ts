@@ -24,9 +24,15 @@ type ResultInput = Input<'executions.result'>
 
 /**
  * Errors: INVALID_REQUEST (a result that is larger than may be kept, a number in it that would be altered, a `message` that is
- * no text).
+ * no text, an error of what completed).
  */
-export async function prepareResult(_deps: CommandDeps, _ctx: Ctx, { result }: ResultInput): Promise<void> {
+export async function prepareResult(
+  _deps: CommandDeps,
+  _ctx: Ctx,
+  { status, result, error }: ResultInput,
+): Promise<void> {
+  if (status === 'completed' && error !== undefined)
+    throw invalid('error', 'goes with failed or cancelled: leave it out, or say that it failed')
   checkNumbers('result', result)
   if (isRecord(result) && result.message !== undefined && typeof result.message !== 'string')
     throw invalid('result.message', 'must be text: it shows as the message of the result')
