@@ -126,7 +126,7 @@ class Fleet {
     const onError = (cause: unknown) => {
       throw cause
     }
-    const work = createWork({ store, now: () => this.#now, random: () => 0.5, onChange: { task: onChange }, onError })
+    const work = createWork({ store, now: () => this.#now, random: () => 0.5, rooms: { task: { onChange } }, onError })
     return { work, store }
   }
 

@@ -234,20 +234,15 @@ async function play(state: StateEngine, ops: readonly Op[]): Promise<void> {
   )
 }
 
-function shown({
-  id,
-  state,
-  attempt,
-  statusReason,
-  turn,
-}: {
-  id: string
-  state: string
-  attempt: number
-  statusReason: string | null
-  turn: number
-}) {
-  return { id, state, attempt, statusReason, turn }
+type Shown = Pick<
+  WorkItem,
+  'id' | 'state' | 'attempt' | 'statusReason' | 'turn' | 'startBy' | 'leaseExpiresAt' | 'deadline' | 'cancelBy'
+>
+
+/** As both have it: of one that runs, also until when. */
+function shown({ id, state, attempt, statusReason, turn, startBy, leaseExpiresAt, deadline, cancelBy }: Shown) {
+  const until = state === 'running' && { leaseExpiresAt, deadline, cancelBy }
+  return { id, state, attempt, statusReason, turn, ...(state === 'pending' && { startBy }), ...until }
 }
 
 function workOf(asked: Asked, id: string, now: number): NewWork {

@@ -35,8 +35,8 @@ export class Reference {
       item.attempt++
       item.given++
       item.readyAt = undefined
-      item.silentAt = this.now + item.leaseMs
-      item.tooLongAt = item.attemptMs === null ? undefined : this.now + item.attemptMs
+      item.leaseExpiresAt = this.now + item.leaseMs
+      item.deadline = item.attemptMs === null ? null : this.now + item.attemptMs
       ids.push(item.id)
     }
     return ids
@@ -63,8 +63,8 @@ export class Reference {
   /** False: the lease is lost. `given`: which one it is that the worker holds. */
   report(id: string, given: number, kind: Report['kind'], retryable = true): boolean {
     const item = this.items.find((one) => one.id === id)!
-    if (item.state !== 'running' || item.given !== given || item.silentAt! <= this.now) return false
-    if (kind === 'alive') item.silentAt = this.now + item.leaseMs
+    if (item.state !== 'running' || item.given !== given || item.leaseExpiresAt! <= this.now) return false
+    if (kind === 'alive') item.leaseExpiresAt = this.now + item.leaseMs
     else if (kind === 'failed') this.#fail(item, 'error', 'boom', retryable)
     else if (kind === 'lost') this.#lose(item)
     else if (kind === 'unheard') this.#return(item)
@@ -75,7 +75,7 @@ export class Reference {
   cancel(id: string): void {
     const item = this.items.find((one) => one.id === id)!
     if (item.state === 'pending') this.#end(item, 'cancelled', item.isLost ? 'unconfirmed' : 'cancelled')
-    else if (item.state === 'running') item.stopBy ??= this.now + 10_000
+    else if (item.state === 'running') item.cancelBy ??= this.now + 10_000
   }
 
   /** `startBy` undefined: as it was. */
@@ -93,8 +93,8 @@ export class Reference {
   recover(): void {
     for (const item of this.items)
       if (item.state === 'running') {
-        item.silentAt = this.now + item.leaseMs
-        if (item.tooLongAt !== undefined) item.tooLongAt = Math.max(item.tooLongAt, item.silentAt)
+        item.leaseExpiresAt = this.now + item.leaseMs
+        if (item.deadline !== null) item.deadline = Math.max(item.deadline, item.leaseExpiresAt)
       }
     this.sweep()
   }
@@ -106,10 +106,10 @@ export class Reference {
           this.#end(item, item.isLost ? 'failed' : 'timeout', item.isLost ? 'worker_lost' : 'not_started_in_time')
         else if (item.readyAt !== undefined && item.readyAt <= this.now) item.readyAt = undefined
       } else if (item.state === 'running') {
-        if (item.stopBy !== undefined && item.stopBy <= this.now) this.#end(item, 'cancelled', 'unconfirmed')
-        else if (item.tooLongAt !== undefined && item.tooLongAt <= this.now)
+        if (item.cancelBy !== null && item.cancelBy <= this.now) this.#end(item, 'cancelled', 'unconfirmed')
+        else if (item.deadline !== null && item.deadline <= this.now)
           this.#fail(item, 'timeout', 'attempt_timeout', true)
-        else if (item.silentAt! <= this.now) this.#lose(item)
+        else if (item.leaseExpiresAt! <= this.now) this.#lose(item)
       }
     }
   }
@@ -121,7 +121,7 @@ export class Reference {
 
   #fail(item: Expected, fault: 'error' | 'timeout' | 'worker_lost', reason: string, retryable: boolean): void {
     const { retry, attempt } = item
-    if (item.stopBy !== undefined) this.#end(item, 'cancelled', fault === 'error' ? reason : 'unconfirmed')
+    if (item.cancelBy !== null) this.#end(item, 'cancelled', fault === 'error' ? reason : 'unconfirmed')
     else if (!retryable || attempt === retry.attemptsMax || !retry.on.includes(fault))
       this.#end(item, fault === 'timeout' ? 'timeout' : 'failed', reason)
     if (isOver(item)) return
@@ -138,7 +138,7 @@ export class Reference {
 
   #return(item: Expected): void {
     item.attempt--
-    if (item.stopBy !== undefined) this.#end(item, 'cancelled', item.isLost ? 'unconfirmed' : 'cancelled')
+    if (item.cancelBy !== null) this.#end(item, 'cancelled', item.isLost ? 'unconfirmed' : 'cancelled')
     else item.state = 'pending'
   }
 
@@ -184,9 +184,9 @@ export interface Expected extends NewWork {
   /** Nobody knows what became of its last attempt. */
   isLost: boolean
   readyAt: number | undefined
-  silentAt: number | undefined
-  tooLongAt: number | undefined
-  stopBy: number | undefined
+  leaseExpiresAt: number | null
+  deadline: number | null
+  cancelBy: number | null
 }
 
 function lineOf({ queue, orderingKey }: Expected): string {
@@ -204,6 +204,6 @@ function expectedOf(work: NewWork, now: number): Expected {
     held: work.waitingFor !== null,
     isLost: false,
     readyAt: work.notBefore !== null && work.notBefore > now ? work.notBefore : undefined,
-    ...{ silentAt: undefined, tooLongAt: undefined, stopBy: undefined },
+    ...{ leaseExpiresAt: null, deadline: null, cancelBy: null },
   }
 }
