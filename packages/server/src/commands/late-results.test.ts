@@ -114,9 +114,10 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     deepEqual(await room.stands(command_id), ['cancelled/unconfirmed', 'failed/error', 'cancelled/aborted'])
     const [given] = (await room.call('commands.executions.list', { command_id })).executions
     deepEqual(given!.status_reason, 'rollout_aborted')
-    await room.finish(order!, { result: { by: 'd' } })
+    await room.finish(order!, { result: { by: 'd' }, elapsed_ms: 29_000 })
     deepEqual(await room.stands(command_id), ['completed', 'failed/error', 'cancelled/aborted'])
     const { executions } = await room.call('commands.executions.list', { command_id })
+    deepEqual(executions[0]!.result!.duration_ms, 29_000)
     deepEqual(
       executions.map(({ late }) => late ?? false),
       [true, false, false],

@@ -1,4 +1,4 @@
-import type { ExecutionStanding } from '@nexus/contract'
+import { commandLimits, type ExecutionStanding } from '@nexus/contract'
 import { toIsoOrNull } from '../core/clock.ts'
 import type { WriteCtx } from '../core/context.ts'
 import { fail } from '../core/failure.ts'
@@ -64,9 +64,12 @@ export function executionStanding(
   }
 }
 
-/** When it began, by how long its device has been at it. */
+const hourMs = 3_600_000
+
+/** When it began, by how long its device has been at it. Of what was lost nobody knows any more when it was given. */
 export function begunAt({ startedAt, sentAt }: ExecutionRecord, elapsedMs: number, now: number): number {
-  return startedAt ?? Math.min(now, Math.max(now - elapsedMs, sentAt ?? now))
+  const given = sentAt ?? now - commandLimits.lateHours * hourMs
+  return startedAt ?? Math.min(now, Math.max(now - elapsedMs, given))
 }
 
 /** It has begun, which whatever a device says of it implies. */
