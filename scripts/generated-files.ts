@@ -36,7 +36,6 @@ Every error has one envelope: \`{"error": {"code", "message", "details", "reques
 |---|---|---|---|---|
 ${rows.join('\n')}
 
-\`INVALID_REQUEST\` is also answered with the finer statuses 405, 406, 408, 413, 415, 417, 426 and 431. \`RATE_LIMIT_EXCEEDED\`
-and \`SERVICE_UNAVAILABLE\` say in \`Retry-After\` how many seconds to wait.
+\`INVALID_REQUEST\` is also answered with the finer statuses 405, 406, 408, 413, 415, 417, 426 and 431; \`CONFLICT\` with 412 where \`If-Match\` names another version. \`RATE_LIMIT_EXCEEDED\` and \`SERVICE_UNAVAILABLE\` say in \`Retry-After\` how many seconds to wait.
 `
 }
