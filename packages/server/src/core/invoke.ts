@@ -7,7 +7,7 @@ import { validator } from './validate.ts'
 type CtxOf<Id extends OperationId> = Operations[Id]['effect'] extends 'write' ? WriteCtx : Ctx
 
 /** What a room binds to an operation: input is valid, output is the contract's. */
-export type Handler<Id extends OperationId> = Verb<Id> | PreparedVerb<Id> | CheckingVerb<Id>
+export type Handler<Id extends OperationId> = Verb<Id> | PreparedVerb<Id> | CheckingVerb<Id> | StandingVerb<Id>
 export type Verb<Id extends OperationId> = (ctx: CtxOf<Id>, input: Input<Id>) => Promise<Output<Id>>
 
 /**
@@ -32,6 +32,13 @@ export function prepared<Id extends OperationId, Prepared>(verb: PreparedVerb<Id
 export interface CheckingVerb<Id extends OperationId> {
   check(input: unknown): Input<Id>
   run: Verb<Id>
+}
+
+/** A verb that tells how something stands; a repeat under one idempotency key tells how it stands by then. */
+export interface StandingVerb<Id extends OperationId> {
+  run: Verb<Id>
+  /** In place of what the first call was answered. */
+  repeated(ctx: Ctx, input: Input<Id>, output: Output<Id>): Promise<Output<Id>>
 }
 
 export type Handlers = { [Id in OperationId]: Handler<Id> }
@@ -153,7 +160,8 @@ export function createGate(deps: GateDeps): Gate {
     const check = ('check' in handler ? handler.check : undefined) ?? validators.get(id)!
     const valid = check(input)
     const { output, replayed } = await perform(operation, ctx, valid, options)
-    const answer = 'answer' in handler ? handler.answer : undefined
+    const answer =
+      'answer' in handler ? handler.answer : replayed && 'repeated' in handler ? handler.repeated : undefined
     const told = answer ? await answer(ctx, valid as never, output as never) : output
     return { output: told, replayed, isLater: told !== output }
   }

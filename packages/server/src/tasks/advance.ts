@@ -118,7 +118,8 @@ async function fireTicks(deps: TaskDeps, tx: Tx, task: TaskRecord, moment: Momen
   for (const [i, tick] of past.slice(0, pastAtOnce).entries())
     await (i < missed.length ? miss(tick, 'misfire') : make(tick, true))
   task.nextTick = past[pastAtOnce] ?? next ?? null
-  if (past.length <= pastAtOnce) for (const tick of fire) await make(tick, false)
+  // Behind those that are late it would be left out for their sake.
+  if (past.length <= pastAtOnce) for (const tick of fire) await make(tick, late.length > 0)
 }
 
 /** So many ticks that came while nobody was there have their runs in a transaction; the others and those after them follow. */

@@ -7,7 +7,7 @@ const { missedRunsMax, misfireMax } = taskLimits
 
 /** What becomes of the ticks that are due; the oldest first. */
 export interface DueTicks {
-  /** On time. */
+  /** On time; behind those that are late they wait as these do. */
   fire: number[]
   /** Fired late: one after another, whatever `overlap` says. */
   late: number[]

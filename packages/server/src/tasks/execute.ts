@@ -37,6 +37,15 @@ export async function executeTask(
   return { run_id: run.runId, task_id, status: run.status }
 }
 
+/** The run that was made, as it stands by now. */
+export async function executedByNow(
+  { store }: Pick<TaskDeps, 'store'>,
+  executed: Output<'tasks.execute'>,
+): Promise<Output<'tasks.execute'>> {
+  const [run] = await store.findRuns([executed.run_id])
+  return run ? { ...executed, status: run.status } : executed
+}
+
 /** Errors: CONFLICT. */
 export function assertRoom({ activeRuns }: TaskRecord): void {
   const limit = taskLimits.activeRunsMax

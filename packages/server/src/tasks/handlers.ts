@@ -1,10 +1,12 @@
+import type { Input } from '@nexus/contract'
+import type { WriteCtx } from '../core/context.ts'
 import { type Handlers, prepared } from '../core/invoke.ts'
 import { backfillTask, prepareBackfill } from './backfill.ts'
 import { cancelTask, pauseTask, resumeTask } from './control.ts'
 import { createTask, prepareTask } from './create.ts'
 import { deleteTask } from './delete.ts'
 import type { TaskDeps } from './deps.ts'
-import { executeTask } from './execute.ts'
+import { executedByNow, executeTask } from './execute.ts'
 import { getTask, previewSchedule } from './get.ts'
 import { heartbeatWorker } from './heartbeats.ts'
 import { leaseRuns } from './lease.ts'
@@ -35,7 +37,10 @@ export function taskHandlers(deps: TaskDeps): TaskHandlers {
       run: (ctx, input) => updateTask(deps, ctx, input),
     }),
     'tasks.delete': (ctx, input) => deleteTask(deps, ctx, input),
-    'tasks.execute': (ctx, input) => executeTask(deps, ctx, input),
+    'tasks.execute': {
+      run: (ctx: WriteCtx, input: Input<'tasks.execute'>) => executeTask(deps, ctx, input),
+      repeated: (_ctx, _input, executed) => executedByNow(deps, executed),
+    },
     'tasks.pause': (ctx, input) => pauseTask(deps, ctx, input),
     'tasks.resume': (ctx, input) => resumeTask(deps, ctx, input),
     'tasks.cancel': (ctx, input) => cancelTask(deps, ctx, input),

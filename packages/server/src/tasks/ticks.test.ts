@@ -48,6 +48,13 @@ for (const [misfire, stands] of misfires)
     equal(Date.parse(after.next_run!), Math.ceil(room.clock.at / minuteMs) * minuteMs)
   })
 
+test('a tick that is on time waits behind those that are late', async (t) => {
+  const room = await openTasksRoom(t)
+  const id = await atMinute(room, { misfire: { policy: 'run_all' } })
+  await room.pass(3 * minuteMs + 1000)
+  deepEqual((await room.stands(id)).sort(), ['queued/concurrency', 'queued/concurrency', 'queued/no_worker'])
+})
+
 test('of ticks of a second the newest is on time, and older ones are not', async (t) => {
   const room = await openTasksRoom(t)
   const { task_id } = await room.create({
