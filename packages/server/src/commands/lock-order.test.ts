@@ -1,35 +1,13 @@
 import { equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
-import { sql } from 'kysely'
 import { Failure } from '../core/failure.ts'
-import type { StateEngine } from '../storage/state/index.ts'
 import { enginesUnderTest } from '../storage/state/testing/engines-under-test.ts'
-import { within } from '../storage/state/transaction.ts'
 import { type CommandsRoom, openCommandsRoom } from '../testing/commands-room.ts'
+import { deadlocks } from '../testing/deadlocks.ts'
 
 const { skip, fresh } = (await enginesUnderTest()).find(({ name }) => name === 'PostgreSQL')!
 const connectionsMax = 4
 const devices = Array.from({ length: 12 }, (_, i) => `d${i}`)
-
-/** How many deadlocks the server had to end, once every connection has told what it counted. */
-async function deadlocks(...states: StateEngine[]): Promise<number> {
-  await Promise.all(states.map(flushed))
-  const { rows } = await sql<{ deadlocks: number }>`select deadlocks from pg_stat_database
-    where datname = current_database()`.execute(states[0]!.reads)
-  return Number(rows[0]!.deadlocks)
-}
-
-async function flushed(state: StateEngine): Promise<void> {
-  const met = Promise.withResolvers<void>()
-  let arrived = 0
-  const flush = () =>
-    state.write(async (tx) => {
-      await sql`select pg_stat_force_next_flush()`.execute(within(tx))
-      if (++arrived === connectionsMax) met.resolve()
-      await met.promise
-    })
-  await Promise.all(Array.from({ length: connectionsMax }, flush))
-}
 
 /** Whoever came too late is told so; nothing else goes wrong. */
 async function settled(doing: readonly Promise<unknown>[]): Promise<void> {
@@ -74,5 +52,5 @@ test('on two nodes, results, progress, cancels, pauses and time that pass each o
     await settled([...reports, ...others, second.work.sweep()])
     for (const { command_id } of commands) await endsConsistently(first, command_id)
   }
-  equal(await deadlocks(first.state, second.state), 0)
+  equal(await deadlocks([first.state, second.state], connectionsMax), 0)
 })

@@ -2,7 +2,7 @@ import { commandLimits, type RolloutAbort } from '@nexus/contract'
 import { type Alarm, createAlarm, failedRestMs } from '../core/alarm.ts'
 import { type Condition, parseCondition, type Reading } from '../core/condition.ts'
 import type { Tx } from '../core/context.ts'
-import { doDue, doEach } from '../core/due-work.ts'
+import { type DueWork, doAllDue, failedAmong } from '../core/due-work.ts'
 import type { Loop } from '../core/loop.ts'
 import { caughtUp } from './catch-up.ts'
 import type { Follower } from './follower.ts'
@@ -108,13 +108,15 @@ export class Rollouts implements Loop {
     }
     const advance = (commandId: string) =>
       this.#change(commandId, (tx, command) => this.#deps.advance(tx, command, now()))
-    const isAborted = await doEach(this.#tripped, abort, onError)
-    const isAdvanced = await doDue(
-      dueAtOnce,
-      (atOnce) => store.dueRollouts(now(), atOnce),
-      (due) => doEach(due, advance, onError),
-    )
-    return isAborted && isAdvanced ? store.nextRollout() : now() + failedRestMs
+    const due: DueWork<string, string> = {
+      atOnce: dueAtOnce,
+      find: ({ size }) => store.dueRollouts(now(), dueAtOnce + size),
+      idOf: (commandId) => commandId,
+      act: (commandIds) => failedAmong(commandIds, advance, { onError }),
+    }
+    const notAborted = await failedAmong([...this.#tripped], abort, { onError })
+    const isAdvanced = await doAllDue([due])
+    return notAborted.length === 0 && isAdvanced ? store.nextRollout() : now() + failedRestMs
   }
 
   async #change(commandId: string, change: (tx: Tx, command: RollingCommand) => Promise<void>): Promise<void> {

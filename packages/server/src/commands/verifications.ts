@@ -1,7 +1,7 @@
 import { type Alarm, createAlarm, failedRestMs } from '../core/alarm.ts'
 import { parseCondition, type Reading } from '../core/condition.ts'
 import type { Tx } from '../core/context.ts'
-import { doDue, doEach } from '../core/due-work.ts'
+import { type DueWork, doAllDue, failedAmong } from '../core/due-work.ts'
 import { inParts } from '../core/in-parts.ts'
 import type { Loop } from '../core/loop.ts'
 import { caughtUp } from './catch-up.ts'
@@ -105,17 +105,19 @@ export class Verifications implements Loop {
       const last = this.#deps.follower.last(keyOf(one.executionId))
       return (execution) => verificationFailed(execution, one.verify, last, now())
     }
-    const isPassed = await this.#settle([...this.#passed.values()], () => pass)
-    const isJudged = await doDue(
-      settledAtOnce,
-      (atOnce) => store.verifying(now(), atOnce),
-      (due) => this.#settle(due, judge),
-    )
-    return isPassed && isJudged ? store.nextVerifyBy() : now() + failedRestMs
+    const due: DueWork<Verifying, string> = {
+      atOnce: settledAtOnce,
+      find: ({ size }) => store.verifying(now(), settledAtOnce + size),
+      idOf: ({ executionId }) => executionId,
+      act: (ones) => this.#settle(ones, judge),
+    }
+    const notPassed = await this.#settle([...this.#passed.values()], () => pass)
+    const isJudged = await doAllDue([due])
+    return notPassed.length === 0 && isJudged ? store.nextVerifyBy() : now() + failedRestMs
   }
 
-  /** Some of a command at a time; what cannot be changed does not hold up the others. */
-  async #settle(all: readonly Verifying[], ruleOf: (one: Verifying) => Rule): Promise<boolean> {
+  /** Some of a command at a time; what cannot be changed does not hold up the others. Resolves with the ids of such. */
+  async #settle(all: readonly Verifying[], ruleOf: (one: Verifying) => Rule): Promise<string[]> {
     const { store, onError } = this.#deps
     const settlePart = async (of: readonly Verifying[]) => {
       const { commandId } = of[0]!
@@ -124,11 +126,9 @@ export class Verifications implements Loop {
       for (const { executionId } of of) this.end(executionId)
     }
     const ofCommands = Map.groupBy(all, (one) => one.commandId).values()
-    return doEach(
-      ofCommands.flatMap((of) => inParts(of, settledAtOnce)),
-      settlePart,
-      onError,
-    )
+    const parts = [...ofCommands.flatMap((of) => inParts(of, settledAtOnce))]
+    const failed = await failedAmong(parts, settlePart, { onError })
+    return failed.flat().map(({ executionId }) => executionId)
   }
 
   async #change(tx: Tx, commandId: string, rules: ReadonlyMap<string, Rule>): Promise<void> {

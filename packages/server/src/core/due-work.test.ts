@@ -1,6 +1,6 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
-import { type DueWork, doAllDue, doDue, doEach, failedAmong } from './due-work.ts'
+import { type DueWork, doAllDue, failedAmong } from './due-work.ts'
 import { fail } from './failure.ts'
 
 const failing = new Error('no')
@@ -11,30 +11,10 @@ test('what cannot be done is told, and the others are done', async () => {
     if (one === 2) throw failing
     done.push(one)
   }
-  equal(await doEach([1, 2, 3], act, (cause) => told.push(cause)), false)
+  const onError = (cause: unknown) => void told.push(cause)
+  deepEqual(await failedAmong([1, 2, 3], act, { onError }), [2])
   deepEqual([done, told], [[1, 3], [failing]])
-  equal(await doEach([1, 3], act, (cause) => told.push(cause)), true)
-})
-
-test('what is due is done in parts until a part is not full', async () => {
-  const waiting = [1, 2, 3, 4, 5]
-  const parts: (readonly number[])[] = []
-  const act = async (due: readonly number[]) => {
-    parts.push(due)
-    return true
-  }
-  equal(await doDue(2, async (atOnce) => waiting.splice(0, atOnce), act), true)
-  deepEqual(parts, [[1, 2], [3, 4], [5]])
-})
-
-test('a part that was not done ends it, for it would be due again at once', async () => {
-  let looks = 0
-  const due = async () => {
-    looks++
-    return [1, 2]
-  }
-  equal(await doDue(2, due, async () => false), false)
-  equal(looks, 1)
+  deepEqual(await failedAmong([1, 3], act, { onError }), [])
 })
 
 /** Numbers up to one, of which some cannot be done. */

@@ -20,7 +20,7 @@ const passedOverMax = 10_000
  */
 export async function doAllDue(
   kinds: readonly DueWork<unknown, unknown>[],
-  isStopped: () => boolean,
+  isStopped: () => boolean = () => false,
 ): Promise<boolean> {
   const passedOver = kinds.map(() => new Set<unknown>())
   for (let isMore = true; isMore; ) {
@@ -67,26 +67,4 @@ export async function failedAmong<One>(
 
 function isOfState(cause: unknown): boolean {
   return cause instanceof Failure && String(cause.details.reason).startsWith('state_')
-}
-
-/** Does each by itself: one that cannot be done does not hold up the others. Whether all were done. */
-export async function doEach<One>(
-  all: Iterable<One>,
-  act: (one: One) => Promise<void>,
-  onError: (cause: unknown) => void,
-): Promise<boolean> {
-  return (await failedAmong([...all], act, { onError })).length === 0
-}
-
-/** Does what is due, at most `atOnce` at a time, until nothing is or some of it could not be done. Whether all was done. */
-export async function doDue<One>(
-  atOnce: number,
-  due: (atOnce: number) => Promise<readonly One[]>,
-  act: (due: readonly One[]) => Promise<boolean>,
-): Promise<boolean> {
-  for (;;) {
-    const found = await due(atOnce)
-    if (!(await act(found))) return false
-    if (found.length < atOnce) return true
-  }
 }

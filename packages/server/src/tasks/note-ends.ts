@@ -13,12 +13,17 @@ export async function noteEnds(deps: TaskDeps, tx: Tx, changes: readonly RunChan
     const task = await deps.store.lock(tx, taskId)
     if (!task) continue
     for (const { after } of byTask.get(taskId)!) noteEnd(task, after, now)
-    const isRevoked = byTask.get(taskId)!.some(({ after }) => after.error?.code === keyRevoked)
+    const isRevoked = byTask.get(taskId)!.some(({ after }) => isKeyRevoked(after))
     await pauseIfFailing(deps, tx, task, { isRevoked, now })
     standAs(task, now)
     await deps.store.save(tx, task)
     await signalEnd(deps, tx, task)
   }
+}
+
+/** As Nexus says, and not a worker. */
+function isKeyRevoked({ error, plan, startedAt }: RunRecord): boolean {
+  return error?.code === keyRevoked && (plan.handler.type !== 'worker' || startedAt === null)
 }
 
 function noteEnd(task: TaskRecord, run: RunRecord, now: number): void {

@@ -78,3 +78,15 @@ test('events that came while it had ended make it run no more, when it may run a
   await room.tasks.sweep()
   deepEqual(await devicesOf(room, task_id), ['first', 'second'])
 })
+
+test('a worker that says that a key was revoked pauses nothing: only Nexus knows', async (t) => {
+  const room = await openTasksRoom(t)
+  const { task_id } = await room.create({ type: 'scheduled', schedule: { every: '1h' } })
+  await room.execute(task_id)
+  const [order] = await room.lease()
+  const { run_id, lease_token } = order!
+  const error = { code: 'key_revoked', message: 'not mine', retryable: false }
+  await room.call('runs.fail', { run_id, lease_token, error })
+  deepEqual(await room.stands(task_id), ['failed/key_revoked'])
+  equal((await room.get(task_id)).status, 'scheduled')
+})
