@@ -11,6 +11,8 @@ const weightOf = (runs: readonly { parameters: object }[]) => JSON.stringify(run
 const mebibytes = (count: number) => count * 1024 * 1024
 const heldIn = ({ run_id, lease_token }: RunOrder) => ({ run_id, lease_token })
 
+type Execute = (ctx: unknown, input: object) => Promise<unknown>
+
 for (const { name, skip, fresh } of await enginesUnderTest()) {
   const guarantee = (title: string, body: (room: TasksRoom, task_id: string) => Promise<void>) =>
     test(`${name}: ${title}`, { skip: skip ?? false }, async (t: TestContext) => {
@@ -40,7 +42,7 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     const poll = room.lease({ max: 100, wait_seconds: 30 })
     await until('it waits', async () => (await room.call('workers.list', {})).workers.length > 0)
     // As they become ready in one transaction, the poll is given all of them.
-    const execute = room.tasks.handlers['tasks.execute'] as (ctx: unknown, input: object) => Promise<unknown>
+    const { run: execute } = room.tasks.handlers['tasks.execute'] as { run: Execute }
     await room.state.write(async (tx) => {
       for (let n = 0; n < 8; n++) await execute({ ...room.ctx, tx }, { task_id, parameters: large })
     })

@@ -11,9 +11,9 @@ interface Kept {
   isOver?: boolean
 }
 
-function open({ max = 10, bytesMax = 1000 } = {}) {
+function open({ ownBytes = 1, bytesMax = 1000 } = {}) {
   const isWorth = ({ isOver = false }: Kept) => !isOver
-  const atHand = new AtHand<Kept>({ max, bytesMax, isWorth, bytesOf: ({ value }) => jsonSize(value) })
+  const atHand = new AtHand<Kept>({ ownBytes, bytesMax, isWorth, bytesOf: ({ value }) => jsonSize(value) })
   const known = new KnownIn<Kept>(({ id }) => id, atHand)
   const begin = () => openTransaction(undefined as never)
   const write = (tx: Tx, id: string, value: unknown, isOver = false) => known.note(tx, [{ id, value, isOver }])
@@ -71,7 +71,7 @@ test('what a transaction makes of a record without writing it is seen by nobody 
 })
 
 test('no more are kept than may be, the newest ones, and none that is over', () => {
-  const keptOf = (limits: { max?: number; bytesMax?: number }, over: string[] = []) => {
+  const keptOf = (limits: { ownBytes?: number; bytesMax?: number }, over: string[] = []) => {
     const { begin, write, seen } = open(limits)
     const tx = begin()
     for (const id of ['a', 'b', 'c']) write(tx, id, 'ten bytes')
@@ -80,7 +80,7 @@ test('no more are kept than may be, the newest ones, and none that is over', () 
     return ['a', 'b', 'c'].filter((id) => seen(id) !== undefined)
   }
   deepEqual(keptOf({}), ['a', 'b', 'c'])
-  deepEqual(keptOf({ max: 2 }), ['b', 'c'])
+  deepEqual(keptOf({ ownBytes: 400 }), ['b', 'c'])
   deepEqual(keptOf({ bytesMax: 15 }), ['c'])
   deepEqual(keptOf({}, ['b']), ['a', 'c'])
 })

@@ -20,8 +20,8 @@ export function jsonSize(value: unknown): number {
   return size
 }
 
-/** How many of a kind stay at hand, and how much they may be in all. */
-const bounds = { max: 2000, bytesMax: 16 * 1024 * 1024 }
+/** How much the records of a kind that stay at hand may be in all, each with what is counted for it itself. */
+const bounds = { bytesMax: 16 * 1024 * 1024, ownBytes: 1024 }
 
 /** Nothing is at hand where others write too. */
 export function atHand<Kept extends object>(
@@ -32,9 +32,9 @@ export function atHand<Kept extends object>(
 }
 
 export interface AtHandOptions<Kept> {
-  max: number
-  /** Of all of them, by `bytesOf`. */
+  /** Of all of them, by `bytesOf`, and `ownBytes` for each. */
   bytesMax: number
+  ownBytes: number
   /** Whether it is likely to be asked for again. */
   isWorth(record: Kept): boolean
   /** Of what may be large about it. */
@@ -85,14 +85,14 @@ export class AtHand<Kept extends object> {
   }
 
   #keep(key: string, record: Kept): void {
-    const { max, bytesMax, isWorth, bytesOf } = this.#options
+    const { bytesMax, ownBytes, isWorth, bytesOf } = this.#options
     this.#drop(key)
     if (!isWorth(record)) return
-    const bytes = bytesOf(record)
+    const bytes = ownBytes + bytesOf(record)
     this.#records.set(key, { record, bytes })
     this.#bytes += bytes
     for (const oldest of this.#records.keys()) {
-      if (this.#records.size <= max && this.#bytes <= bytesMax) return
+      if (this.#bytes <= bytesMax) return
       this.#drop(oldest)
     }
   }
