@@ -51,6 +51,16 @@ const cases: [
     },
   ],
   [
+    'how it ended, when its time was over long ago',
+    900_001,
+    5000,
+    async ({ finish, pass }, held) => {
+      await pass(900_001)
+      await pass(3_600_000)
+      await finish(held, { elapsed_ms: 5000 })
+    },
+  ],
+  [
     'nothing of it but that it has the command',
     100,
     300,
@@ -73,5 +83,8 @@ for (const [what, begunMs, tookMs, says] of cases)
     const { started_at, result } = await room.call('commands.get', { command_id })
     deepEqual([Date.parse(started_at!) - given, result!.duration_ms], [begunMs, tookMs])
     const { executions } = await room.call('commands.executions.list', { command_id })
-    equal(executions[0]!.started_at, started_at)
+    const { submitted_at, sent_at, delivered_at, completed_at, ...one } = executions[0]!
+    equal(one.started_at, started_at)
+    const told = [submitted_at, sent_at, delivered_at, started_at, completed_at].filter((at) => at !== null)
+    deepEqual(told, told.toSorted(), 'one after another')
   })

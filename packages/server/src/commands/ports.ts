@@ -55,6 +55,8 @@ export interface CommandStore extends RolloutStore {
   write<T>(fn: (tx: Tx) => Promise<T>): Promise<T>
   /** Runs once the transaction is durable, before its caller hears of it. */
   afterCommit(tx: Tx, fn: () => void): void
+  /** Runs once the transaction is over, one way or the other, before its caller hears of it. */
+  afterEnd(tx: Tx, fn: (committed: boolean) => void): void
 
   insert(tx: Tx, command: CommandRecord, executions: readonly ExecutionRecord[]): Promise<void>
   /** Without `tx`: as committed. */

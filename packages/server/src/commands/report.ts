@@ -75,11 +75,12 @@ export function begunAt({ startedAt, sentAt }: ExecutionRecord, elapsedMs: numbe
 /** It has begun, which whatever a device says of it implies. */
 export function begun(execution: ExecutionRecord, now: number, elapsedMs = 0): ExecutionRecord {
   const { deliveredAt, subStatus } = execution
+  const startedAt = begunAt(execution, elapsedMs, now)
   return {
     ...execution,
     status: 'running',
     subStatus: subStatus === 'cancelling' ? subStatus : 'executing',
-    deliveredAt: deliveredAt ?? now,
-    startedAt: begunAt(execution, elapsedMs, now),
+    deliveredAt: deliveredAt ?? startedAt,
+    startedAt,
   }
 }

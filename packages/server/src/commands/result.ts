@@ -14,11 +14,11 @@ import { isRecord } from '../core/labels.ts'
 import { reasonWord } from '../core/reason-word.ts'
 import { leaseLost, type Report } from '../work/index.ts'
 import type { CommandDeps } from './deps.ts'
-import { type ExecutionRecord, isOver, type Said } from './record.ts'
+import { type ExecutionRecord, isOver } from './record.ts'
 import { begunAt, executionStanding, ownExecution, reportWork } from './report.ts'
 import { schemaFaults } from './schema.ts'
 import { settleExecutions } from './settle.ts'
-import { verifyingFrom } from './verify.ts'
+import { verifyingFrom, withinMs } from './verify.ts'
 
 type ResultInput = Input<'executions.result'>
 
@@ -49,15 +49,16 @@ export async function prepareResult(
 export async function reportResult(deps: CommandDeps, ctx: WriteCtx, given: ResultInput): Promise<ExecutionStanding> {
   const { execution_id: id, lease_token: leaseToken } = given
   const before = await ownExecution(deps, ctx, id)
-  const now = ctx.now()
   const { input, verify } = await judged(deps, ctx, before, given)
+  const now = ctx.now()
+  const isFollowed = verify !== null && followFrom(deps, ctx, before, verify, now)
   const said = { ...saidOf(before, input, now), ...(verify && verifyingFrom(before, verify, now)) }
   deps.told.note(ctx.tx, id, said)
   const item = await reportWork(deps, ctx, reportOf(id, leaseToken, input))
   // What comes too late is about the command too: nobody else changes either from here on.
   if (!item) await deps.store.lockOf(ctx.tx, [id])
   const execution = await ownExecution(deps, ctx, id)
-  if (item && verify && isVerifying(execution)) beginVerifying(deps, ctx, execution, verify)
+  if (isFollowed && !(item && isVerifying(execution))) deps.verifications.end(id)
   if (item) return executionStanding(execution, item)
   const hasSpoken = isOver(execution.status) || isVerifying(execution)
   if (!hasSpoken || execution.leaseToken !== leaseToken) throw leaseLost(id)
@@ -90,16 +91,17 @@ function isVerifying({ subStatus }: ExecutionRecord): boolean {
   return subStatus === 'verifying'
 }
 
-function beginVerifying(
-  { store, verifications }: CommandDeps,
+function followFrom(
+  { verifications }: CommandDeps,
   { tx }: WriteCtx,
-  { executionId, commandId, deviceId, verifyBy }: ExecutionRecord,
+  { executionId, commandId, deviceId }: ExecutionRecord,
   verify: CommandVerify,
-): void {
-  store.afterCommit(tx, () => verifications.begin({ executionId, commandId, deviceId, verifyBy: verifyBy!, verify }))
+  now: number,
+): boolean {
+  return verifications.begin(tx, { executionId, commandId, deviceId, verify, verifyBy: now + withinMs(verify) })
 }
 
-function saidOf(before: ExecutionRecord, input: ResultInput, now: number): Said {
+function saidOf(before: ExecutionRecord, input: ResultInput, now: number) {
   const sinceGiven = now - (before.deliveredAt ?? before.sentAt ?? now)
   const startedAt = begunAt(before, input.elapsed_ms ?? sinceGiven, now)
   // What was done while the server was away took no longer than it did.
@@ -174,9 +176,12 @@ function isUnknown({ status, subStatus }: Pick<ExecutionRecord, 'status' | 'subS
 }
 
 function lateResult(execution: ExecutionRecord, input: ResultInput, now: number): ExecutionRecord {
+  const said = saidOf(execution, input, now)
   return {
     ...execution,
-    ...saidOf(execution, input, now),
+    ...said,
+    // It ended when its time was over, however long its device was at it after that.
+    startedAt: Math.min(said.startedAt, execution.completedAt!),
     status: input.status,
     subStatus: input.status === 'failed' ? 'error' : null,
     statusReason: lateReasonOf(input),

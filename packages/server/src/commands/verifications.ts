@@ -11,7 +11,7 @@ import type { ExecutionChange, ExecutionRecord } from './record.ts'
 import { successAt, verificationFailed, verified } from './verify.ts'
 
 export interface VerificationsDeps {
-  store: Pick<CommandStore, 'write' | 'lock' | 'findExecutions' | 'verifying' | 'nextVerifyBy'>
+  store: Pick<CommandStore, 'write' | 'afterEnd' | 'lock' | 'findExecutions' | 'verifying' | 'nextVerifyBy'>
   follower: Follower
   /** The newest reading of a metric, with its timestamp in ms, as far as memory has it. */
   lastReading(deviceId: string, metric: string): { at: number; reading: Reading } | undefined
@@ -40,6 +40,8 @@ export class Verifications implements Loop {
    * before, with a timestamp of a clock that is ahead.
    */
   readonly #heardWhole = new Set<string>()
+  /** Those whose success is yet to be committed, and whether their condition has held meanwhile. */
+  readonly #uncommitted = new Map<string, boolean>()
   readonly #passed = new Map<string, Verifying>()
 
   /** `max`: how many are known at once. */
@@ -64,9 +66,24 @@ export class Verifications implements Loop {
     await this.#run()
   }
 
-  /** A device has succeeded, and that is durable. */
-  begin(one: Verifying): void {
-    if (this.#follow(one)) this.#heardWhole.add(one.executionId)
+  /**
+   * A device succeeds, in this transaction: what it measures from this moment on counts. False: it is followed already, or there
+   * is no room for now. Of one that does not come to be verified `end` is to be called.
+   */
+  begin(tx: Tx, one: Verifying): boolean {
+    const { executionId } = one
+    if (this.#known.has(executionId)) return false
+    const isFollowed = this.#follow(one)
+    if (isFollowed === undefined) return false
+    if (isFollowed) this.#heardWhole.add(executionId)
+    this.#uncommitted.set(executionId, false)
+    this.#deps.store.afterEnd(tx, (committed) => {
+      const hasHeld = this.#uncommitted.get(executionId)
+      this.#uncommitted.delete(executionId)
+      if (!committed) this.end(executionId)
+      else if (hasHeld) this.#pass(one)
+    })
+    return true
   }
 
   /** What began before this start, on another node, or while there was no room: the newest reading may be from since then. */
@@ -93,6 +110,7 @@ export class Verifications implements Loop {
     this.#deps.follower.leave(keyOf(executionId))
     this.#known.delete(executionId)
     this.#heardWhole.delete(executionId)
+    this.#uncommitted.delete(executionId)
     this.#passed.delete(executionId)
   }
 
@@ -148,7 +166,8 @@ export class Verifications implements Loop {
       const found = await this.#deps.store.verifying(undefined, max)
       return found.map((one) => [one.executionId, one] as const)
     }
-    const current = await caughtUp(this.#known, this.#max, read, (executionId) => this.end(executionId))
+    const keys = () => this.#known.keys().filter((executionId) => !this.#uncommitted.has(executionId))
+    const current = await caughtUp({ keys }, this.#max, read, (executionId) => this.end(executionId))
     const now = this.#deps.now()
     for (const one of current.values()) if (one.verifyBy > now) this.#takeUp(one)
   }
@@ -161,6 +180,10 @@ export class Verifications implements Loop {
   }
 
   #pass(one: Verifying): void {
+    if (this.#uncommitted.has(one.executionId)) {
+      this.#uncommitted.set(one.executionId, true)
+      return
+    }
     this.#passed.set(one.executionId, one)
     this.#alarm.expect(this.#deps.now())
   }

@@ -1,9 +1,12 @@
 import { deepEqual, equal, match, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Input } from '@nexus/contract'
+import type { ExecutionOrder, Input } from '@nexus/contract'
 import { enginesUnderTest } from '../storage/state/testing/engines-under-test.ts'
 import { openCommandsRoom } from '../testing/commands-room.ts'
+import { emitFrame } from '../testing/events-room.ts'
 import { testClock } from '../testing/telemetry-room.ts'
+
+type Result = (ctx: object, input: Input<'executions.result'>) => Promise<unknown>
 
 const verify: Input<'commands.execute'>['verify'] = { metric: 'up == 1', within_seconds: 60 }
 
@@ -29,6 +32,31 @@ test('after its success an execution is verified, and completes when the conditi
     ['command.submitted', 'command.started', 'command.completed'],
   )
   equal((await finish(order!, { result: { message: 'done' } })).status, 'completed')
+})
+
+test('what a device measures while its success is being committed counts, and what rolls back is not looked for', async (t) => {
+  const room = await openCommandsRoom(t)
+  const { command_id } = await room.submit({ verify })
+  const [{ execution_id, lease_token } = {} as ExecutionOrder] = await room.lease()
+  const { run } = room.commands.handlers['executions.result'] as unknown as { run: Result }
+  const succeed = (then: () => void) =>
+    room.state.write(async (tx) => {
+      await run({ ...room.ctx, tx }, { execution_id, lease_token, status: 'completed' })
+      emitFrame(room.events, 'd', 0, { up: 1 })
+      then()
+    })
+  const broken = new Error('broken')
+  await rejects(
+    succeed(() => {
+      throw broken
+    }),
+    broken,
+  )
+  await room.commands.sweep()
+  deepEqual(await room.stands(command_id), ['pending/sent'])
+  await succeed(() => {})
+  await room.commands.sweep()
+  deepEqual(await room.stands(command_id), ['completed'])
 })
 
 test('a condition that does not hold in time fails the execution, which keeps what the device said', async (t) => {

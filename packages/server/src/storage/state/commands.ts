@@ -14,7 +14,7 @@ import { KnownIn } from './known-in.ts'
 import { findingBy, perParameter, preparedTable } from './prepared-table.ts'
 import type { Sealer } from './sealer.ts'
 import type { CommandsTable, StateTables } from './tables.ts'
-import { afterCommit, within } from './transaction.ts'
+import { afterCommit, afterEnd, within } from './transaction.ts'
 
 /** How many rows a statement writes: engines bound the number of its parameters. */
 const rowsMax = 500
@@ -52,6 +52,7 @@ export function createCommandStore(engine: StateEngine, sealer: Sealer): Command
   return {
     write: (fn) => engine.write(fn),
     afterCommit,
+    afterEnd,
     trim: (before) => trim(engine, before),
     ...executions,
     ...definitionStore(engine, db, rows),
