@@ -51,6 +51,7 @@ const renewedAtOnce = 500
 /** How often is looked for what other nodes did of which nothing was heard, and at how many executions each time. */
 const lookMs = 2000
 const lookedMax = 1000
+const heardMax = 10_000
 
 /** An execution in the hands of a connection. */
 interface InHand {
@@ -84,14 +85,16 @@ export class Receivers implements Loop {
   readonly #renewals: Loop
   readonly #looks: Loop
   #looked = 0
-  /** What was heard last is looked at. */
-  #hearing: Promise<void> = Promise.resolve()
+  /** What was heard of and is yet to be looked at. */
+  #heardOf = new Set<string>()
+  #hearing: Promise<void> | undefined
+  #isStopped = false
 
   constructor(deps: ReceiversDeps) {
     this.#deps = deps
     this.#renewals = createLoop({ restMs: renewMs, run: () => this.#renew(), onError: deps.onError })
     this.#looks = createLoop({ restMs: lookMs, run: () => this.look(), onError: deps.onError })
-    deps.others?.onCancelled((executionIds) => this.#hear(new Set(executionIds)))
+    deps.others?.onCancelled((executionIds) => this.#hear(executionIds))
   }
 
   start(): void {
@@ -100,6 +103,7 @@ export class Receivers implements Loop {
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true
     for (const receiver of this.#byDevice.values()) end(receiver)
     await Promise.all([this.#renewals.stop(), this.#looks.stop(), this.#hearing])
   }
@@ -283,9 +287,22 @@ export class Receivers implements Loop {
     await this.#lookAt(all.slice(from, this.#looked))
   }
 
-  #hear(executionIds: ReadonlySet<string>): void {
-    const looked = this.#hearing.then(() => this.#lookAt([...this.#held()].filter(({ id }) => executionIds.has(id))))
-    this.#hearing = looked.catch(this.#deps.onError)
+  /** What is too much is found by the next looks. */
+  #hear(executionIds: readonly string[]): void {
+    for (const id of executionIds) if (this.#heardOf.size < heardMax) this.#heardOf.add(id)
+    this.#hearing ??= this.#lookAtHeard()
+      .catch(this.#deps.onError)
+      .finally(() => {
+        this.#hearing = undefined
+      })
+  }
+
+  async #lookAtHeard(): Promise<void> {
+    while (this.#heardOf.size > 0 && !this.#isStopped) {
+      const heard = this.#heardOf
+      this.#heardOf = new Set()
+      await this.#lookAt([...this.#held()].filter(({ id }) => heard.has(id)))
+    }
   }
 
   /** What connections have in hand, and what those had that were replaced. */

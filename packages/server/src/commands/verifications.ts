@@ -67,8 +67,8 @@ export class Verifications implements Loop {
   }
 
   /**
-   * A device succeeds, in this transaction: what it measures from this moment on counts. False: it is followed already, or there
-   * is no room for now. Of one that does not come to be verified `end` is to be called.
+   * A device succeeds, in this transaction: what it measures from this moment on counts. False: it is followed already, or
+   * there is no room for now. Of one that does not come to be verified `end` is to be called.
    */
   begin(tx: Tx, one: Verifying): boolean {
     const { executionId } = one

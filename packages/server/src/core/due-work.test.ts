@@ -57,6 +57,13 @@ test('nothing more is begun once it is stopped', async () => {
   deepEqual(done, [1, 2])
 })
 
+test('what others want at the same moment is passed over alone', async () => {
+  const act = async (one: number) => {
+    if (one === 1) throw fail('SERVICE_UNAVAILABLE', { reason: 'state_contention' })
+  }
+  deepEqual(await failedAmong([1, 2], act, { onError: () => {} }), [1])
+})
+
 test('where the state itself fails nothing is passed over', async () => {
   const act = async () => {
     throw fail('SERVICE_UNAVAILABLE', { reason: 'state_closed' })

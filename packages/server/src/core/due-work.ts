@@ -65,6 +65,8 @@ export async function failedAmong<One>(
   return failed
 }
 
+/** What others want at the same moment concerns this one alone. */
 function isOfState(cause: unknown): boolean {
-  return cause instanceof Failure && String(cause.details.reason).startsWith('state_')
+  const reason = cause instanceof Failure ? String(cause.details.reason) : ''
+  return reason.startsWith('state_') && reason !== 'state_contention'
 }

@@ -247,3 +247,14 @@ test('a run by hand that ends as it is made takes nothing from a task that runs 
   await room.pass(9000)
   deepEqual(await room.stands(task_id), ['failed/template_unresolved', 'queued/no_worker'])
 })
+
+test('a run whose worker was lost and that is cancelled before the next attempt was not confirmed to have stopped', async (t) => {
+  const room = await openTasksRoom(t)
+  const { task_id } = await room.create({})
+  const [order] = await room.lease()
+  await room.pass(60_000)
+  deepEqual(await room.stands(task_id), ['queued/worker_lost'])
+  await room.call('runs.cancel', { run_id: order!.run_id })
+  const { status, status_reason } = await room.run(order!.run_id)
+  deepEqual([status, status_reason], ['cancelled', 'unconfirmed'])
+})

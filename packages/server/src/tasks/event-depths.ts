@@ -6,11 +6,11 @@ const knownMax = 1000
 
 /**
  * How many runs led to an event, one after another, also those that never were; of a chain that is too long to tell, more than
- * any number. It is read once, however many tasks the event triggers.
+ * any number. Once read it is known, however many tasks the event triggers.
  */
 export class EventDepths {
   readonly #events: Pick<Events, 'chain'>
-  readonly #known = new Map<string, Promise<number>>()
+  readonly #known = new Map<string, number>()
 
   constructor(events: Pick<Events, 'chain'>) {
     this.#events = events
@@ -19,12 +19,11 @@ export class EventDepths {
   /** Reads over the connection of the transaction: a wait for another one might never end. */
   async of(tx: Tx, eventId: string): Promise<number> {
     const known = this.#known.get(eventId)
-    if (known) return known
-    const reading = this.#read(tx, eventId)
-    this.#known.set(eventId, reading)
+    if (known !== undefined) return known
+    const depth = await this.#read(tx, eventId)
+    this.#known.set(eventId, depth)
     if (this.#known.size > knownMax) this.#known.delete(this.#known.keys().next().value!)
-    reading.catch(() => this.#known.delete(eventId))
-    return reading
+    return depth
   }
 
   async #read(tx: Tx, eventId: string): Promise<number> {

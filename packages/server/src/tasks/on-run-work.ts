@@ -1,5 +1,5 @@
 import type { Change, OnChange, WorkItem } from '../work/index.ts'
-import type { TaskDeps } from './deps.ts'
+import type { Said, TaskDeps } from './deps.ts'
 import { endError } from './end-error.ts'
 import { noteEnds } from './note-ends.ts'
 import { newsOfChange, publishRuns } from './publish.ts'
@@ -20,7 +20,7 @@ export function onRunWork(deps: TaskDeps): OnChange {
     const changed = news.flatMap(({ before: was, after: item }): RunChange[] => {
       const before = runs.get(item.id)
       if (!before) return []
-      const said = told.of(tx, item.id)
+      const said = saidBeside(item, told.of(tx, item.id))
       const after = { ...afterWork(before, was!, item, now), ...said }
       return [
         { before, after: { ...after, error: said.error ?? endError(after.status, after.statusReason) ?? after.error } },
@@ -41,6 +41,12 @@ export function onRunWork(deps: TaskDeps): OnChange {
       for (const change of changed) observeChange(deps, change, now)
     })
   }
+}
+
+/** That a worker was lost before it was asked to stop says more than why it was. */
+function saidBeside({ state, statusReason }: WorkItem, { statusReason: why, ...said }: Said): Said {
+  const isKnown = why === undefined || (state === 'cancelled' && statusReason === 'unconfirmed' && !said.status)
+  return isKnown ? said : { ...said, statusReason: why }
 }
 
 /** More than a sign of life of the worker. */

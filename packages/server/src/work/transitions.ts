@@ -1,11 +1,9 @@
+import { workerLostReason } from '../core/reason-word.ts'
 import { attemptDelayMs } from './attempt-delay.ts'
 import { type AttemptFault, dueAt, type EndState, hasEnded, type WorkItem } from './item.ts'
 
 /** How long a worker has to confirm a cancel. */
 export const cancelConfirmMs = 10_000
-
-/** Why an attempt failed of which nobody knows how far it went, where another one may follow. */
-const workerLostReason = 'worker_lost'
 
 /** Given to a worker: one attempt more, under a lease. */
 export function taken(item: WorkItem, now: number, worker: string, leaseToken: string): WorkItem {
