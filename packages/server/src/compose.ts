@@ -137,10 +137,10 @@ async function compose(
     now,
     rooms: {
       get command() {
-        return commands.work
+        return commands.workRoom
       },
       get task() {
-        return { lockRecords: tasks.lockRecords, onChange: tasks.onWork }
+        return tasks.workRoom
       },
     },
     onError: (err) => log.error({ err }, 'The work engine failed; it tries again'),

@@ -62,7 +62,7 @@ export interface CommandsOptions {
 export interface Commands extends Loop {
   handlers: CommandHandlers
   /** What the engine asks about the work behind commands. */
-  work: WorkRoom
+  workRoom: WorkRoom
   /** Errors: FORBIDDEN (the key is not the device's, or lacks the scope of `commands.lease`). */
   assertReceives(ctx: Ctx, deviceId: string): void
   /** See `assertExecutes`. */
@@ -160,7 +160,7 @@ export function createCommands(options: CommandsOptions): Commands {
   })
   return {
     handlers: commandHandlers(deps),
-    work: {
+    workRoom: {
       onChange: onWorkChange(deps),
       lockRecords: (tx, executionIds) => store.lockOf(tx, executionIds),
       async unbegun(tx, items) {

@@ -1,7 +1,5 @@
 import { failedRestMs, type Loop } from './loop.ts'
 
-export { failedRestMs }
-
 export interface Alarm extends Loop {
   /** Something is due at this instant, maybe earlier than anything before. */
   expect(at: number): void

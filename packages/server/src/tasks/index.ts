@@ -4,7 +4,7 @@ import { createLoop, type Loop } from '../core/loop.ts'
 import { Told } from '../core/told.ts'
 import type { Trail } from '../core/trail.ts'
 import type { Events } from '../events/index.ts'
-import type { LockRecords, OnChange, Work } from '../work/index.ts'
+import type { Work, WorkRoom } from '../work/index.ts'
 import { advanceTask } from './advance.ts'
 import { askGuard } from './ask-guard.ts'
 import type { RunObserver, TaskDeps } from './deps.ts'
@@ -61,10 +61,8 @@ export interface Tasks extends Loop {
   /** Runs of Nexus's own handlers have the grace to end. */
   stop(graceMs?: number): Promise<void>
   handlers: TaskHandlers
-  /** What the engine locks before the work behind runs changes. */
-  lockRecords: LockRecords
-  /** What the engine tells of the work behind runs. */
-  onWork: OnChange
+  /** What the engine asks about the work behind runs. */
+  workRoom: WorkRoom
   /** Where the events of a run are. Errors: FORBIDDEN, NOT_FOUND. */
   trail(principal: Principal, runId: string): Promise<Trail>
   /** Learns which tasks events trigger; before anything is published. */
@@ -138,8 +136,7 @@ export function createTasks(options: TasksOptions): Tasks {
   const loops = [triggers, scheduler, executor, trimming]
   return {
     handlers: taskHandlers(deps),
-    lockRecords: lockTasksOf(store),
-    onWork: onRunWork(deps),
+    workRoom: { onChange: onRunWork(deps), lockRecords: lockTasksOf(store) },
     trail: (principal, runId) => runTrail(deps, principal, runId),
     load: () => triggers.load(),
     async sweep() {

@@ -27,7 +27,7 @@ export async function openCommandsRoom(t: TestContext, room: CommandsRoomOptions
     random: () => 0.5,
     rooms: {
       get command() {
-        return commands.work
+        return commands.workRoom
       },
     },
     onError,

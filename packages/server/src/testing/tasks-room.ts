@@ -35,7 +35,7 @@ export async function openTasksRoom(t: TestContext, room: TasksRoomOptions = {})
     random: () => 0.5,
     rooms: {
       get task() {
-        return { lockRecords: tasks.lockRecords, onChange: tasks.onWork }
+        return tasks.workRoom
       },
     },
     onError,

@@ -1,6 +1,7 @@
-import { type Alarm, createAlarm, failedRestMs } from '../core/alarm.ts'
+import { type Alarm, createAlarm } from '../core/alarm.ts'
 import type { Tx } from '../core/context.ts'
 import { type DueWork, doAllDue, failedAmong } from '../core/due-work.ts'
+import { failedRestMs } from '../core/loop.ts'
 import { commitChanges } from './commit.ts'
 import type { EngineDeps } from './engine.ts'
 import type { WorkItem } from './item.ts'
