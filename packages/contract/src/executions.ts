@@ -127,8 +127,7 @@ const atWork = {
     Type.Integer({
       minimum: 0,
       maximum: Number.MAX_SAFE_INTEGER,
-      description:
-        'For how long the device has been at it, or was; it began so long ago, though not before it was given to it',
+      description: 'How long ago it began, by the device; not before it was given to it',
     }),
   ),
 }
@@ -173,6 +172,13 @@ export const executionOutcomes = ['completed', 'failed', 'cancelled'] as const
 export const ExecutionResult = Type.Object(
   {
     ...atWork,
+    duration_ms: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'How long it took, by the device; else until this came',
+      }),
+    ),
     status: Type.Enum(executionOutcomes),
     result: Type.Optional(
       Type.Unknown({

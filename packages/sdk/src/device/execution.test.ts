@@ -153,7 +153,7 @@ test('a handler that is at work for a second is told to be, since when, and how 
   t.mock.timers.tick(500)
   done.resolve()
   await settled()
-  deepEqual(said.at(-1)!.payload, { ...held, elapsed_ms: 1500, status: 'completed' })
+  deepEqual(said.at(-1)!.payload, { ...held, elapsed_ms: 1500, duration_ms: 1500, status: 'completed' })
   deepEqual(types(), ['ack', 'progress', 'result'])
 })
 
@@ -179,7 +179,7 @@ test('a result that comes after the time is over is reported all the same', asyn
   t.mock.timers.tick(60_000)
   await settled()
   deepEqual(said.at(-1)!.payload, {
-    ...{ execution_id: 'exe-1', lease_token: 'first', elapsed_ms: 60_000 },
+    ...{ execution_id: 'exe-1', lease_token: 'first', elapsed_ms: 60_000, duration_ms: 60_000 },
     ...{ status: 'completed', result: 'late' },
   })
 })
@@ -219,7 +219,7 @@ test('given again after its end it is answered, without running again', async (t
   await settled()
   deepEqual([runs, over], [1, [true]])
   deepEqual(said.at(-1)!.payload, {
-    ...{ execution_id: 'exe-1', lease_token: 'second', elapsed_ms: 0 },
+    ...{ execution_id: 'exe-1', lease_token: 'second', elapsed_ms: 0, duration_ms: 0 },
     ...{ status: 'completed', result: { n: 1 } },
   })
 })

@@ -155,13 +155,17 @@ export class Execution {
     if (mayChat && !this.#lines.isEmpty)
       return { type: 'command.log', payload: { ...atWork, lines: this.#lines.next() } }
     if (mayChat && this.#isProgressDue) return { type: 'command.progress', payload: { ...atWork, ...this.#progress } }
-    return this.#outcome && { type: 'command.result', payload: { ...atWork, ...this.#outcome } }
+    return this.#outcome && { type: 'command.result', payload: { ...atWork, ...this.#took(), ...this.#outcome } }
   }
 
   /** Nothing where it did not begin, or not in this process. */
   #elapsed(): { elapsed_ms?: number } {
     if (this.#begunAt === undefined) return {}
-    return { elapsed_ms: this.#tookMs ?? Math.round(performance.now() - this.#begunAt) }
+    return { elapsed_ms: Math.round(performance.now() - this.#begunAt) }
+  }
+
+  #took(): { duration_ms?: number } {
+    return this.#tookMs === undefined ? {} : { duration_ms: this.#tookMs }
   }
 
   #ack(held: { execution_id: string; lease_token: string }): DeviceReport {

@@ -33,12 +33,12 @@ const cases: [
     },
   ],
   [
-    'how it ended, and nothing before',
-    7000,
+    'how it ended, long after that, and nothing before',
+    1000,
     2000,
     async ({ clock, finish }, held) => {
       clock.at += 9000
-      await finish(held, { elapsed_ms: 2000 })
+      await finish(held, { elapsed_ms: 8000, duration_ms: 2000 })
     },
   ],
   [

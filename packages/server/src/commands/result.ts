@@ -105,7 +105,7 @@ function saidOf(before: ExecutionRecord, input: ResultInput, now: number) {
   const sinceGiven = now - (before.deliveredAt ?? before.sentAt ?? now)
   const startedAt = begunAt(before, input.elapsed_ms ?? sinceGiven, now)
   // What was done while the server was away took no longer than it did.
-  const durationMs = Math.min(now - startedAt, input.elapsed_ms ?? Number.POSITIVE_INFINITY)
+  const durationMs = Math.min(now - startedAt, input.duration_ms ?? Number.POSITIVE_INFINITY)
   return { startedAt, result: shownResult(input, durationMs), error: errorOf(input) }
 }
 

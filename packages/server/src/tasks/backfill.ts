@@ -72,17 +72,20 @@ async function step(
   deps: TaskDeps,
   { tx, traceId, now }: WriteCtx,
   { task_id }: Asked,
-  { made, left, ...more }: Backfill,
+  { made, left, existing, more }: Backfill,
 ): Promise<Backfill> {
   const task = await lockedTask(deps, tx, task_id)
   const runs: Backfill['made'] = []
-  for (const tick of left.slice(0, madeAtOnce)) {
+  const ticks = left.slice(0, madeAtOnce)
+  for (const tick of ticks) {
     const occasion = { cause: 'backfill' as const, scheduledFor: tick, traceId, causeId: task.eventId }
     const run = await makeRun(deps, tx, task, { ...occasion, mustQueue: true }, { now: now() })
     if (run) runs.push({ run_id: run.runId, scheduled_for: toIso(tick), status: run.status })
   }
   await advanceTask(deps, tx, task_id, now())
-  return { ...more, made: [...made, ...runs], left: left.slice(madeAtOnce) }
+  // Of the others somebody has made the runs meanwhile.
+  const others = ticks.length - runs.length
+  return { made: [...made, ...runs], left: left.slice(madeAtOnce), existing: existing + others, more }
 }
 
 function rangeOf(from: string, to: string, now: number): { start: number; end: number } {

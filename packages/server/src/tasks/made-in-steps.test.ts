@@ -127,4 +127,17 @@ for (const { name, skip, fresh } of await enginesUnderTest()) {
     deepEqual(await ask(), { runs: [], existing: many, more: false })
     ok(seen.largest() <= atOnceMax, String(seen.largest()))
   })
+
+  guarantee('of backfills at once each says which runs it has made, and that the others were there', async (room) => {
+    const { task_id } = await room.create({ type: 'scheduled', schedule: { every: '1m' } })
+    const end = new Date(room.clock.at).toISOString()
+    const start = new Date(room.clock.at - many * minuteMs).toISOString()
+    const ask = () => room.call('tasks.backfill', { task_id, start, end, max: 1000 })
+    const answers = await Promise.all([ask(), ask(), ask()])
+    deepEqual(
+      answers.map(({ runs, existing }) => runs.length + existing),
+      [many, many, many],
+    )
+    equal(new Set(answers.flatMap(({ runs }) => runs.map(({ run_id }) => run_id))).size, many)
+  })
 }
