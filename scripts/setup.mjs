@@ -2,7 +2,7 @@
 // later, with nothing but the standard library: it runs before anything is installed.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -10,6 +10,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const modules = join(root, 'node_modules')
 const stampFile = join(modules, '.setup-stamp')
 const pinnedNode = join(modules, '.bin', 'node')
+const installingFile = join(root, '.installing')
 const testOptions = [
   '--test-reporter=spec',
   '--test-concurrency=2',
@@ -44,7 +45,7 @@ const env = {
   // To strip the types of all sources takes a quarter of each start: https://nodejs.org/api/module.html#module-compile-cache
   NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE || join(modules, '.cache', 'compile'),
 }
-if (!installed()) install()
+if (!installed()) installOnce()
 await run(tasks[task](args))
 
 function namesFiles(args) {
@@ -64,6 +65,41 @@ function stamp() {
     .update(readFileSync(join(root, 'package-lock.json')))
     .digest('hex')
   return `${process.platform} ${process.arch} ${lock}\n`
+}
+
+/** Several that start at once install one after another, and all but the first find it done. */
+function installOnce() {
+  while (!isOurs()) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+  const over = () => rmSync(installingFile, { force: true })
+  process.on('exit', over)
+  if (!installed()) install()
+  process.off('exit', over)
+  over()
+}
+
+/** Whether this process installs now. What one left behind that is no more is taken away. */
+function isOurs() {
+  try {
+    writeFileSync(installingFile, String(process.pid), { flag: 'wx' })
+    return true
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error
+    if (!isAlive(installer())) rmSync(installingFile, { force: true })
+    return false
+  }
+}
+
+/** 0: it is about to say so. */
+function installer() {
+  return existsSync(installingFile) ? Number(readFileSync(installingFile, 'utf8')) : 0
+}
+
+function isAlive(pid) {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return error.code === 'EPERM'
+  }
 }
 
 function install() {

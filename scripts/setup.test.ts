@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
   copyFileSync,
@@ -117,6 +117,33 @@ test('an install that is older than the lock file is done again, once', async (t
   rmSync(join(root, 'npm-ran'))
   assert.deepEqual(await setup(root, ['start']).ended, [0, null])
   assert.equal(npmRan(), false)
+})
+
+/** An npm that installs, and counts how often. */
+const installing = `const { appendFileSync, mkdirSync, symlinkSync, writeFileSync } = require('fs')
+  appendFileSync('npm-ran', 'x')
+  mkdirSync('node_modules/.bin', { recursive: true })
+  mkdirSync('node_modules/node')
+  symlinkSync(process.execPath, 'node_modules/.bin/node')
+  writeFileSync('node_modules/node/package.json', JSON.stringify({ version: process.versions.node }))`
+
+test('of several that start at once the first installs, and all start', async (t) => {
+  const { root, write } = repository(t, `console.log('started')`)
+  write('npm-cli.cjs', installing)
+  for (const { printed, ended } of [1, 2, 3].map(() => setup(root, ['start']))) {
+    assert.deepEqual(await ended, [0, null], printed.err)
+    assert.equal(printed.out, 'started\n')
+  }
+  assert.equal(readFileSync(join(root, 'npm-ran'), 'utf8'), 'x')
+  assert.equal(existsSync(join(root, '.installing')), false)
+})
+
+test('an install that was killed holds up no other', async (t) => {
+  const { root, write } = repository(t, `console.log('started')`)
+  write('npm-cli.cjs', installing)
+  const { pid: gone } = spawnSync(process.execPath, ['--version'])
+  write('.installing', String(gone))
+  assert.deepEqual(await setup(root, ['start']).ended, [0, null])
 })
 
 test('an unknown task is a usage error', async (t) => {
