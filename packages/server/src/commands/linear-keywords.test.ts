@@ -64,5 +64,6 @@ test('however often a schema asks whether items are unique, and in however many 
   const here = { allOf: Array.from({ length: 200 }, () => ({ uniqueItems: true })) }
   const inside = { ...here, items: { ...here, items: here } }
   equal(schemaFaults(inside, [[[item, 1], 2], 3], 'parameters').length, 0)
-  equal(read, 1)
+  // And once to see how large the value is.
+  equal(read, 2)
 })

@@ -36,8 +36,9 @@ const oneOfList: FuncKeywordDefinition = {
   schemaType: 'array',
   error: { message: 'must be equal to one of the allowed values' },
   compile(values: unknown[]) {
-    const texts = new Set(values.map(textOf))
-    return (value) => texts.has(textOf(value))
+    const plain = new Set(values.filter((value) => typeof value === 'string'))
+    const texts = new Set(values.filter((value) => typeof value !== 'string').map(textOf))
+    return (value) => (typeof value === 'string' ? plain.has(value) : texts.has(textOf(value)))
   },
 }
 

@@ -1,5 +1,5 @@
 /** How many schemas a check may go through at one place of a value, each reference counted with all that it leads to. */
-const schemasMax = 10_000
+const schemasMax = 1000
 /** What holds values, in which nothing is a schema. */
 const values = new Set(['enum', 'const', 'default', 'examples'])
 /** What is looked at by references alone. */
@@ -33,6 +33,7 @@ export function referenceFault(schema: object): string | undefined {
 class ReferenceFault extends Error {}
 
 function countOf(node: unknown, walk: Walk): number {
+  if (typeof node === 'boolean') return 1
   if (typeof node !== 'object' || node === null) return 0
   let count = 1
   for (const [key, child] of Object.entries(node)) {
@@ -57,7 +58,7 @@ function countReference(reference: string, walk: Walk): number {
 }
 
 /** What a reference leads to; https://www.rfc-editor.org/rfc/rfc6901 */
-export function targetOf(root: object, reference: string): unknown {
+function targetOf(root: object, reference: string): unknown {
   if (!reference.startsWith('#/'))
     throw new ReferenceFault(`refers to ${reference}: a reference begins with #/ and leads into the schema itself`)
   const steps = decodeURIComponent(reference.slice(2)).split('/')

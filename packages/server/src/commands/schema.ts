@@ -1,44 +1,46 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
-import addFormats from 'ajv-formats'
+import addFormats, { type FormatName } from 'ajv-formats'
 import { invalid } from '../core/failure.ts'
 import { remembered } from '../core/remembered.ts'
 import { useLinearKeywords } from './linear-keywords.ts'
 import { linearPattern } from './linear-pattern.ts'
 import { referenceFault } from './schema-references.ts'
-import { stepCounter } from './schema-steps.ts'
 
 const errorsListed = 20
 const compiledMax = 1000
-/** What a check may take: some tenths of a second in the worst case, in which nobody else is served. */
-const stepsMax = 10_000_000
-/** All faults are looked for where there can be no more, else the first: each is an object. */
-const faultsMax = 5000
+/** Of a value with no more parts all faults are looked for, of a larger one the first: each is an object. */
+const partsMax = 200
+/** Those that take time in proportion to the text, whatever it is: `url` and `regex` do not. */
+const formats: FormatName[] = [
+  ...(['date', 'time', 'date-time', 'duration', 'uri', 'uri-reference', 'email', 'hostname'] as const),
+  ...(['ipv4', 'ipv6', 'uuid', 'json-pointer', 'int32', 'int64', 'float', 'double'] as const),
+]
 
 interface Fault {
   field: string
   issue: string
 }
 
-/** Checks that a client's JSON Schema (draft-07) is one, and may be used; see `referenceFault`. Errors: VALIDATION_ERROR. */
+/**
+ * Checks that a client's JSON Schema (draft-07) is one, and may be used; see `referenceFault`. Who makes one may do anything;
+ * what is checked against it comes from anybody. Errors: VALIDATION_ERROR.
+ */
 export function checkSchema(schema: object, field: string): void {
   const fault = referenceFault(schema)
   if (fault !== undefined) throw invalid(field, fault.slice(0, 512), 'VALIDATION_ERROR')
   try {
-    compile(schema).all()
+    const { all, first } = compile(schema)
+    all()
+    first()
   } catch (cause) {
     throw invalid(field, `is no JSON Schema: ${(cause as Error).message.slice(0, 512)}`, 'VALIDATION_ERROR')
   }
 }
 
-/**
- * What of a value is against a schema; none: nothing. Of a large value the first fault alone; one that would take too long to
- * check has that fault.
- */
+/** What of a value is against a schema; none: nothing. Of a large value the first fault alone. */
 export function schemaFaults(schema: object, value: unknown, within: string): Fault[] {
-  const compiled = compile(schema)
-  const steps = compiled.steps(value, stepsMax)
-  if (steps.all > stepsMax) return [{ field: within, issue: tooMuch }]
-  const check = steps.questions > faultsMax ? compiled.first() : compiled.all()
+  const { all, first } = compile(schema)
+  const check = isLarge(value) ? first() : all()
   if (check(value)) return []
   return (check.errors ?? []).slice(0, errorsListed).map((error) => ({
     field: fieldOf(error, within),
@@ -46,9 +48,16 @@ export function schemaFaults(schema: object, value: unknown, within: string): Fa
   }))
 }
 
-const tooMuch =
-  `would take more than ${stepsMax} steps to check, one for each question of the schema to a value, ` +
-  'and for each state of a pattern at a character: make the value smaller, or ask less of it'
+function isLarge(value: unknown): boolean {
+  const open = [value]
+  for (let parts = 0; open.length > 0; parts++) {
+    const one = open.pop()
+    const inner = typeof one === 'object' && one !== null ? Object.values(one) : []
+    if (parts + open.length + inner.length > partsMax) return true
+    open.push(...inner)
+  }
+  return false
+}
 
 /**
  * The same for a part of an object, such as defaults that a request completes: what is said of the object as a whole is not
@@ -63,7 +72,6 @@ const ofTheWhole = new Set([
 ])
 
 interface Compiled {
-  steps: ReturnType<typeof stepCounter>
   /** Finds all faults. */
   all(): ValidateFunction
   /** Stops at the first. */
@@ -76,8 +84,7 @@ function compile(schema: object): Compiled {
 
 const compileText = remembered(compiledMax, (text): Compiled => {
   const schema = JSON.parse(text)
-  const made = [false, true].map((allErrors) => once(() => validator(schema, allErrors)))
-  return { steps: stepCounter(schema), first: made[0]!, all: made[1]! }
+  return { all: once(() => validator(schema, true)), first: once(() => validator(schema, false)) }
 })
 
 function validator(schema: object, allErrors: boolean): ValidateFunction {
@@ -87,9 +94,11 @@ function validator(schema: object, allErrors: boolean): ValidateFunction {
     strictTypes: false,
     strictRequired: false,
     addUsedSchema: false,
+    // What is referred to often is compiled once.
+    inlineRefs: false,
     code: { regExp: Object.assign(linearPattern, { code: '' }) },
   })
-  addFormats.default(ajv)
+  addFormats.default(ajv, formats)
   useLinearKeywords(ajv)
   return ajv.compile(schema)
 }
