@@ -1,8 +1,7 @@
 import type { ExecutionStanding, Input } from '@nexus/contract'
 import type { WriteCtx } from '../core/context.ts'
-import { leaseLost } from '../work/index.ts'
 import type { CommandDeps } from './deps.ts'
-import { executionStanding, ownExecution, renewLease, reportWork } from './report.ts'
+import { executionStanding, leaseLost, ownExecution, renewLease, reportWork } from './report.ts'
 
 /** An execution has reached its device, or is rejected by it and so ends. Errors: NOT_FOUND, CONFLICT (`lease_lost`). */
 export async function ackExecution(
@@ -32,6 +31,7 @@ async function reject(
     kind: 'failed',
     error: { reason: 'rejected', retryable: false },
   })
-  if (!item) throw leaseLost(execution_id)
-  return executionStanding(await ownExecution(deps, ctx, execution_id), item)
+  const execution = await ownExecution(deps, ctx, execution_id)
+  if (!item) throw leaseLost(execution)
+  return executionStanding(execution, item)
 }

@@ -1,8 +1,8 @@
 import { commandLimits, type ExecutionStanding } from '@nexus/contract'
 import { toIsoOrNull } from '../core/clock.ts'
 import type { WriteCtx } from '../core/context.ts'
-import { fail } from '../core/failure.ts'
-import { leaseLost, type Report, type WorkItem } from '../work/index.ts'
+import { type Failure, fail } from '../core/failure.ts'
+import type { Report, WorkItem } from '../work/index.ts'
 import { type CommandDeps, speaksFor } from './deps.ts'
 import type { ExecutionRecord } from './record.ts'
 
@@ -47,8 +47,15 @@ export async function lockAndRenew(deps: CommandDeps, ctx: WriteCtx, report: Rep
 
 async function renewed(deps: CommandDeps, ctx: WriteCtx, { execution_id, lease_token }: Reporting): Promise<Renewed> {
   const item = await reportWork(deps, ctx, { id: execution_id, leaseToken: lease_token, kind: 'alive' })
-  if (!item) throw leaseLost(execution_id)
+  if (!item) throw leaseLost(await ownExecution(deps, ctx, execution_id))
   return { execution: await ownExecution(deps, ctx, execution_id), item }
+}
+
+/** The refusal for a device that has an execution no more (409): it is told how that stands without it. */
+export function leaseLost({ executionId, status, attempt }: ExecutionRecord): Failure {
+  const issue = `the lease token does not hold it, or no more: stop working on it; the execution is ${status}, at attempt ${attempt}`
+  const details = { execution_id: executionId, id: executionId, status, attempt, issue }
+  return fail('CONFLICT', { reason: 'lease_lost', ...details })
 }
 
 export function executionStanding(

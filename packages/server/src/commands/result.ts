@@ -12,10 +12,10 @@ import type { Ctx, WriteCtx } from '../core/context.ts'
 import { fail, invalid } from '../core/failure.ts'
 import { isRecord } from '../core/labels.ts'
 import { reasonWord } from '../core/reason-word.ts'
-import { leaseLost, type Report } from '../work/index.ts'
+import type { Report } from '../work/index.ts'
 import type { CommandDeps } from './deps.ts'
 import { type ExecutionRecord, isOver } from './record.ts'
-import { begunAt, executionStanding, ownExecution, reportWork } from './report.ts'
+import { begunAt, executionStanding, leaseLost, ownExecution, reportWork } from './report.ts'
 import { schemaFaults } from './schema.ts'
 import { settleExecutions } from './settle.ts'
 import { verifyingFrom, withinMs } from './verify.ts'
@@ -61,12 +61,12 @@ export async function reportResult(deps: CommandDeps, ctx: WriteCtx, given: Resu
   if (isFollowed && !(item && isVerifying(execution))) deps.verifications.end(id)
   if (item) return executionStanding(execution, item)
   const hasSpoken = isOver(execution.status) || isVerifying(execution)
-  if (!hasSpoken || execution.leaseToken !== leaseToken) throw leaseLost(id)
+  if (!hasSpoken || execution.leaseToken !== leaseToken) throw leaseLost(execution)
   if (isSaid(execution) || isNoNews(execution, input)) {
     if (!isSame(execution, input)) throw resultDiffers(execution)
     return executionStanding(execution, undefined)
   }
-  if (!mayBeLate(execution, now)) throw leaseLost(id)
+  if (!mayBeLate(execution, now)) throw leaseLost(execution)
   const after = lateResult(execution, input, now)
   await settleExecutions(deps, ctx.tx, [{ before: execution, after }], now)
   return executionStanding(after, undefined)

@@ -90,7 +90,10 @@ test('given several times, a command goes again to a device that was lost, under
   const [second] = await lease()
   deepEqual([second!.execution_id, second!.attempt], [first!.execution_id, 2])
   ok(second!.lease_token !== first!.lease_token)
-  await rejects(finish(first!), (failure: Failure) => failure.details.reason === 'lease_lost')
+  await rejects(finish(first!), ({ details: { reason, execution_id, attempt } }: Failure) => {
+    deepEqual([reason, execution_id, attempt], ['lease_lost', first!.execution_id, 2])
+    return true
+  })
   await finish(second!)
   deepEqual(await stands(command_id), ['completed'])
   equal((await call('commands.executions.list', { command_id })).executions[0]!.attempt, 2)

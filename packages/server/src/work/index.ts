@@ -29,7 +29,7 @@ export type {
 } from './item.ts'
 export { dueAt, hasEnded, isReady, priorities } from './item.ts'
 export type { Claim, Head, Line, QueueName, Turns, WorkStore } from './ports.ts'
-export { leaseLost, type Report, type Reported } from './report.ts'
+export type { Report, Reported } from './report.ts'
 export { type AttemptError, cancelConfirmMs } from './transitions.ts'
 
 export interface WorkOptions {

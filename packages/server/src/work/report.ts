@@ -1,5 +1,4 @@
 import type { Tx } from '../core/context.ts'
-import { fail } from '../core/failure.ts'
 import { commitChanges } from './commit.ts'
 import type { EngineDeps } from './engine.ts'
 import type { WorkItem } from './item.ts'
@@ -58,11 +57,6 @@ async function settle(deps: EngineDeps, tx: Tx, reports: readonly Report[], item
   const outdated = new Set(changed.map(({ after }) => after.id).filter((id) => !written.has(id)))
   const answers = reports.map(({ id }, i): Reported => (isTaken[i] && written.get(id)) || { id, lost: true })
   return { answers, outdated }
-}
-
-/** The refusal for a worker whose lease is over (409). */
-export function leaseLost(id: string) {
-  return fail('CONFLICT', { reason: 'lease_lost', id, issue: 'the lease is over: stop working on it' })
 }
 
 function isHeld({ state, leaseToken, leaseExpiresAt }: WorkItem, said: Report, now: number): boolean {
