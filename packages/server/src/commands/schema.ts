@@ -1,7 +1,7 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import addFormats, { type FormatName } from 'ajv-formats'
 import { invalid } from '../core/failure.ts'
-import { remembered } from '../core/remembered.ts'
+import { memoize } from '../core/memoize.ts'
 import { useLinearKeywords } from './linear-keywords.ts'
 import { linearPattern } from './linear-pattern.ts'
 import { referenceFault } from './schema-references.ts'
@@ -82,7 +82,7 @@ function compile(schema: object): Compiled {
   return compileText(JSON.stringify(schema))
 }
 
-const compileText = remembered(compiledMax, (text): Compiled => {
+const compileText = memoize(compiledMax, (text): Compiled => {
   const schema = JSON.parse(text)
   return { all: once(() => validator(schema, true)), first: once(() => validator(schema, false)) }
 })

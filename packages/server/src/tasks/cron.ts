@@ -1,5 +1,5 @@
 import { Cron } from 'croner'
-import { remembered } from '../core/remembered.ts'
+import { memoize } from '../core/memoize.ts'
 import { parseCronFields } from './cron-fields.ts'
 
 /** A pattern on a clock that never changes: a time is what that clock shows, in milliseconds, as if it were UTC. */
@@ -22,7 +22,7 @@ const patternsMax = 1000
  * Reads a cron pattern (`parseCronFields`). Of day of the month and day of the week either will do, unless one of them begins
  * with `*` or `?`, or the latter with `+`: then both must match (crontab(5)).
  */
-export const parseCron = remembered(patternsMax, (text, field: string): CronPattern => {
+export const parseCron = memoize(patternsMax, (text, field: string): CronPattern => {
   const fields = parseCronFields(text, field)
   const [second, minute, hour, dayOfMonth, , dayOfWeek] = fields
   const domAndDow = /^[*?]/.test(dayOfMonth) || /^[*?]/.test(dayOfWeek)

@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely'
-import { remembered } from '../../core/remembered.ts'
+import { memoize } from '../../core/memoize.ts'
 import { dueAt, isReady, priorities, type RetryPolicy, type WorkItem } from '../../work/index.ts'
 import type { WorkTable } from './tables.ts'
 
@@ -81,7 +81,7 @@ const policiesMax = 1000
 const texts = new WeakMap<RetryPolicy, string>()
 
 /** Policies are few, and each is read and written with every change of an item. */
-const retryOf = remembered(policiesMax, (text): RetryPolicy => {
+const retryOf = memoize(policiesMax, (text): RetryPolicy => {
   const policy: RetryPolicy = Object.freeze(JSON.parse(text))
   texts.set(policy, text)
   return policy

@@ -1,10 +1,10 @@
 import { deepEqual, equal, throws } from 'node:assert/strict'
 import { test } from 'node:test'
-import { remembered } from './remembered.ts'
+import { memoize } from './memoize.ts'
 
 test('what was made of a text is there again, and the oldest goes when there are too many', () => {
   const made: string[] = []
-  const lengthOf = remembered(2, (text: string) => {
+  const lengthOf = memoize(2, (text: string) => {
     made.push(text)
     return text.length
   })
@@ -14,7 +14,7 @@ test('what was made of a text is there again, and the oldest goes when there are
 
 test('what cannot be made is tried anew each time', () => {
   let tries = 0
-  const fails = remembered(2, (text: string, field: string) => {
+  const fails = memoize(2, (text: string, field: string) => {
     tries++
     throw new Error(`${field}: ${text}`)
   })

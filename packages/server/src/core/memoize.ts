@@ -2,7 +2,7 @@
  * Makes something of a text, and keeps it for the next time the text comes: of at most `max` texts, of which the oldest goes
  * first. What throws is not kept. `rest` must make no difference but to what is thrown; what is made is shared.
  */
-export function remembered<Rest extends unknown[], Made>(
+export function memoize<Rest extends unknown[], Made>(
   max: number,
   make: (text: string, ...rest: Rest) => Made,
 ): (text: string, ...rest: Rest) => Made {
